@@ -1,0 +1,394 @@
+"""The whole exception tree. Wire codes and HTTP statuses are class data, never decided where one is caught.
+
+::
+
+    GatekitError
+    ├── ConfigError                      the file is wrong; carries every fault (exit 2)
+    ├── StoreError                       the database cannot be used
+    │   ├── StoreLocked
+    │   ├── StoreCorrupt
+    │   └── StoreFull
+    ├── AuditUnavailable                 a record cannot be made safe, so nothing is answered
+    ├── AdminError                       an operator asked for something impossible (exit 1)
+    │   ├── NotFound
+    │   ├── Conflict
+    │   └── InvalidInput
+    ├── IdentityError
+    │   ├── SignInRefused                this person may not come in
+    │   └── ProviderFailed               the identity provider answered nonsense or nothing
+    ├── OutboundRefused                  an address or answer that outgoing HTTP does not accept
+    ├── OAuthError                       RFC 6749 §5.2 and friends
+    │   ├── InvalidRequest · InvalidClient · InvalidGrant · UnauthorizedClient
+    │   ├── UnsupportedGrantType · UnsupportedResponseType · InvalidScope · InvalidTarget
+    │   ├── AccessDenied · LoginRequired · ServerError · TemporarilyUnavailable
+    │   └── InvalidRedirectUri · InvalidClientMetadata · TooManyRegistrations     (RFC 7591 §3.2.2)
+    ├── BearerError                      RFC 6750 §3
+    │   ├── TokenMissing · TokenInvalid · TokenMalformed
+    │   └── InsufficientScope
+    ├── ProtocolFault                    a JSON-RPC error answer
+    │   ├── ParseFault · InvalidRequestFault · MethodNotFound · InvalidParams · InternalFault
+    │   ├── HeaderMismatch · MissingClientCapability · UnsupportedVersion      (MCP 2026-07-28)
+    │   ├── SessionMissing · SessionUnknown
+    │   └── UpstreamFault
+    │       └── UpstreamDown · UpstreamBusy · UpstreamTimeout · AnswerTooLarge · RecordingFailed
+    └── LinkError                        inside ``upstream``: what a Link's owner task reports
+        └── SpawnFailed · LinkClosed · LinkTimeout · LineTooLong
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+
+class GatekitError(Exception):
+    """Root of everything that Gatekit raises on purpose."""
+
+
+# -- operator-facing ---------------------------------------------------------------------------------------
+
+
+class ConfigError(GatekitError):
+    """The configuration cannot be used. ``faults`` holds one printable line per fault, all of them."""
+
+    exit_code: ClassVar[int] = 2
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults: tuple[str, ...] = tuple(faults)
+        super().__init__("\n".join(self.faults))
+
+
+class StoreError(GatekitError):
+    """The database cannot be used; the message says what to do about it."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class StoreLocked(StoreError):
+    """Another process holds the database."""
+
+
+class StoreCorrupt(StoreError):
+    """The file is not a readable database."""
+
+
+class StoreFull(StoreError):
+    """There is no room to write."""
+
+
+class AuditUnavailable(GatekitError):
+    """A record could not be made safe. The call it describes must be refused (fail closed)."""
+
+
+class AdminError(GatekitError):
+    """An administrative use case could not be carried out; the message is for the operator."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class NotFound(AdminError):
+    """The named thing does not exist."""
+
+
+class Conflict(AdminError):
+    """The thing exists already, or changed meanwhile."""
+
+
+class InvalidInput(AdminError):
+    """A value is not acceptable."""
+
+
+# -- identity ----------------------------------------------------------------------------------------------
+
+
+class IdentityError(GatekitError):
+    """Signing in failed. ``public`` may be shown to the person, ``detail`` goes to log and audit only."""
+
+    def __init__(self, public: str, detail: str = "") -> None:
+        self.public = public
+        self.detail = detail or public
+        super().__init__(self.detail)
+
+
+class SignInRefused(IdentityError):
+    """The person is known or knowable, and may not come in."""
+
+
+class ProviderFailed(IdentityError):
+    """The identity provider failed or answered something unusable."""
+
+
+class OutboundRefused(GatekitError):
+    """An outgoing request was refused before or while it was made (address, size, time, redirect)."""
+
+
+# -- OAuth -------------------------------------------------------------------------------------------------
+
+
+class OAuthError(GatekitError):
+    """An OAuth error answer.
+
+    ``description`` is public (error_description), ``detail`` is for the log only. ``redirectable`` tells
+    whether the authorization endpoint may send it to the client's redirect URI (RFC 6749 §4.1.2.1).
+    """
+
+    error: ClassVar[str] = "server_error"
+    status: ClassVar[int] = 400
+    redirectable: ClassVar[bool] = True
+
+    def __init__(self, description: str = "", detail: str = "") -> None:
+        self.description = description
+        self.detail = detail or description
+        super().__init__(f"{self.error}: {self.detail}")
+
+
+class InvalidRequest(OAuthError):
+    error = "invalid_request"
+
+
+class InvalidClient(OAuthError):
+    error = "invalid_client"
+    status = 401
+    redirectable = False
+
+
+class InvalidGrant(OAuthError):
+    error = "invalid_grant"
+    redirectable = False
+
+
+class UnauthorizedClient(OAuthError):
+    error = "unauthorized_client"
+
+
+class UnsupportedGrantType(OAuthError):
+    error = "unsupported_grant_type"
+    redirectable = False
+
+
+class UnsupportedResponseType(OAuthError):
+    error = "unsupported_response_type"
+
+
+class InvalidScope(OAuthError):
+    error = "invalid_scope"
+
+
+class InvalidTarget(OAuthError):
+    """RFC 8707 §2: the resource is unknown or not allowed."""
+
+    error = "invalid_target"
+
+
+class AccessDenied(OAuthError):
+    error = "access_denied"
+
+
+class LoginRequired(OAuthError):
+    """OpenID Connect Core §3.1.2.6: ``prompt=none`` and nobody is signed in."""
+
+    error = "login_required"
+
+
+class ServerError(OAuthError):
+    error = "server_error"
+    status = 500
+
+
+class TemporarilyUnavailable(OAuthError):
+    error = "temporarily_unavailable"
+    status = 503
+
+
+class InvalidRedirectUri(OAuthError):
+    """RFC 7591 §3.2.2."""
+
+    error = "invalid_redirect_uri"
+    redirectable = False
+
+
+class InvalidClientMetadata(OAuthError):
+    """RFC 7591 §3.2.2."""
+
+    error = "invalid_client_metadata"
+    redirectable = False
+
+
+class TooManyRegistrations(OAuthError):
+    """The registration budget is spent; ``retry_after`` is in seconds."""
+
+    error = "temporarily_unavailable"
+    status = 429
+    redirectable = False
+
+    def __init__(self, retry_after: int) -> None:
+        self.retry_after = retry_after
+        super().__init__("too many client registrations, try again later")
+
+
+# -- bearer ------------------------------------------------------------------------------------------------
+
+
+class BearerError(GatekitError):
+    """A resource request without a usable token (RFC 6750 §3). ``error`` empty: no credentials were sent."""
+
+    error: ClassVar[str] = "invalid_token"
+    status: ClassVar[int] = 401
+
+    def __init__(self, description: str = "", detail: str = "") -> None:
+        self.description = description
+        self.detail = detail or description
+        super().__init__(self.detail or self.error)
+
+
+class TokenMissing(BearerError):
+    error = ""
+
+
+class TokenInvalid(BearerError):
+    error = "invalid_token"
+
+
+class TokenMalformed(BearerError):
+    """Two Authorization headers, a token of absurd size: RFC 6750 §3.1 invalid_request."""
+
+    error = "invalid_request"
+    status = 400
+
+
+class InsufficientScope(BearerError):
+    error = "insufficient_scope"
+    status = 403
+
+
+# -- MCP protocol ------------------------------------------------------------------------------------------
+
+
+class ProtocolFault(GatekitError):
+    """A JSON-RPC error. ``public`` is the wire message, ``detail`` is for log and audit only."""
+
+    code: ClassVar[int] = -32603
+    status: ClassVar[int] = 200
+
+    def __init__(self, public: str, detail: str = "", data: Any = None) -> None:
+        self.public = public
+        self.detail = detail or public
+        self.data = data
+        super().__init__(self.detail)
+
+
+class ParseFault(ProtocolFault):
+    """JSON-RPC 2.0 §5.1: the body is not JSON (or not JSON that two parsers would read alike)."""
+
+    code = -32700
+    status = 400
+
+
+class InvalidRequestFault(ProtocolFault):
+    """JSON-RPC 2.0 §5.1: JSON, but not a request."""
+
+    code = -32600
+    status = 400
+
+
+class MethodNotFound(ProtocolFault):
+    code = -32601
+    status = 404
+
+
+class InvalidParams(ProtocolFault):
+    code = -32602
+    status = 400
+
+
+class InternalFault(ProtocolFault):
+    code = -32603
+    status = 500
+
+
+class HeaderMismatch(ProtocolFault):
+    """MCP 2026-07-28, Streamable HTTP: a mirrored header is missing, malformed or differs from the body."""
+
+    code = -32020
+    status = 400
+
+
+class MissingClientCapability(ProtocolFault):
+    """MCP 2026-07-28: the request needs a capability that the client did not declare."""
+
+    code = -32021
+    status = 400
+
+
+class UnsupportedVersion(ProtocolFault):
+    """MCP 2026-07-28: ``data`` is ``{"supported": [...], "requested": "..."}``."""
+
+    code = -32022
+    status = 400
+
+
+class SessionMissing(ProtocolFault):
+    """Streamable HTTP (handshake era): a request that needs ``Mcp-Session-Id`` has none."""
+
+    code = -32600
+    status = 400
+
+
+class SessionUnknown(ProtocolFault):
+    """Streamable HTTP (handshake era): unknown, ended, or another person's session. Always 404."""
+
+    code = -32001
+    status = 404
+
+
+class UpstreamFault(ProtocolFault):
+    """The server behind the gateway could not answer. Codes lie outside JSON-RPC's reserved range."""
+
+    code = -31000
+    status = 200
+
+
+class UpstreamDown(UpstreamFault):
+    code = -31001
+
+
+class UpstreamBusy(UpstreamFault):
+    code = -31002
+
+
+class UpstreamTimeout(UpstreamFault):
+    code = -31003
+
+
+class AnswerTooLarge(UpstreamFault):
+    code = -31004
+
+
+class RecordingFailed(UpstreamFault):
+    """The audit record could not be made safe, so the answer is withheld."""
+
+    code = -31005
+    status = 503
+
+
+# -- inside upstream ---------------------------------------------------------------------------------------
+
+
+class LinkError(GatekitError):
+    """What a Link's owner task reports; ``gateway`` turns it into an UpstreamFault."""
+
+
+class SpawnFailed(LinkError):
+    """The command does not exist, cannot be run, or exited before it answered."""
+
+
+class LinkClosed(LinkError):
+    """The process or connection ended while a request was waiting."""
+
+
+class LinkTimeout(LinkError):
+    """No answer within the configured time."""
+
+
+class LineTooLong(LinkError):
+    """The upstream sent one message above the configured cap; it was skipped, the Link lives."""

@@ -1,0 +1,42 @@
+"""The answer of the bearer check: who asks, through what, for which endpoints, until when."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from gatekit.model.people import Principal
+
+EVERY_SERVER = "*"
+
+
+class Access(Struct, frozen=True, kw_only=True):
+    """A verified access token or API key."""
+
+    principal: Principal
+    client_id: str
+    client_name: str
+    credential: Literal["access_token", "api_key"]
+    credential_id: str
+    """jti of the access token, or id of the API key."""
+    grant_id: str = ""
+    servers: frozenset[str] = frozenset()
+    """Names of the servers this credential may reach at all; ``*`` stands for every one."""
+    aggregate: bool = False
+    """Whether the credential is meant for the aggregate endpoint."""
+    scopes: frozenset[str] = frozenset()
+    expires_at: float = 0.0
+
+
+class Active(Struct, frozen=True):
+    """``principal_is_active`` says yes."""
+
+
+class Inactive(Struct, frozen=True):
+    """``principal_is_active`` says no; ``reason`` is for log and audit."""
+
+    reason: str
+
+
+Standing = Active | Inactive

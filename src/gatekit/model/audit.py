@@ -1,0 +1,147 @@
+"""The closed set of audit events. Names and fields are stable: they are what auditors and SIEMs read.
+
+Every record has ``at`` (seconds since the epoch, UTC, microsecond precision) and the ``request_id`` that the
+caller saw as ``X-Request-Id`` (empty where no request caused it). Principals, clients and servers appear with
+id *and* name, so that a record still reads well after the row is gone. No secret and no argument value is
+ever part of a record: arguments appear as ``args_digest`` (``sha256:`` + hex of their canonical JSON).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+
+class AuditEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event"):
+    """What all records share."""
+
+    at: float
+    request_id: str = ""
+    principal_id: str = ""
+    principal: str = ""
+    """Username."""
+    client_id: str = ""
+    client: str = ""
+    """Name the client registered with; self-asserted."""
+    address: str = ""
+    """Network peer."""
+
+
+class SignIn(AuditEvent, frozen=True, kw_only=True, tag="sign_in"):
+    connection: str
+    outcome: Literal["ok", "refused"]
+    reason: str = ""
+
+
+class SignOut(AuditEvent, frozen=True, kw_only=True, tag="sign_out"):
+    reason: str = ""
+
+
+class ConsentGiven(AuditEvent, frozen=True, kw_only=True, tag="consent"):
+    decision: Literal["approve", "deny"]
+    resources: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+    redirect_host: str = ""
+
+
+class TokenEvent(AuditEvent, frozen=True, kw_only=True, tag="token"):
+    action: Literal["issued", "refreshed", "grace", "reused", "revoked", "refused"]
+    grant_type: str = ""
+    grant_id: str = ""
+    token_id: str = ""
+    resources: tuple[str, ...] = ()
+    reason: str = ""
+
+
+class KeyEvent(AuditEvent, frozen=True, kw_only=True, tag="key"):
+    action: Literal["created", "revoked"]
+    key_id: str
+    name: str = ""
+    owner: str = ""
+    servers: tuple[str, ...] = ()
+    expires_at: int = 0
+
+
+class ClientEvent(AuditEvent, frozen=True, kw_only=True, tag="client"):
+    action: Literal["registered", "refused", "disabled", "enabled", "deleted"]
+    redirect_uris: tuple[str, ...] = ()
+    reason: str = ""
+
+
+class CallEvent(AuditEvent, frozen=True, kw_only=True, tag="call"):
+    """A call that was decided: allowed and ended, or refused."""
+
+    server: str
+    method: str
+    name: str = ""
+    """Tool or prompt name, resource URI; empty where the method has none."""
+    decision: Literal["allow", "deny"]
+    rule: str = ""
+    reason: str = ""
+    outcome: Literal["ok", "tool_error", "error", "cancelled", "input_required", "refused"]
+    error_code: int = 0
+    duration_ms: float = 0.0
+    args_digest: str = ""
+    bytes_in: int = 0
+    bytes_out: int = 0
+    session: str = ""
+    credential_id: str = ""
+    client_era: str = ""
+    upstream_era: str = ""
+
+
+class DoorRefused(AuditEvent, frozen=True, kw_only=True, tag="refused"):
+    """A request that was turned away before it became a call: no token, bad token, foreign session."""
+
+    server: str = ""
+    status: int
+    reason: str
+
+
+class SessionEvent(AuditEvent, frozen=True, kw_only=True, tag="session"):
+    action: Literal["opened", "closed", "foreign"]
+    server: str
+    session: str
+    reason: str = ""
+
+
+class AdminEvent(AuditEvent, frozen=True, kw_only=True, tag="admin"):
+    """Somebody changed people, groups, clients, grants or keys. ``principal`` is who did it."""
+
+    action: str
+    """``noun.verb``, e.g. ``user.create``, ``group.add``, ``grant.revoke``."""
+    target: str
+    before: str = ""
+    after: str = ""
+    door: Literal["cli", "file", "api", "page"] = "cli"
+
+
+class ConfigEvent(AuditEvent, frozen=True, kw_only=True, tag="config"):
+    action: Literal["loaded", "applied", "refused"]
+    detail: str = ""
+
+
+class ProcessEvent(AuditEvent, frozen=True, kw_only=True, tag="process"):
+    """A stdio server process: what was started for whom, and how it ended."""
+
+    action: Literal["started", "exited", "failed", "stopped"]
+    server: str
+    pid: int = 0
+    detail: str = ""
+
+
+AnyAuditEvent = (
+    SignIn
+    | SignOut
+    | ConsentGiven
+    | TokenEvent
+    | KeyEvent
+    | ClientEvent
+    | CallEvent
+    | DoorRefused
+    | SessionEvent
+    | AdminEvent
+    | ConfigEvent
+    | ProcessEvent
+)

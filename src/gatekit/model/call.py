@@ -1,0 +1,93 @@
+"""One MCP exchange, free of protocol revision: the request, how it ends, and what may come in between.
+
+The client's dialect (``protocol/era``) turns bytes into a ``Call`` and an ``Outcome`` into bytes; the
+upstream's dialect does the same on the other side. Nothing between them knows a revision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from msgspec import Raw, Struct
+
+from gatekit.model.access import Access
+
+RequestId = str | int
+EraName = Literal["handshake", "stateless"]
+
+
+class ClientSide(Struct, frozen=True, kw_only=True):
+    """What the gateway knows of the client's end for one call."""
+
+    era: EraName
+    version: str
+    """Protocol revision that the client speaks on this call."""
+    capabilities: dict[str, Any]
+    info: dict[str, Any]
+    log_level: str | None = None
+
+
+class Call(Struct, kw_only=True):
+    """One request on its way through the gateway."""
+
+    id: RequestId
+    method: str
+    params: dict[str, Any]
+    """Decoded in full; ``_meta`` keys of the client's era are already taken out."""
+    server: str
+    """Name of the Server, or ``""`` for the aggregate endpoint."""
+    access: Access
+    client: ClientSide
+    session: str = ""
+    """McpSession id in the handshake era, else ``""``."""
+    request_id: str = ""
+    """Correlation id, also sent back as ``X-Request-Id``."""
+    started: float = 0.0
+    """``Clock.monotonic()`` at arrival."""
+    bytes_in: int = 0
+
+
+class Result(Struct, frozen=True):
+    """The call ended with a JSON-RPC result: raw bytes when nobody had to look inside, else an object."""
+
+    body: Raw | dict[str, Any]
+
+
+class Fault(Struct, frozen=True):
+    """The call ended with a JSON-RPC error. ``status`` is the HTTP status where the era assigns one."""
+
+    code: int
+    message: str
+    data: Any = None
+    status: int = 200
+
+
+class NeedsInput(Struct, frozen=True):
+    """The upstream (stateless era) asks for input before it can go on (MCP 2026-07-28, MRTR)."""
+
+    body: dict[str, Any]
+
+
+Outcome = Result | Fault | NeedsInput
+
+
+class Notice(Struct, frozen=True):
+    """A Signal: a notification from the upstream (progress, log, list changed, unknown ones too)."""
+
+    method: str
+    params: dict[str, Any]
+
+
+class Question(Struct, frozen=True):
+    """A Signal: a request from the upstream to the client (ping, sampling, elicitation, roots).
+
+    ``answer`` is called exactly once, with a result object or with a Fault.
+    """
+
+    method: str
+    params: dict[str, Any]
+    answer: Callable[[Result | Fault], None]
+
+
+Signal = Notice | Question

@@ -1,0 +1,138 @@
+"""Clients, grants and what hangs below a grant. Secrets appear here only as SHA-256 hashes (hex)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+TokenAuthMethod = Literal["none", "client_secret_post", "client_secret_basic"]
+ClientSource = Literal["dynamic", "configured"]
+
+
+class Client(Struct, frozen=True, kw_only=True):
+    """An OAuth client (RFC 7591 metadata that we keep)."""
+
+    id: str
+    name: str
+    redirect_uris: tuple[str, ...]
+    auth_method: TokenAuthMethod = "none"
+    secret_hash: str | None = None
+    grant_types: tuple[str, ...] = ("authorization_code", "refresh_token")
+    scope: str = ""
+    application_type: str = "web"
+    client_uri: str = ""
+    metadata: str = "{}"
+    """Everything else that was registered, as canonical JSON, echoed back (RFC 7591 §3.2.1)."""
+    source: ClientSource = "dynamic"
+    disabled: bool = False
+    created_at: int = 0
+    last_used_at: int | None = None
+
+
+class Grant(Struct, frozen=True, kw_only=True):
+    """principal × client × resources × scopes; revoking it fells every token below it."""
+
+    id: str
+    user_id: str
+    client_id: str
+    resources: tuple[str, ...]
+    """Resource identifiers (RFC 8707), i.e. public URLs of endpoints."""
+    scopes: tuple[str, ...]
+    auth_time: int
+    created_at: int
+    expires_at: int
+    """Absolute end of the refresh family."""
+    revoked_at: int | None = None
+    revoke_reason: str = ""
+
+
+class AuthorizationCode(Struct, frozen=True, kw_only=True):
+    """RFC 6749 §4.1.2; single use, bound to client, redirect URI and PKCE challenge."""
+
+    code_hash: str
+    grant_id: str
+    client_id: str
+    redirect_uri: str
+    code_challenge: str
+    resources: tuple[str, ...]
+    created_at: int
+    expires_at: int
+    used_at: int | None = None
+
+
+class RefreshToken(Struct, frozen=True, kw_only=True):
+    """One link of a rotation chain (OAuth 2.1 §4.3.1). ``successor`` is sealed, for the grace window only."""
+
+    token_hash: str
+    grant_id: str
+    client_id: str
+    created_at: int
+    expires_at: int
+    used_at: int | None = None
+    successor_sealed: str | None = None
+    """The successor refresh token, sealed with a key derived from *this* token, so that a parallel copy of
+    the client gets the same successor and nobody else can read it."""
+
+
+class ApiKey(Struct, frozen=True, kw_only=True):
+    """A bearer secret for clients that cannot do OAuth. Shown once, stored as a hash."""
+
+    id: str
+    token_hash: str
+    user_id: str
+    name: str
+    servers: tuple[str, ...]
+    """Names of the servers it opens; empty means every server its owner may use."""
+    hint: str
+    """Last four characters, so that a person recognises it."""
+    created_at: int
+    expires_at: int
+    revoked_at: int | None = None
+    last_used_at: int | None = None
+
+
+class Transaction(Struct, frozen=True, kw_only=True):
+    """One run through the authorization endpoint, from request to redirect. Bound to one browser."""
+
+    id_hash: str
+    browser_hash: str
+    """Hash of the browser-binding cookie that was set when it started."""
+    client_id: str
+    redirect_uri: str
+    state: str | None
+    code_challenge: str
+    scopes: tuple[str, ...]
+    resources: tuple[str, ...]
+    """Empty: the client named none and the person picks (RFC 8707 leaves it to us)."""
+    prompt: str = ""
+    user_id: str | None = None
+    provider: str = ""
+    provider_state: str = ""
+    """Sealed JSON of what the provider leg needs back: state, nonce, verifier."""
+    created_at: int = 0
+    expires_at: int = 0
+    finished_at: int | None = None
+
+
+class Consent(Struct, frozen=True, kw_only=True):
+    """A remembered approval; the key is all five fields, so a changed redirect URI asks again."""
+
+    user_id: str
+    client_id: str
+    redirect_uri: str
+    scopes: tuple[str, ...]
+    resources: tuple[str, ...]
+    created_at: int
+
+
+class SigningKey(Struct, frozen=True, kw_only=True):
+    """An asymmetric key; the private part is sealed with the vault's master key."""
+
+    kid: str
+    purpose: str
+    algorithm: str
+    public_jwk: str
+    private_sealed: str
+    created_at: int
+    retired_at: int | None = None

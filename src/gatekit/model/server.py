@@ -1,0 +1,37 @@
+"""What we publish, and what stands behind it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+Instances = Literal["session", "user", "shared"]
+
+
+class Server(Struct, frozen=True, kw_only=True):
+    """One published server (``/s/<name>/mcp``) and the stdio command behind it, resolved and split."""
+
+    name: str
+    command: tuple[str, ...]
+    """argv; the first element is the program. Never given to a shell."""
+    env: tuple[tuple[str, str], ...] = ()
+    """Declared variables; besides them the child sees only PATH, HOME, LANG, TZ and TMPDIR."""
+    cwd: str | None = None
+    title: str = ""
+    instances: Instances = "session"
+    idle_timeout: float = 300.0
+    """Seconds without a call or an open stream before an instance is stopped."""
+    max_instances: int = 50
+    max_instances_per_user: int = 10
+    max_line_bytes: int = 16 * 1024 * 1024 + 65536
+    start_timeout: float = 30.0
+    """Seconds from spawn to the answer of the first request."""
+    call_timeout: float = 300.0
+    """Seconds without an answer or progress before a call fails."""
+    probe_timeout: float = 3.0
+    """Seconds to wait for ``server/discover`` before the handshake is tried (MCP 2026-07-28, stdio)."""
+
+    def fingerprint(self) -> str:
+        """Identifies the launch recipe; a change of it means that running instances are out of date."""
+        return repr((self.command, self.env, self.cwd, self.instances, self.max_line_bytes))

@@ -1,0 +1,294 @@
+"""One Protocol per noun. ``tests/contract`` runs one suite over every implementation.
+
+Conventions: methods are ``async``; ``get``-like methods return ``None`` when there is no row; methods that
+*consume* a one-time thing do so by compare-and-swap and return ``None`` to everybody but the one winner.
+Times are passed in (``now``, seconds since the epoch), never read from a clock. All raise ``StoreError``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from gatekit.model.oauth import (
+    ApiKey,
+    AuthorizationCode,
+    Client,
+    Consent,
+    Grant,
+    RefreshToken,
+    SigningKey,
+    Transaction,
+)
+from gatekit.model.people import BrowserSession, Invite, Membership, User
+
+
+class Users(Protocol):
+    """People. Writing methods record a change ``user:<id>``."""
+
+    async def add(self, user: User, password_hash: str | None = None) -> None:
+        """Raise ``Conflict`` if the identity or the username exists."""
+        ...
+
+    async def get(self, user_id: str) -> User | None: ...
+
+    async def by_username(self, username: str) -> User | None: ...
+
+    async def by_identity(self, connection: str, issuer: str, subject: str) -> User | None: ...
+
+    async def list(self) -> list[User]:
+        """All, by username."""
+        ...
+
+    async def update(self, user: User) -> None:
+        """Replace the row of ``user.id``. Raise ``NotFound``; raise ``Conflict`` if the username is taken."""
+        ...
+
+    async def password_hash(self, user_id: str) -> str | None: ...
+
+    async def set_password(self, user_id: str, password_hash: str, now: int) -> None: ...
+
+    async def seen(self, user_id: str, now: int) -> None:
+        """Note the time of a sign-in. Records no change."""
+        ...
+
+    async def delete(self, user_id: str) -> None:
+        """Remove the row and everything that hangs on it (memberships, invites, sessions, grants, keys)."""
+        ...
+
+
+class Groups(Protocol):
+    """Memberships. Writing methods record a change ``user:<id>``."""
+
+    async def names(self) -> list[str]: ...
+
+    async def create(self, group: str, now: int) -> None:
+        """Raise ``Conflict`` if it exists."""
+        ...
+
+    async def delete(self, group: str) -> None:
+        """Raise ``NotFound``."""
+        ...
+
+    async def add(self, membership: Membership) -> None:
+        """Idempotent. Raise ``NotFound`` for an unknown group of source ``local``."""
+        ...
+
+    async def remove(self, membership: Membership) -> bool: ...
+
+    async def of_user(self, user_id: str) -> list[Membership]: ...
+
+    async def members(self, group: str) -> list[Membership]: ...
+
+    async def replace_provider_groups(self, user_id: str, source: str, groups: Sequence[str]) -> None:
+        """Set what one connection asserts about a person; other sources stay."""
+        ...
+
+
+class Invites(Protocol):
+    async def add(self, invite: Invite) -> None:
+        """Earlier unused invites of the same person end."""
+        ...
+
+    async def get(self, token_hash: str, now: int) -> Invite | None:
+        """The invite if it is unused and not expired."""
+        ...
+
+    async def consume(self, token_hash: str, now: int) -> Invite | None: ...
+
+
+class Clients(Protocol):
+    """OAuth clients. ``set_disabled`` and ``delete`` record a change ``client:<id>``."""
+
+    async def add(self, client: Client) -> None: ...
+
+    async def get(self, client_id: str) -> Client | None: ...
+
+    async def list(self) -> list[Client]: ...
+
+    async def used(self, client_id: str, now: int) -> None:
+        """A login finished with it; from then on it does not expire."""
+        ...
+
+    async def set_disabled(self, client_id: str, disabled: bool) -> None: ...
+
+    async def delete(self, client_id: str) -> None:
+        """Remove it and its grants."""
+        ...
+
+    async def expire_unused(self, created_before: int) -> int:
+        """Remove dynamic clients that never finished a login; return how many."""
+        ...
+
+
+class Grants(Protocol):
+    """Grants and what hangs below. ``revoke`` records a change ``grant:<id>``."""
+
+    async def get(self, grant_id: str) -> Grant | None: ...
+
+    async def list(self, user_id: str | None = None, client_id: str | None = None) -> list[Grant]: ...
+
+    async def revoke(self, grant_id: str, now: int, reason: str) -> bool:
+        """Return False if it was revoked already or does not exist."""
+        ...
+
+    async def approve(self, grant: Grant, code: AuthorizationCode) -> None:
+        """Insert a grant and its code in one transaction."""
+        ...
+
+    async def code(self, code_hash: str) -> AuthorizationCode | None: ...
+
+    async def redeem(
+        self, code_hash: str, now: int, refresh: RefreshToken | None
+    ) -> AuthorizationCode | None:
+        """Compare-and-swap: mark the code used and insert the first refresh token, or return None."""
+        ...
+
+    async def refresh_token(self, token_hash: str) -> RefreshToken | None: ...
+
+    async def rotate(
+        self, token_hash: str, now: int, successor: RefreshToken, successor_sealed: str
+    ) -> RefreshToken | None:
+        """Compare-and-swap: mark ``token_hash`` used (with its sealed successor) and insert the successor.
+
+        Return the row as it was, or None if somebody else rotated it first.
+        """
+        ...
+
+    async def deny_token(self, token_id: str, expires_at: int) -> None:
+        """Put one access token (jti) on the deny list until it expires. Records a change ``token:<jti>``."""
+        ...
+
+    async def denied_tokens(self, now: int) -> list[tuple[str, int]]:
+        """(jti, expires_at) of every entry that still matters."""
+        ...
+
+    async def purge(self, now: int) -> None:
+        """Remove expired codes, refresh tokens, deny-list entries."""
+        ...
+
+
+class ApiKeys(Protocol):
+    """``revoke`` records a change ``key:<id>``."""
+
+    async def add(self, key: ApiKey) -> None: ...
+
+    async def by_hash(self, token_hash: str) -> ApiKey | None: ...
+
+    async def get(self, key_id: str) -> ApiKey | None: ...
+
+    async def list(self, user_id: str | None = None) -> list[ApiKey]: ...
+
+    async def revoke(self, key_id: str, now: int) -> bool: ...
+
+    async def used(self, key_id: str, now: int) -> None: ...
+
+
+class BrowserSessions(Protocol):
+    async def add(self, session: BrowserSession) -> None: ...
+
+    async def get(self, token_hash: str, now: int) -> BrowserSession | None:
+        """The session if it has neither ended nor expired."""
+        ...
+
+    async def end(self, token_hash: str, now: int) -> None: ...
+
+    async def end_all(self, user_id: str, now: int) -> None: ...
+
+    async def purge(self, now: int) -> None: ...
+
+
+class Transactions(Protocol):
+    """Runs through the authorization endpoint, and remembered approvals."""
+
+    async def add(self, transaction: Transaction) -> None: ...
+
+    async def get(self, id_hash: str, now: int) -> Transaction | None:
+        """The transaction if it is neither finished nor expired."""
+        ...
+
+    async def update(self, transaction: Transaction) -> None: ...
+
+    async def finish(self, id_hash: str, now: int) -> bool:
+        """Compare-and-swap; True for exactly one caller."""
+        ...
+
+    async def consent(
+        self,
+        user_id: str,
+        client_id: str,
+        redirect_uri: str,
+        scopes: tuple[str, ...],
+        resources: tuple[str, ...],
+    ) -> Consent | None: ...
+
+    async def remember_consent(self, consent: Consent) -> None: ...
+
+    async def forget_consents(self, user_id: str, client_id: str) -> None: ...
+
+    async def purge(self, now: int) -> None: ...
+
+
+class SigningKeys(Protocol):
+    async def add(self, key: SigningKey) -> None: ...
+
+    async def list(self, purpose: str) -> list[SigningKey]:
+        """Newest first, retired ones included until removed."""
+        ...
+
+    async def retire(self, kid: str, now: int) -> None: ...
+
+
+class Settings(Protocol):
+    """Small facts the gateway remembers: the era of an upstream, the installation id."""
+
+    async def get(self, key: str) -> str | None: ...
+
+    async def put(self, key: str, value: str) -> None: ...
+
+    async def put_if_absent(self, key: str, value: str) -> str:
+        """Return what is stored afterwards."""
+        ...
+
+
+class Changes(Protocol):
+    """What other processes changed. Entries are ``noun:id``."""
+
+    async def since(self, sequence: int) -> tuple[int, list[str]]:
+        """(newest sequence, entries after ``sequence``)."""
+        ...
+
+    async def trim(self, keep: int) -> None: ...
+
+
+class Store(Protocol):
+    """Everything, over one database."""
+
+    @property
+    def users(self) -> Users: ...
+    @property
+    def groups(self) -> Groups: ...
+    @property
+    def invites(self) -> Invites: ...
+    @property
+    def clients(self) -> Clients: ...
+    @property
+    def grants(self) -> Grants: ...
+    @property
+    def api_keys(self) -> ApiKeys: ...
+    @property
+    def browser_sessions(self) -> BrowserSessions: ...
+    @property
+    def transactions(self) -> Transactions: ...
+    @property
+    def signing_keys(self) -> SigningKeys: ...
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def changes(self) -> Changes: ...
+
+    async def ready(self) -> None:
+        """Raise ``StoreError`` unless the database can be read and written now."""
+        ...
+
+    async def close(self) -> None: ...
