@@ -159,7 +159,7 @@ class Grants(Protocol):
         """Put one access token (jti) on the deny list until it expires. Records a change ``token:<jti>``."""
         ...
 
-    async def denied_tokens(self, now: int) -> list[tuple[str, int]]:
+    async def denied_tokens(self, now: int) -> Sequence[tuple[str, int]]:
         """(jti, expires_at) of every entry that still matters."""
         ...
 

@@ -1,0 +1,72 @@
+"""Who may use what, as an operator declared it; ``policy`` compiles it.
+
+A *selector* names people. In the file it is one string:
+
+``alice@example.com`` a verified e-mail address · ``alice`` a username of the default connection ·
+``github:octocat`` a login at the connection ``github`` · ``group:developers`` a group ·
+``org:acme`` and ``team:acme/platform`` what GitHub asserts · ``*`` everybody who can sign in.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class ByEmail(Struct, frozen=True, tag=True):
+    """A *verified* e-mail address, compared in lower case."""
+
+    address: str
+
+
+class ByLogin(Struct, frozen=True, tag=True):
+    """A username (connection ``local``) or a login at another connection, compared in lower case."""
+
+    connection: str
+    login: str
+
+
+class ByGroup(Struct, frozen=True, tag=True):
+    """A group: from the store or from ``groups:`` in the file."""
+
+    name: str
+
+
+class ByProviderGroup(Struct, frozen=True, tag=True):
+    """What the provider asserts: an organisation (``acme``) or a team (``acme/platform``)."""
+
+    connection: str
+    name: str
+
+
+class Anyone(Struct, frozen=True, tag=True):
+    """Everybody who can sign in."""
+
+
+Selector = ByEmail | ByLogin | ByGroup | ByProviderGroup | Anyone
+
+AccessList = tuple[Selector, ...] | None
+"""``None``: not declared (inherit). An empty tuple: nobody."""
+
+
+class ToolRule(Struct, frozen=True, kw_only=True):
+    """Narrows tools, prompts or resources of one server whose name matches ``glob``."""
+
+    glob: str
+    allowed: tuple[Selector, ...]
+
+
+class ServerRules(Struct, frozen=True, kw_only=True):
+    """Who may use one server; ``None`` inherits the gateway-wide list."""
+
+    server: str
+    allowed: AccessList = None
+    tools: tuple[ToolRule, ...] = ()
+
+
+class Rules(Struct, frozen=True, kw_only=True):
+    """Everything that was declared. ``auth_enabled`` False: one anonymous local person may do everything."""
+
+    gateway: AccessList = None
+    groups: tuple[tuple[str, tuple[Selector, ...]], ...] = ()
+    servers: tuple[ServerRules, ...] = ()
+    auth_enabled: bool = True

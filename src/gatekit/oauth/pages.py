@@ -1,0 +1,84 @@
+"""The HTML that the authorization server shows. ``web`` implements it; every text is escaped there."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from msgspec import Struct
+
+
+class ProviderButton(Struct, frozen=True):
+    title: str
+    url: str
+
+
+class SignInView(Struct, frozen=True, kw_only=True):
+    action: str
+    """URL the form is POSTed to; fields ``username``, ``password``, ``csrf``, ``txn``."""
+    csrf: str
+    txn: str
+    client_name: str = ""
+    password_form: bool = True
+    providers: tuple[ProviderButton, ...] = ()
+    error: str = ""
+    username: str = ""
+
+
+class ServerChoice(Struct, frozen=True, kw_only=True):
+    resource: str
+    name: str
+    title: str
+    checked: bool = True
+
+
+class ConsentView(Struct, frozen=True, kw_only=True):
+    action: str
+    """URL the form is POSTed to; fields ``csrf``, ``txn``, ``resource`` (repeated, when choosing), and
+    ``decision`` = ``approve`` or ``deny``."""
+    csrf: str
+    txn: str
+    username: str
+    client_name: str
+    client_id: str
+    client_uri_host: str = ""
+    redirect_host: str
+    loopback: bool
+    """The redirect goes to this machine only: the page warns that any local program could be behind it."""
+    resources: tuple[ServerChoice, ...]
+    choosing: bool
+    """The client named no resource, so the person picks."""
+    scopes: tuple[str, ...] = ()
+    switch_url: str = ""
+    """Sign in as somebody else."""
+
+
+class InviteView(Struct, frozen=True, kw_only=True):
+    action: str
+    """Fields ``csrf``, ``password``, ``password_again``."""
+    csrf: str
+    username: str
+    error: str = ""
+
+
+class HomeView(Struct, frozen=True, kw_only=True):
+    username: str
+    """Empty: nobody is signed in."""
+    servers: tuple[tuple[str, str], ...]
+    """(title, URL to paste into a client) of what this person may use; aggregate first."""
+    logout_action: str = ""
+    csrf: str = ""
+    sign_in_url: str = ""
+
+
+class Pages(Protocol):
+    """Each method returns a whole HTML document."""
+
+    def sign_in(self, view: SignInView) -> str: ...
+
+    def consent(self, view: ConsentView) -> str: ...
+
+    def invite(self, view: InviteView) -> str: ...
+
+    def home(self, view: HomeView) -> str: ...
+
+    def problem(self, *, title: str, message: str, remedy: str = "", reference: str = "") -> str: ...
