@@ -47,7 +47,11 @@ class Invite(Struct, frozen=True, kw_only=True):
 
 
 class Principal(Struct, frozen=True, kw_only=True):
-    """Who asks. ``groups`` holds local groups, groups from the file, and what the provider asserted."""
+    """Who asks. ``groups`` holds groups of our own only (store and file).
+
+    What a provider asserts stays in ``provider_groups``: anybody can found an organisation called ``sre`` at
+    GitHub, and must not thereby enter our group of that name.
+    """
 
     id: str
     username: str

@@ -9,7 +9,11 @@ A *selector* names people. In the file it is one string:
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec import Struct
+
+NarrowedKind = Literal["tool", "prompt", "resource"]
 
 
 class ByEmail(Struct, frozen=True, tag=True):
@@ -49,10 +53,14 @@ AccessList = tuple[Selector, ...] | None
 
 
 class ToolRule(Struct, frozen=True, kw_only=True):
-    """Narrows tools, prompts or resources of one server whose name matches ``glob``."""
+    """Narrows tools (or prompts, or resources) of one server whose name matches ``glob``.
+
+    Every rule that matches a name must allow the person: rules only ever take away, whatever their order.
+    """
 
     glob: str
     allowed: tuple[Selector, ...]
+    kind: NarrowedKind = "tool"
 
 
 class ServerRules(Struct, frozen=True, kw_only=True):

@@ -1,0 +1,197 @@
+"""From declared rules to an index.
+
+Everybody is a set of *keys*, one for each way the rules can name a person; every access list becomes a set
+of keys too, with the groups of the file already opened. Being on a list is then "the two sets meet".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from fnmatch import translate
+from posixpath import normpath
+from urllib.parse import unquote
+
+from msgspec import Struct
+
+from gatekit.model.people import LOCAL, Principal
+from gatekit.model.rules import (
+    AccessList,
+    ByEmail,
+    ByGroup,
+    ByLogin,
+    ByProviderGroup,
+    NarrowedKind,
+    Rules,
+    Selector,
+    ServerRules,
+    ToolRule,
+)
+
+Key = tuple[str, ...]
+Keys = frozenset[Key]
+
+ANYONE: Key = ("anyone",)
+
+_ASCII_UPPER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
+
+
+def fold(text: str) -> str:
+    """Lower case for A–Z only.
+
+    ``str.lower`` maps characters outside ASCII onto ASCII letters (the Kelvin sign becomes ``k``), which
+    would let one person's address match another's.
+    """
+    return text.translate(_ASCII_UPPER)
+
+
+def usable_email(address: str) -> bool:
+    """Whether an address names one mailbox to every reader: one ``@``, both sides, nothing invisible."""
+    local, at, domain = address.partition("@")
+    return (
+        bool(local and at and domain) and "@" not in domain and address.isprintable() and " " not in address
+    )
+
+
+def keys_of(principal: Principal) -> Keys:
+    """Every key that names this person. An unverified e-mail address names nobody."""
+    connection = principal.connection
+    keys: set[Key] = {ANYONE}
+    # At the embedded connection the username is the login; elsewhere our username may differ from it.
+    login = principal.username if connection == LOCAL else principal.login
+    if login:
+        keys.add(("login", connection, fold(login)))
+    if principal.email and principal.email_verified and usable_email(principal.email):
+        keys.add(("email", fold(principal.email)))
+    keys.update(("group", name) for name in principal.groups)
+    keys.update(("provider", connection, fold(name)) for name in principal.provider_groups)
+    return frozenset(keys)
+
+
+class Narrowing(Struct, frozen=True):
+    """One compiled glob of one server."""
+
+    kind: NarrowedKind
+    pattern: re.Pattern[str]
+    keys: Keys
+    rule: str
+
+    def matches(self, kind: str, name: str) -> bool:
+        """Whether the rule speaks about this name; any reading of the name that matches counts."""
+        if kind != self.kind:
+            return False
+        return any(self.pattern.match(fold(reading)) for reading in readings(kind, name))
+
+
+class CompiledServer(Struct, frozen=True):
+    """One server's list. ``keys`` None: not declared, the gateway-wide list decides."""
+
+    name: str
+    keys: Keys | None
+    narrowings: tuple[Narrowing, ...]
+    rule: str
+
+
+class CompiledRules(Struct, frozen=True):
+    """What the engine asks. ``gateway`` None: no gateway-wide list."""
+
+    gateway: Keys | None
+    named_somewhere: Keys
+    servers: tuple[CompiledServer, ...]
+    groups: tuple[tuple[str, Keys], ...]
+    auth_enabled: bool
+
+
+def readings(kind: str, name: str) -> tuple[str, ...]:
+    """The spellings under which an upstream might understand a name.
+
+    Tools and prompts are opaque; a resource is a URI whose escapes and dot segments a server may resolve
+    (RFC 3986 §6.2.2), so a rule on ``file:///etc/*`` must hold for ``file:///tmp/../%65tc/passwd`` too.
+    """
+    if kind != "resource":
+        return (name,)
+    decoded = unquote(name)
+    scheme, mark, rest = decoded.partition("://")
+    flat = f"{scheme}{mark}{normpath(rest)}" if mark and rest else decoded
+    return (name, decoded, flat)
+
+
+def compile_rules(rules: Rules) -> CompiledRules:
+    """Open the groups of the file and index every list."""
+    groups = {name: _open_group(name, dict(rules.groups)) for name, _ in rules.groups}
+    gateway = _access(rules.gateway, groups)
+    servers = tuple(_server(server, groups) for server in rules.servers)
+    named = frozenset().union(*(server.keys for server in servers if server.keys is not None))
+    return CompiledRules(
+        gateway=gateway,
+        named_somewhere=named,
+        servers=servers,
+        groups=tuple(groups.items()),
+        auth_enabled=rules.auth_enabled,
+    )
+
+
+def _server(server: ServerRules, groups: Mapping[str, Keys]) -> CompiledServer:
+    return CompiledServer(
+        name=server.server,
+        keys=_access(server.allowed, groups),
+        narrowings=tuple(_narrowing(server.server, rule, groups) for rule in server.tools),
+        rule=f"servers.{server.server}.allowed_users",
+    )
+
+
+def _narrowing(server: str, rule: ToolRule, groups: Mapping[str, Keys]) -> Narrowing:
+    return Narrowing(
+        kind=rule.kind,
+        # Folded like the names it meets: `delete_*` is meant to cover `Delete_All` as well.
+        pattern=re.compile(translate(fold(rule.glob))),
+        keys=_list(rule.allowed, groups),
+        rule=f'servers.{server}.{rule.kind}s["{rule.glob}"]',
+    )
+
+
+def _access(declared: AccessList, groups: Mapping[str, Keys]) -> Keys | None:
+    return None if declared is None else _list(declared, groups)
+
+
+def _list(selectors: Iterable[Selector], groups: Mapping[str, Keys]) -> Keys:
+    keys: set[Key] = set()
+    for selector in selectors:
+        key = _key(selector)
+        if key is not None:
+            keys.add(key)
+        if isinstance(selector, ByGroup):
+            keys |= groups.get(selector.name, frozenset())
+    return frozenset(keys)
+
+
+def _open_group(name: str, declared: Mapping[str, tuple[Selector, ...]]) -> Keys:
+    """The group's own key and everything that its members reach; a circle of groups ends by itself."""
+    keys: set[Key] = set()
+    waiting = [name]
+    seen: set[str] = set()
+    while waiting:
+        group = waiting.pop()
+        if group in seen:
+            continue
+        seen.add(group)
+        keys.add(("group", group))
+        for selector in declared.get(group, ()):
+            if isinstance(selector, ByGroup):
+                waiting.append(selector.name)
+            elif (key := _key(selector)) is not None:
+                keys.add(key)
+    return frozenset(keys)
+
+
+def _key(selector: Selector) -> Key | None:
+    """The key of a selector; None for one that can name nobody."""
+    if isinstance(selector, ByEmail):
+        return ("email", fold(selector.address)) if usable_email(selector.address) else None
+    if isinstance(selector, ByLogin):
+        return ("login", selector.connection, fold(selector.login)) if selector.login else None
+    if isinstance(selector, ByGroup):
+        return ("group", selector.name)
+    if isinstance(selector, ByProviderGroup):
+        return ("provider", selector.connection, fold(selector.name))
+    return ANYONE
