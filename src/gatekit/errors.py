@@ -21,7 +21,9 @@
     │   ├── InvalidRequest · InvalidClient · InvalidGrant · UnauthorizedClient
     │   ├── UnsupportedGrantType · UnsupportedResponseType · InvalidScope · InvalidTarget
     │   ├── AccessDenied · LoginRequired · ServerError · TemporarilyUnavailable
+    │   ├── ConsentRequired · PayloadTooLarge
     │   └── InvalidRedirectUri · InvalidClientMetadata · TooManyRegistrations     (RFC 7591 §3.2.2)
+    ├── PageProblem                      a page that ends an interaction in the browser
     ├── BearerError                      RFC 6750 §3
     │   ├── TokenMissing · TokenInvalid · TokenMalformed
     │   └── InsufficientScope
@@ -32,7 +34,7 @@
     │   └── UpstreamFault
     │       └── UpstreamDown · UpstreamBusy · UpstreamTimeout · AnswerTooLarge · RecordingFailed
     └── LinkError                        inside ``upstream``: what a Link's owner task reports
-        └── SpawnFailed · LinkClosed · LinkTimeout · LineTooLong
+        └── SpawnFailed · PoolFull · LinkClosed · LinkBusy · LinkTimeout · LineTooLong · BadAnswer
 """
 
 from __future__ import annotations
@@ -190,6 +192,20 @@ class LoginRequired(OAuthError):
     error = "login_required"
 
 
+class ConsentRequired(OAuthError):
+    """OpenID Connect Core §3.1.2.6: ``prompt=none`` and the person has not agreed yet."""
+
+    error = "consent_required"
+
+
+class PayloadTooLarge(OAuthError):
+    """More than any honest client sends."""
+
+    error = "invalid_request"
+    status = 413
+    redirectable = False
+
+
 class ServerError(OAuthError):
     error = "server_error"
     status = 500
@@ -224,6 +240,21 @@ class TooManyRegistrations(OAuthError):
     def __init__(self, retry_after: int) -> None:
         self.retry_after = retry_after
         super().__init__("too many client registrations, try again later")
+
+
+class PageProblem(GatekitError):
+    """The browser's interaction ends here, with a page and never with a redirect.
+
+    ``title``, ``message`` and ``remedy`` are shown (escaped) to the person, ``detail`` goes to the log only.
+    """
+
+    def __init__(self, status: int, title: str, message: str, remedy: str = "", detail: str = "") -> None:
+        self.status = status
+        self.title = title
+        self.message = message
+        self.remedy = remedy
+        self.detail = detail or message
+        super().__init__(f"{title}: {self.detail}")
 
 
 # -- bearer ------------------------------------------------------------------------------------------------
@@ -375,15 +406,38 @@ class RecordingFailed(UpstreamFault):
 
 
 class LinkError(GatekitError):
-    """What a Link's owner task reports; ``gateway`` turns it into an UpstreamFault."""
+    """What a Link's owner task reports; ``gateway`` turns it into an UpstreamFault.
+
+    ``public`` may be told to the caller, ``detail`` (exit codes, last lines of stderr) goes to log and audit only.
+    """
+
+    def __init__(self, public: str, detail: str = "") -> None:
+        self.public = public
+        self.detail = detail or public
+        super().__init__(self.detail)
 
 
 class SpawnFailed(LinkError):
-    """The command does not exist, cannot be run, or exited before it answered."""
+    """The command does not exist, cannot be run, or exited before it answered.
+
+    ``retry_after``: seconds until the next start is tried; 0 if it may be tried at once.
+    """
+
+    def __init__(self, public: str, detail: str = "", retry_after: float = 0.0) -> None:
+        self.retry_after = retry_after
+        super().__init__(public, detail)
+
+
+class PoolFull(LinkError):
+    """No further instance may be started, for the server as a whole or for this person."""
 
 
 class LinkClosed(LinkError):
     """The process or connection ended while a request was waiting."""
+
+
+class LinkBusy(LinkError):
+    """The upstream does not read, or too many calls wait for it; this one was not sent."""
 
 
 class LinkTimeout(LinkError):
@@ -392,3 +446,7 @@ class LinkTimeout(LinkError):
 
 class LineTooLong(LinkError):
     """The upstream sent one message above the configured cap; it was skipped, the Link lives."""
+
+
+class BadAnswer(LinkError):
+    """The upstream's answer is not JSON, or no JSON-RPC response; the Link lives."""
