@@ -131,6 +131,15 @@ class ProcessEvent(AuditEvent, frozen=True, kw_only=True, tag="process"):
     detail: str = ""
 
 
+class TrailEvent(AuditEvent, frozen=True, kw_only=True, tag="trail"):
+    """The trail speaks of itself; written by the recorder only."""
+
+    action: Literal["created", "repaired", "resumed", "reopened"]
+    lost: int = 0
+    """``resumed``: how many records could not be kept (the calls they describe were refused)."""
+    detail: str = ""
+
+
 AnyAuditEvent = (
     SignIn
     | SignOut
@@ -144,4 +153,5 @@ AnyAuditEvent = (
     | AdminEvent
     | ConfigEvent
     | ProcessEvent
+    | TrailEvent
 )
