@@ -305,6 +305,8 @@ class ProtocolFault(GatekitError):
         self.public = public
         self.detail = detail or public
         self.data = data
+        self.request_id: str | int | None = None
+        """JSON-RPC id to answer under; set by the decoder where it could be read (JSON-RPC 2.0 §5)."""
         super().__init__(self.detail)
 
 
@@ -408,7 +410,7 @@ class RecordingFailed(UpstreamFault):
 class LinkError(GatekitError):
     """What a Link's owner task reports; ``gateway`` turns it into an UpstreamFault.
 
-    ``public`` may be told to the caller, ``detail`` (exit codes, last lines of stderr) goes to log and audit only.
+    ``public`` may be told to the caller, ``detail`` (exit codes, last lines of stderr) goes to log and audit.
     """
 
     def __init__(self, public: str, detail: str = "") -> None:
