@@ -1,0 +1,125 @@
+"""The resolved configuration: what ``app`` wires from. Everything is checked, absolute and frozen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from msgspec import Struct
+
+from gatekit.model.people import LOCAL
+from gatekit.model.rules import Rules
+from gatekit.model.server import Server
+
+Durability = Literal["process", "disk"]
+"""What a recorded call survives: SIGKILL of the gateway, or loss of power."""
+
+
+class Secret(str):
+    """A string that must not be shown. It behaves as its value; only its ``repr`` is masked, so that a
+    Struct that ends up in a log or a traceback does not give it away."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
+class LocalConnection(Struct, frozen=True, kw_only=True):
+    """Accounts with a password in Gatekit's own store."""
+
+    name: str = LOCAL
+
+
+class GitHubConnection(Struct, frozen=True, kw_only=True):
+    """GitHub, or a GitHub Enterprise Server when ``base_url`` says so."""
+
+    name: str
+    client_id: str
+    client_secret: Secret
+    base_url: str = "https://github.com"
+    """Where the browser is sent; no trailing slash."""
+    api_url: str = "https://api.github.com"
+    """Where people, addresses, organisations and teams are asked for; no trailing slash."""
+    allowed_orgs: tuple[str, ...] = ()
+    """Only members of one of these organisations may sign in; empty: no such condition."""
+    title: str = "GitHub"
+    """For the sign-in button."""
+
+
+Connection = LocalConnection | GitHubConnection
+
+
+class AuthConfig(Struct, frozen=True, kw_only=True):
+    """How people sign in. ``enabled`` False: one anonymous local person, and only on loopback."""
+
+    enabled: bool = True
+    connections: tuple[Connection, ...] = (LocalConnection(),)
+    default_connection: str = LOCAL
+    """The connection that bare names in access lists belong to."""
+
+
+class TokenSettings(Struct, frozen=True, kw_only=True):
+    """Lifetimes, all in seconds."""
+
+    access_ttl: int = 3600
+    refresh_ttl: int = 30 * 86400
+    refresh_grace: int = 45
+    """How long a used refresh token still yields the same successor (parallel copies of one client)."""
+    code_ttl: int = 60
+
+
+class RegistrationSettings(Struct, frozen=True, kw_only=True):
+    """Dynamic client registration (RFC 7591)."""
+
+    enabled: bool = True
+    private_use_schemes: tuple[str, ...] = ("cursor",)
+    """URI schemes besides https and loopback http that a redirect URI may have (RFC 8252 §7.1)."""
+    per_minute: int = 60
+    """Registrations per minute in all."""
+    per_minute_per_address: int = 20
+
+
+class AuditSettings(Struct, frozen=True, kw_only=True):
+    durability: Durability = "process"
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """What a request may cost before it is refused."""
+
+    max_body_bytes: int = 17 * 1024 * 1024
+    max_depth: int = 64
+    """Nesting of JSON in a request."""
+
+
+class ServerConfig(Struct, frozen=True, kw_only=True):
+    server: Server
+    line: int
+    """Where it is declared in the file."""
+    allow_dangerous: bool = False
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """One version of ``gatekit.yaml``, resolved. Paths are absolute."""
+
+    path: Path
+    host: str = "127.0.0.1"
+    port: int = 8080
+    public_url: str
+    """Origin that clients see: scheme, host and maybe port; no path, no trailing slash. Also the issuer."""
+    data_dir: Path
+    auth: AuthConfig = AuthConfig()
+    rules: Rules = Rules()
+    servers: tuple[ServerConfig, ...] = ()
+    tokens: TokenSettings = TokenSettings()
+    registration: RegistrationSettings = RegistrationSettings()
+    allowed_origins: tuple[str, ...] = ()
+    """Web origins besides ``public_url`` whose pages may call us."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Networks (CIDR) whose ``X-Forwarded-For`` is believed."""
+    audit: AuditSettings = AuditSettings()
+    limits: Limits = Limits()
+    secret_files: tuple[Path, ...] = ()
+    """Files that ``${file:…}`` was read from; a change of one is a change of the configuration."""
+    notes: tuple[str, ...] = ()
+    """What is allowed but probably not meant, each with file and line; ``checks`` adds the rest."""

@@ -1,0 +1,94 @@
+"""``${env:NAME}`` and ``${file:path}``: values that do not stand in the file itself.
+
+What comes out of a reference is treated as a secret everywhere: it is never printed, in faults neither.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from gatekit.config import document as doc
+from gatekit.config.model import Secret
+
+MAX_SECRET_BYTES = 64 * 1024
+
+_REFERENCE = re.compile(r"\$(\$)?\{([^}]*)\}")
+
+
+class References:
+    """Resolves the references of one document and remembers which files they named."""
+
+    def __init__(self, document: doc.Document, base: Path, environ: Mapping[str, str]) -> None:
+        self._document = document
+        self._base = base
+        self._environ = environ
+        self.files: dict[Path, None] = {}
+        """Every file that was named, readable or not, in order."""
+        self.places: set[doc.Path] = set()
+        """Where a reference stood."""
+
+    def resolve_all(self) -> None:
+        """Replace every string in the document; a missing value is a fault at its line."""
+        self._document.data = self._walk(self._document.data, ())
+
+    def _walk(self, value: object, path: doc.Path) -> object:
+        if isinstance(value, dict):
+            return {key: self._walk(item, (*path, key)) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._walk(item, (*path, index)) for index, item in enumerate(value)]
+        # A command is split into words first, so that a secret with a blank in it stays one word.
+        if isinstance(value, str) and "${" in value and not doc.matches(path, "servers.*.command"):
+            return self.resolve(value, path)
+        return value
+
+    def resolve(self, text: str, path: doc.Path) -> str:
+        """``text`` with its references replaced; a ``Secret`` if there was one."""
+        found = False
+
+        def replace(match: re.Match[str]) -> str:
+            nonlocal found
+            if match[1]:
+                return "${" + match[2] + "}"  # $${…} is the literal text ${…}
+            found = True
+            return self._value(match[2], path)
+
+        result = _REFERENCE.sub(replace, text)
+        if not found:
+            return result
+        self.places.add(path)
+        return Secret(result)
+
+    def _value(self, reference: str, path: doc.Path) -> str:
+        kind, colon, name = reference.partition(":")
+        if colon and kind == "env" and name:
+            value = self._environ.get(name)
+            if value is None:
+                self._document.fault(path, f"the environment variable {name} is not set")
+                return ""
+            return value
+        if colon and kind == "file" and name:
+            return self._file(name, path)
+        known = f"write ${{env:{reference}}} for a variable, " if reference.isidentifier() else ""
+        text = f"unknown reference ${{{reference}}}: {known}${{env:NAME}} or ${{file:path}} are known, "
+        self._document.fault(path, text + f"and $${{{reference}}} is the literal text")
+        return ""
+
+    def _file(self, name: str, path: doc.Path) -> str:
+        place = (self._base / name).absolute()
+        self.files[place] = None
+        try:
+            with place.open("rb") as stream:
+                content = stream.read(MAX_SECRET_BYTES + 1)
+            text = content.decode()
+        except OSError as error:
+            self._document.fault(path, f"the file {place} cannot be read: {error.strerror or error}")
+            return ""
+        except UnicodeDecodeError:
+            self._document.fault(path, f"the file {place} is not text (UTF-8)")
+            return ""
+        if len(content) > MAX_SECRET_BYTES or "\0" in text:
+            self._document.fault(path, f"the file {place} holds no secret: too long, or binary")
+            return ""
+        return text.rstrip("\r\n")

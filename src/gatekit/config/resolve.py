@@ -1,0 +1,159 @@
+"""From the validated file to the ``Config``: defaults that depend on each other, paths, meaning."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from gatekit.config import document as doc
+from gatekit.config.addresses import host_of, is_loopback, listen_host, network, origin, secure_origin
+from gatekit.config.connections import AUTH, resolve_auth
+from gatekit.config.model import (
+    AuditSettings,
+    AuthConfig,
+    Config,
+    Limits,
+    RegistrationSettings,
+    TokenSettings,
+)
+from gatekit.config.references import References
+from gatekit.config.schema import AuthIn, FileIn, ProxyIn
+from gatekit.config.selectors import GROUP_NAME, Selectors
+from gatekit.config.servers import Servers
+from gatekit.model.rules import Rules, Selector
+
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
+_NEVER_SCHEMES = frozenset(
+    [
+        "http",
+        "https",
+        "javascript",
+        "data",
+        "file",
+        "vbscript",
+        "blob",
+        "about",
+        "ftp",
+        "ws",
+        "wss",
+        "mailto",
+        "tel",
+    ]
+)
+
+
+def resolve(file: FileIn, document: doc.Document, references: References, path: Path) -> Config:
+    """Build the Config. What is wrong is added to the document's faults; then the result must not be used."""
+    base = path.parent
+    host, public_url = _addresses(file.proxy, document)
+    auth, names, bare = resolve_auth(file.proxy.auth, document)
+    _check_disabled(auth, host, public_url, document)
+    selectors = Selectors(document, names, bare, tuple(file.groups))
+    servers, server_rules = Servers(document, references, selectors, base).resolve(file.servers)
+    rules = Rules(
+        gateway=selectors.access(file.proxy.auth, AUTH),
+        groups=tuple(
+            (name, _group(name, members, selectors, document)) for name, members in file.groups.items()
+        ),
+        servers=server_rules,
+        auth_enabled=auth.enabled,
+    )
+    return Config(
+        path=path,
+        host=host,
+        port=file.proxy.port,
+        public_url=public_url,
+        data_dir=(base / file.data_dir).absolute(),
+        auth=auth,
+        rules=rules,
+        servers=servers,
+        tokens=_tokens(file.proxy.auth),
+        registration=_registration(file.proxy.auth, document),
+        allowed_origins=_each(origin, file.proxy.allowed_origins, ("proxy", "allowed_origins"), document),
+        trusted_proxies=_each(network, file.proxy.trusted_proxies, ("proxy", "trusted_proxies"), document),
+        audit=AuditSettings(durability=file.audit.durability),
+        limits=Limits(max_body_bytes=file.limits.max_body, max_depth=file.limits.max_depth),
+        secret_files=tuple(references.files),
+    )
+
+
+def _addresses(proxy: ProxyIn, document: doc.Document) -> tuple[str, str]:
+    """Where to listen, and what clients call it; the latter is the issuer, so never guessed off loopback."""
+    (host,) = _each(listen_host, (proxy.host,), ("proxy", "host"), document, indexed=False)
+    place = ("proxy", "public_url")
+    if proxy.public_url is not None:
+        (public_url,) = _each(secure_origin, (proxy.public_url,), place, document, indexed=False)
+        if public_url.startswith("http://") and not is_loopback(host):
+            text = f"is plain http while the gateway listens on {host}; others can read tokens on the wire"
+            document.note(place, text)
+        return host, public_url
+    if not is_loopback(host):
+        text = f"is required when the gateway listens on {host}: clients must be told where it is"
+        document.fault(place, text)
+    return host, f"http://localhost:{proxy.port}"
+
+
+def _check_disabled(auth: AuthConfig, host: str, public_url: str, document: doc.Document) -> None:
+    if auth.enabled or (is_loopback(host) and is_loopback(host_of(public_url))):
+        return
+    text = (
+        "may only be false while host and public_url stay on this machine (anybody could call every server)"
+    )
+    document.fault((*AUTH, "enabled"), text)
+
+
+def _group(
+    name: str, members: Sequence[str], selectors: Selectors, document: doc.Document
+) -> tuple[Selector, ...]:
+    if not GROUP_NAME.fullmatch(name):
+        document.fault(("groups", name), "is not a group name (letters, digits, _ . -)")
+    return selectors.many(members, ("groups", name))
+
+
+def _tokens(auth: AuthIn) -> TokenSettings:
+    return TokenSettings(
+        access_ttl=int(auth.tokens.access_ttl),
+        refresh_ttl=int(auth.tokens.refresh_ttl),
+        refresh_grace=int(auth.tokens.refresh_grace),
+        code_ttl=int(auth.tokens.code_ttl),
+    )
+
+
+def _registration(auth: AuthIn, document: doc.Document) -> RegistrationSettings:
+    written = auth.registration
+    place = (*AUTH, "registration", "private_use_schemes")
+    return RegistrationSettings(
+        enabled=written.enabled,
+        private_use_schemes=_each(_private_scheme, written.private_use_schemes, place, document),
+        per_minute=written.per_minute,
+        per_minute_per_address=written.per_minute_per_address,
+    )
+
+
+def _private_scheme(text: str) -> str:
+    scheme = text.lower().removesuffix("://").removesuffix(":")
+    if not _SCHEME.fullmatch(scheme):
+        raise ValueError("expected a URI scheme like cursor")
+    if scheme in _NEVER_SCHEMES:
+        # RFC 8252 §7.1 is about apps; a browser would run or show these itself.
+        raise ValueError(f"{scheme} can never be a private-use scheme")
+    return scheme
+
+
+def _each(
+    read: Callable[[str], str],
+    values: Sequence[str],
+    place: doc.Path,
+    document: doc.Document,
+    indexed: bool = True,
+) -> tuple[str, ...]:
+    """``read`` every value; what it refuses becomes a fault and stays as it was written."""
+    found: list[str] = []
+    for index, value in enumerate(values):
+        try:
+            found.append(read(value))
+        except ValueError as error:
+            document.fault((*place, index) if indexed else place, str(error))
+            found.append(value)
+    return tuple(found)

@@ -1,0 +1,152 @@
+"""``servers``: both forms, to ``Server`` and ``ServerRules``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from gatekit.config import commands
+from gatekit.config import document as doc
+from gatekit.config.model import Secret, ServerConfig
+from gatekit.config.references import References
+from gatekit.config.schema import NamedServerIn, ServerIn
+from gatekit.config.selectors import Selectors
+from gatekit.model.rules import NarrowedKind, ServerRules, ToolRule
+from gatekit.model.server import Server
+
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_OVERRIDE = "refused; set `allow_dangerous: true` on this server if it is meant"
+
+
+class Servers:
+    """Resolves the servers of one file."""
+
+    def __init__(
+        self, document: doc.Document, references: References, selectors: Selectors, base: Path
+    ) -> None:
+        self._document = document
+        self._references = references
+        self._selectors = selectors
+        self._base = base
+        self._seen: dict[str, str] = {}
+
+    def resolve(
+        self, servers: Mapping[str, ServerIn] | list[NamedServerIn]
+    ) -> tuple[tuple[ServerConfig, ...], tuple[ServerRules, ...]]:
+        """Everything in the order of the file."""
+        configs: list[ServerConfig] = []
+        rules: list[ServerRules] = []
+        for name, path, section in _each(servers):
+            self._check_name(name, path)
+            configs.append(self._server(name, section, path))
+            rules.append(self._rules(name, section, path))
+        return tuple(configs), tuple(rules)
+
+    def _check_name(self, name: str, path: doc.Path) -> None:
+        place = (*path, "name") if isinstance(path[-1], int) else path
+        if not _NAME.fullmatch(name):
+            self._document.fault(
+                place, f"'{name}' cannot be a server's name: 1 to 64 of letters, digits, _ . -"
+            )
+        elif set(name) == {"."}:
+            # Clients resolve dot segments before they send (RFC 3986 §5.2.4): /s/../mcp is another endpoint.
+            self._document.fault(place, "a server's name must not consist of dots")
+        elif "__" in name or name.endswith("_"):
+            text = "must not hold `__` or end with `_`: the aggregate endpoint names tools `server__tool`"
+            self._document.fault(place, text)
+        elif (folded := name.lower()) in self._seen:
+            self._document.fault(
+                place, f"there is a server '{self._seen[folded]}' already (case does not count)"
+            )
+        else:
+            self._seen[folded] = name
+
+    def _server(self, name: str, section: ServerIn, path: doc.Path) -> ServerConfig:
+        words = self._words(section, path)
+        env = self._env(section, path)
+        found = commands.danger(words)
+        if found and not section.allow_dangerous:
+            self._document.fault((*path, "command"), f"{found}: {_OVERRIDE}")
+        return ServerConfig(
+            server=Server(
+                name=name,
+                command=words,
+                env=env,
+                # `python -m tools` is meant where the file is, wherever the gateway was started from.
+                cwd=str((self._base / (section.cwd or ".")).absolute()),
+                title=section.title,
+                instances=section.instances,
+                idle_timeout=section.idle_timeout,
+                max_instances=section.max_instances,
+                max_instances_per_user=section.max_instances_per_user,
+                max_line_bytes=section.max_line,
+                start_timeout=section.start_timeout,
+                call_timeout=section.call_timeout,
+                probe_timeout=section.probe_timeout,
+            ),
+            line=self._document.line(path),
+            allow_dangerous=section.allow_dangerous,
+        )
+
+    def _words(self, section: ServerIn, path: doc.Path) -> tuple[str, ...]:
+        place = (*path, "command")
+        if isinstance(section.command, str):
+            result = commands.split(section.command)
+            if isinstance(result, commands.Refused):
+                self._document.fault(place, result.reason)
+                return ("missing",)
+            words = tuple(self._references.resolve(word, place) for word in result.words)
+        else:
+            words = tuple(section.command)
+        words += tuple(self._kept(word, (*path, "args", at)) for at, word in enumerate(section.args))
+        if not words or not words[0]:
+            self._document.fault(place, "is empty")
+            return ("missing",)
+        if any("\0" in word for word in words):
+            self._document.fault(place, "holds a NUL character")
+        if any(isinstance(word, Secret) for word in words):
+            text = (
+                "a referenced value on a command line is visible to other users of this machine; prefer env"
+            )
+            self._document.note(place, text)
+        return words
+
+    def _env(self, section: ServerIn, path: doc.Path) -> tuple[tuple[str, str], ...]:
+        env: list[tuple[str, str]] = []
+        for name, value in section.env.items():
+            place = (*path, "env", name)
+            if (why := commands.bad_variable(name)) or "\0" in value:
+                self._document.fault(place, why or "holds a NUL character")
+            elif (why := commands.hijack(name)) and not section.allow_dangerous:
+                self._document.fault(place, f"{why}: {_OVERRIDE}")
+            env.append((name, self._kept(value, place)))
+        return tuple(env)
+
+    def _kept(self, value: str, path: doc.Path) -> str:
+        """The value, marked secret again if it came from a reference (validation drops the mark)."""
+        return Secret(value) if path in self._references.places else value
+
+    def _rules(self, name: str, section: ServerIn, path: doc.Path) -> ServerRules:
+        declared: tuple[tuple[NarrowedKind, Mapping[str, list[str]]], ...] = (
+            ("tool", section.tools),
+            ("prompt", section.prompts),
+            ("resource", section.resources),
+        )
+        narrowings = tuple(
+            ToolRule(glob=glob, kind=kind, allowed=self._selectors.many(entries, (*path, f"{kind}s", glob)))
+            for kind, globs in declared
+            for glob, entries in globs.items()
+        )
+        return ServerRules(server=name, allowed=self._selectors.access(section, path), tools=narrowings)
+
+
+def _each(
+    servers: Mapping[str, ServerIn] | list[NamedServerIn],
+) -> Iterator[tuple[str, doc.Path, ServerIn]]:
+    if isinstance(servers, list):
+        for index, named in enumerate(servers):
+            yield named.name, ("servers", index), named
+    else:
+        for name, section in servers.items():
+            yield name, ("servers", name), section
