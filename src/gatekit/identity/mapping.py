@@ -1,0 +1,129 @@
+"""From what a provider asserted to a stored person.
+
+The key is (connection, issuer, subject) and nothing else (checklist F1): logins are renamed and given to
+other people, e-mail addresses are typed in by anybody. Accounts are never linked to each other by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from gatekit.errors import Conflict, ProviderFailed, SignInRefused
+from gatekit.identity.directory import as_principal
+from gatekit.identity.names import username_candidates
+from gatekit.model.people import ExternalIdentity, Membership, Principal, User
+from gatekit.model.ports import Clock, Entropy
+from gatekit.store.ports import Groups, Users
+
+DISABLED = "Your account here is disabled. Ask whoever runs this gateway."
+
+
+class Mapping:
+    """Finds, creates and refreshes people at sign-in."""
+
+    def __init__(
+        self,
+        users: Users,
+        groups: Groups,
+        *,
+        clock: Clock,
+        entropy: Entropy,
+        admits: Callable[[Principal], bool],
+        forget: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """``admits`` is the gateway-wide gate; ``forget`` hears the id of each person that changed."""
+        self._users = users
+        self._groups = groups
+        self._clock = clock
+        self._entropy = entropy
+        self._admits = admits
+        self._forget = forget
+
+    async def admit(self, identity: ExternalIdentity) -> User:
+        """The stored person, created at the first sign-in and refreshed at every one.
+
+        Raises ``SignInRefused`` (disabled, not admitted; a stranger leaves no row), ``StoreError``.
+        """
+        known = await self._find(identity)
+        if known is None:
+            known = await self._create(identity)
+        if known.disabled:
+            raise SignInRefused(DISABLED, f"user {known.username} is disabled")
+        user = await self._refresh(known, identity)
+        principal = as_principal(user, await self._groups.of_user(user.id))
+        if not self._admits(principal):
+            raise self._not_admitted(identity)
+        return user
+
+    async def _find(self, identity: ExternalIdentity) -> User | None:
+        return await self._users.by_identity(identity.connection, identity.issuer, identity.subject)
+
+    async def _refresh(self, known: User, identity: ExternalIdentity) -> User:
+        """Write what the provider says now, also of somebody who is then not admitted: the organisation they
+        left must not keep opening doors through tokens they still have."""
+        user = _with_facts(known, identity)
+        if user != known:
+            user = msgspec.structs.replace(user, updated_at=int(self._clock.now()))
+            await self._users.update(user)
+        asserted = sorted(identity.provider_groups)
+        memberships = await self._groups.of_user(user.id)
+        if asserted != sorted(m.group for m in memberships if m.source == identity.connection):
+            await self._groups.replace_provider_groups(user.id, identity.connection, asserted)
+        self._forget(user.id)
+        return user
+
+    async def _create(self, identity: ExternalIdentity) -> User:
+        user_id = self._entropy.ident("usr_")
+        now = int(self._clock.now())
+        for username in username_candidates(identity.login, identity.connection):
+            user = _with_facts(
+                User(
+                    id=user_id,
+                    connection=identity.connection,
+                    issuer=identity.issuer,
+                    subject=identity.subject,
+                    username=username,
+                    created_at=now,
+                    updated_at=now,
+                ),
+                identity,
+            )
+            asserted = [
+                Membership(user_id=user_id, group=name, source=user.connection)
+                for name in identity.provider_groups
+            ]
+            if not self._admits(as_principal(user, asserted)):
+                raise self._not_admitted(identity)
+            if await self._users.by_username(username) is not None:
+                continue
+            try:
+                await self._users.add(user)
+            except Conflict:
+                # Either a second sign-in of the same newcomer won (use its row) or the name was taken.
+                if (winner := await self._find(identity)) is not None:
+                    return winner
+                continue
+            return user
+        raise ProviderFailed(
+            "No free username could be found for you here.", f"no free username for {identity.login!r}"
+        )
+
+    def _not_admitted(self, identity: ExternalIdentity) -> SignInRefused:
+        return SignInRefused(
+            f"You are signed in as {identity.login[:100]}, but nobody has given you access here yet. "
+            "Ask whoever runs this gateway to add you.",
+            f"{identity.connection}:{identity.login} ({identity.subject}) is not admitted by the policy",
+        )
+
+
+def _with_facts(user: User, identity: ExternalIdentity) -> User:
+    """The row with everything that the provider may change. The username stays: the audit knows it."""
+    return msgspec.structs.replace(
+        user,
+        login=identity.login,
+        email=identity.email,
+        email_verified=identity.email is not None and identity.email_verified,
+        display_name=identity.display_name,
+    )
