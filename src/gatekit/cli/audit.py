@@ -1,0 +1,201 @@
+"""``gatekit audit``: who did what, who was refused, whether the trail is whole. No logic: see ``audit/``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gatekit.errors import GatekitError
+from gatekit.platform.clock import SystemClock
+
+if TYPE_CHECKING:
+    from gatekit.audit.query import Record
+
+_COLUMNS = (("TIME (UTC)", 15), ("WHO", 12), ("CLIENT", 12), ("SERVER", 12), ("WHAT", 20), ("RESULT", 8))
+_INDENT = " " * 16
+_POLL = 0.2
+
+
+@click.group(short_help="Read the audit trail.")
+@click.option(
+    "--data-dir", type=click.Path(path_type=Path, file_okay=False), help="Default: the one in gatekit.yaml."
+)
+@click.pass_context
+def audit(context: click.Context, data_dir: Path | None) -> None:
+    """Read the audit trail: every sign-in, token, call and refusal, with names.
+
+    Example:  gatekit audit search --user alice --since 7d
+    """
+    if data_dir is not None:
+        context.meta["gatekit.audit.data_dir"] = data_dir
+
+
+@audit.command()
+@click.option("-f", "--follow", is_flag=True, help="Go on showing records as they are written.")
+@click.option(
+    "-n", "lines", type=click.IntRange(min=0), default=20, show_default=True, help="How many to begin with."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, as stored.")
+@click.pass_context
+def tail(context: click.Context, follow: bool, lines: int, as_json: bool) -> None:
+    """Show the newest records.
+
+    Example:  gatekit audit tail -f
+    """
+    from gatekit.audit import query
+
+    directory = _directory(context)
+    try:
+        _show(query.tail(directory, lines, wait=(lambda: time.sleep(_POLL)) if follow else None), as_json)
+    except KeyboardInterrupt:
+        return
+
+
+@audit.command()
+@click.option("--user", help="Username or id of the person.")
+@click.option("--server", help="Name of the server.")
+@click.option("--tool", help="Name of the tool (or prompt, or resource URI).")
+@click.option("--client", help="Name or id of the OAuth client.")
+@click.option(
+    "--since", help="30m, 2h, 7d (ago), 2026-11-01, or an ISO 8601 time; UTC unless it says otherwise."
+)
+@click.option("--until", help="Like --since; exclusive.")
+@click.option("--denied", is_flag=True, help="Only refusals: denied calls, refused doors, sign-ins, tokens.")
+@click.option("--event", help="Kind of event: call, sign_in, consent, token, key, refused, admin …")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most this many."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, as stored.")
+@click.pass_context
+def search(
+    context: click.Context, /, since: str | None, until: str | None, as_json: bool, **wanted: Any
+) -> None:
+    """Find records, newest first.
+
+    Example:  gatekit audit search --user bob --denied --since 24h --json
+    """
+    from gatekit.audit import query
+
+    now = SystemClock().now()
+    try:
+        chosen = query.Filter(
+            since=query.parse_when(since, now) if since else None,
+            until=query.parse_when(until, now) if until else None,
+            **wanted,
+        )
+    except GatekitError as error:
+        raise click.UsageError(str(error)) from None
+    if not _show(query.search(_directory(context), chosen), as_json):
+        click.echo("no records fit", err=True)
+
+
+@audit.command()
+@click.pass_context
+def verify(context: click.Context) -> None:
+    """Check that no record was changed, removed or moved (exit code 1 if one was).
+
+    Example:  gatekit audit verify
+    """
+    from gatekit.audit.verify import Broken
+    from gatekit.audit.verify import verify as walk
+
+    findings = walk(_directory(context))
+    if not findings:
+        click.echo("there are no records yet")
+    for finding in findings:
+        if isinstance(finding, Broken):
+            place = f"{finding.path}, line {finding.line}"
+            click.echo(
+                f"BROKEN  {finding.writer}: {place}: {finding.reason} (expected {finding.expected_seq})"
+            )
+        else:
+            span = f"records {finding.first} to {finding.last}"
+            click.echo(f"ok      {finding.writer}: {span}, newest hash {finding.hash}")
+    if any(isinstance(finding, Broken) for finding in findings):
+        context.exit(1)
+
+
+def _directory(context: click.Context) -> Path:
+    chosen = context.meta.get("gatekit.audit.data_dir") or getattr(context.obj, "data_dir", None)
+    if chosen is None:
+        raise click.UsageError("say where the data directory is: gatekit audit --data-dir DIR …")
+    return Path(chosen) / "audit"
+
+
+# -- printing ----------------------------------------------------------------------------------------------
+
+
+def _show(records: Iterable[Record], as_json: bool) -> int:
+    """Print as they come; return how many."""
+    count = 0
+    if as_json:
+        for record in records:
+            click.echo(record.raw)
+            count += 1
+        return count
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False, soft_wrap=True)
+    for count, record in enumerate(records, start=1):
+        if count == 1:
+            console.print(Text(" ".join(name.ljust(width) for name, width in _COLUMNS) + " DETAIL", "bold"))
+        line, detail, style = _line(record)
+        if console.is_terminal and len(line) + 1 + len(detail) > console.width:
+            detail = f"\n{_INDENT}{detail}"
+        console.print(Text(f"{line} {detail}".rstrip(), style))
+    return count
+
+
+def _line(record: Record) -> tuple[str, str, str]:
+    """(fixed columns, detail, colour)"""
+    fields = record.fields
+    what, result, detail = _describe(fields)
+    cells = (
+        datetime.fromtimestamp(record.at, UTC).strftime("%m-%d %H:%M:%S"),
+        fields.get("principal") or fields.get("principal_id") or "-",
+        fields.get("client") or fields.get("client_id") or "-",
+        fields.get("server") or "-",
+        what,
+        result,
+    )
+    fixed = " ".join(_fit(str(cell), width) for cell, (_, width) in zip(cells, _COLUMNS, strict=True))
+    style = "red" if record.refused else "yellow" if result in ("error", "failed") else ""
+    return fixed, _printable(detail), style
+
+
+def _describe(fields: dict[str, Any]) -> tuple[str, str, str]:
+    """(what was done, how it ended, more)"""
+    event = str(fields.get("event", "?"))
+    reason = " · ".join(str(fields[key]) for key in ("rule", "reason", "detail") if fields.get(key))
+    if event == "call":
+        denied = fields.get("decision") == "deny"
+        took = "" if denied else f"{fields.get('duration_ms', 0.0):.1f} ms"
+        what = str(fields.get("name") or fields.get("method", ""))
+        return (
+            what,
+            "DENY" if denied else str(fields.get("outcome", "")),
+            " · ".join(filter(None, (took, reason))),
+        )
+    if event == "refused":
+        return "door", str(fields.get("status", "")), reason
+    verdict = next((str(fields[key]) for key in ("outcome", "decision", "action") if fields.get(key)), "")
+    if event == "admin":
+        return verdict, "", " ".join(filter(None, (str(fields.get("target", "")), reason)))
+    more = (fields.get("connection"), fields.get("grant_type"), " ".join(fields.get("resources", ())), reason)
+    return event, verdict, " · ".join(str(part) for part in more if part)
+
+
+def _fit(text: str, width: int) -> str:
+    text = _printable(text)
+    return (text if len(text) <= width else text[: width - 1] + "…").ljust(width)
+
+
+def _printable(text: str) -> str:
+    # Names are chosen by strangers: an escape sequence in one must not reach the operator's terminal.
+    return "".join(char if char.isprintable() else "�" for char in text)

@@ -1,0 +1,407 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gatekit.audit.recorder import MAX_RECORD, Recorder
+from gatekit.audit.verify import Sound, verify
+from gatekit.errors import AuditUnavailable, StoreLocked
+from gatekit.model.audit import CallEvent
+
+Calls = Callable[..., CallEvent]
+Open = Callable[..., Recorder]
+
+
+def lines(directory: Path, writer: str = "gateway") -> list[dict[str, Any]]:
+    files = sorted(directory.glob(f"{writer}-*.jsonl"))
+    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+
+
+def events(directory: Path, kind: str) -> list[dict[str, Any]]:
+    return [line for line in lines(directory) if line["event"] == kind]
+
+
+async def test_a_record_is_in_the_file_when_the_future_ends(
+    recorder_of: Open, call: Calls, directory: Path
+) -> None:
+    recorder = recorder_of()
+    await recorder.record(call("alice"))
+    (line,) = events(directory, "call")
+    assert line["principal"] == "alice"
+    assert line["seq"] == 2
+    assert line["writer"] == "gateway"
+
+
+async def test_a_new_trail_begins_with_its_identifier(recorder_of: Open, directory: Path) -> None:
+    recorder_of()
+    (line,) = lines(directory)
+    assert (line["event"], line["action"], line["prev"]) == ("trail", "created", "0" * 64)
+    assert line["detail"].startswith("trail_")
+
+
+async def test_files_are_for_the_owner_only(recorder_of: Open, directory: Path) -> None:
+    directory.mkdir(mode=0o755)
+    recorder_of()
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(file.stat().st_mode) for file in directory.iterdir()} == {0o600}
+
+
+async def test_records_of_one_tick_share_one_write(
+    recorder_of: Open, call: Calls, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = recorder_of()
+    writes: list[int] = []
+    write = os.write
+
+    def counted(fd: int, data: bytes) -> int:
+        writes.append(len(data))
+        return write(fd, data)
+
+    monkeypatch.setattr(os, "write", counted)
+    futures = {recorder.record(call(f"user{n}")) for n in range(50)}
+    assert len(futures) == 1
+    await futures.pop()
+    monkeypatch.undo()
+    assert len([size for size in writes if size > 1000]) == 1
+    assert [line["principal"] for line in events(directory, "call")] == [f"user{n}" for n in range(50)]
+    assert verify(directory) == [Sound("gateway", 1, 51, lines(directory)[-1]["hash"])]
+
+
+async def test_a_cancelled_waiter_does_not_disturb_the_others(recorder_of: Open, call: Calls) -> None:
+    recorder = recorder_of()
+    waiting = [asyncio.create_task(recorder.write(call(f"user{n}"))) for n in range(3)]
+    await asyncio.sleep(0)
+    waiting[1].cancel()
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert results[0] is None
+    assert isinstance(results[1], asyncio.CancelledError)
+    assert results[2] is None
+
+
+async def test_callbacks_are_all_told_even_if_one_of_them_raises(recorder_of: Open, call: Calls) -> None:
+    recorder = recorder_of()
+    reported: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+    told: list[object] = []
+
+    def bad(error: BaseException | None) -> None:
+        raise ZeroDivisionError
+
+    recorder.record_with(call(), told.append)
+    recorder.record_with(call(), bad)
+    recorder.record_with(call(), told.append)
+    await recorder.write(call())
+    await asyncio.sleep(0)
+    assert told == [None, None]
+    assert isinstance(reported[0]["exception"], ZeroDivisionError)
+
+
+async def test_the_chain_goes_on_after_a_restart_and_over_segments(
+    recorder_of: Open, call: Calls, directory: Path
+) -> None:
+    for _ in range(3):
+        recorder = recorder_of(segment_bytes=2000)
+        for _ in range(10):
+            await recorder.write(call())
+        await recorder.aclose()
+    assert len(list(directory.glob("*.jsonl"))) > 3
+    (finding,) = verify(directory)
+    assert isinstance(finding, Sound)
+    assert (finding.first, finding.last) == (1, 31)
+
+
+async def test_a_second_gateway_on_the_same_directory_is_refused(recorder_of: Open, call: Calls) -> None:
+    first = recorder_of()
+    with pytest.raises(StoreLocked, match="another gateway uses this data directory"):
+        recorder_of()
+    await first.aclose()
+    await recorder_of().write(call())
+
+
+async def test_the_command_line_writes_beside_a_running_gateway(
+    recorder_of: Open, call: Calls, directory: Path
+) -> None:
+    await recorder_of().write(call("alice"))
+    await recorder_of(writer="cli").write(call("root"))
+    assert [line["principal"] for line in lines(directory, "cli")[1:]] == ["root"]
+    assert [type(finding) for finding in verify(directory)] == [Sound, Sound]
+
+
+@pytest.mark.parametrize(
+    "garbage", [b'{"event":"call","at":17', b"\0" * 5000, b"nonsense\n\n{}\n", b"x" * 600_000]
+)
+async def test_a_torn_end_is_moved_aside_and_said(
+    recorder_of: Open, call: Calls, directory: Path, garbage: bytes
+) -> None:
+    recorder = recorder_of()
+    await recorder.write(call())
+    await recorder.aclose()
+    (file,) = directory.glob("*.jsonl")
+    whole = file.stat().st_size
+    with file.open("ab") as handle:
+        handle.write(garbage)
+    await recorder_of().write(call("bob"))
+    (torn,) = directory.glob("*.torn")
+    assert torn.name == f"{file.name}.{whole}.torn"
+    assert torn.read_bytes() == garbage
+    (line,) = [line for line in events(directory, "trail") if line["action"] == "repaired"]
+    assert line["detail"].startswith(f"{len(garbage)} bytes after record 2 ")
+    assert [line["principal"] for line in events(directory, "call")] == ["alice", "bob"]
+    (finding,) = verify(directory)
+    assert isinstance(finding, Sound)
+
+
+async def test_every_place_where_a_power_loss_may_cut_keeps_the_whole_records(
+    recorder_of: Open, call: Calls, directory: Path, tmp_path: Path
+) -> None:
+    recorder = recorder_of()
+    await recorder.write(call("one"))
+    await recorder.write(call("two"))
+    await recorder.aclose()
+    (file,) = directory.glob("*.jsonl")
+    data = file.read_bytes()
+    ends = [offset for offset, byte in enumerate(data) if byte == 10]
+    for size in range(1, len(data) + 1):
+        cut = tmp_path / f"cut{size}"
+        cut.mkdir()
+        (cut / file.name).write_bytes(data[:size])
+        await recorder_of(directory=cut).aclose()
+        (finding,) = verify(cut)
+        assert isinstance(finding, Sound)
+        # A record whose line feed alone is missing is whole.
+        kept = sum(1 for end in ends if size >= end)
+        left = (cut / file.name).read_bytes().splitlines()[: max(kept, 0)]
+        assert left == data.splitlines()[:kept]
+
+
+async def test_a_crash_between_creating_and_writing_a_segment(
+    recorder_of: Open, call: Calls, directory: Path
+) -> None:
+    recorder = recorder_of()
+    await recorder.write(call())
+    await recorder.aclose()
+    (directory / "gateway-000000000003.jsonl").touch()
+    await recorder_of().write(call())
+    (finding,) = verify(directory)
+    assert isinstance(finding, Sound)
+    assert finding.last == 3
+
+
+async def test_a_removed_file_does_not_swallow_records(
+    recorder_of: Open, call: Calls, directory: Path
+) -> None:
+    recorder = recorder_of()
+    await recorder.write(call("alice"))
+    (file,) = directory.glob("*.jsonl")
+    file.unlink()
+    await recorder.write(call("bob"))
+    assert [line["principal"] for line in events(directory, "call")] == ["bob"]
+    assert events(directory, "trail")[0]["action"] == "reopened"
+
+
+async def test_a_foreign_write_into_the_file_starts_a_new_segment(
+    recorder_of: Open, call: Calls, directory: Path
+) -> None:
+    recorder = recorder_of()
+    await recorder.write(call("alice"))
+    (file,) = directory.glob("*.jsonl")
+    with file.open("ab") as handle:
+        handle.write(b"not ours\n")
+    await recorder.write(call("bob"))
+    assert len(list(directory.glob("*.jsonl"))) == 2
+    assert recorder.healthy
+
+
+async def test_text_that_is_no_text_is_recorded(recorder_of: Open, call: Calls, directory: Path) -> None:
+    await recorder_of().write(call("alice", name="bad\ud800name"))
+    assert events(directory, "call")[0]["name"] == "bad\\ud800name"
+
+
+async def test_a_huge_name_is_shortened(recorder_of: Open, call: Calls, directory: Path) -> None:
+    await recorder_of().write(call("alice", name="x" * 5_000_000))
+    (file,) = directory.glob("*.jsonl")
+    assert file.stat().st_size < MAX_RECORD
+    assert events(directory, "call")[0]["name"].endswith("… (5000000 characters)")
+
+
+async def test_nothing_is_accepted_after_closing(recorder_of: Open, call: Calls) -> None:
+    recorder = recorder_of()
+    await recorder.aclose()
+    await recorder.aclose()
+    with pytest.raises(AuditUnavailable):
+        recorder.record(call())
+
+
+async def test_closing_writes_what_is_waiting(recorder_of: Open, call: Calls, directory: Path) -> None:
+    recorder = recorder_of(durability="disk")
+    future = recorder.record(call())
+    await recorder.aclose()
+    assert future.done()
+    assert len(events(directory, "call")) == 1
+
+
+# -- durability: disk --------------------------------------------------------------------------------------
+
+
+async def test_on_disk_nobody_is_told_before_the_flush(
+    recorder_of: Open, call: Calls, directory: Path
+) -> None:
+    order: list[str] = []
+
+    def sync(fd: int) -> None:
+        os.fdatasync(fd)
+        order.append("flushed")
+
+    recorder = recorder_of(durability="disk", sync=sync)
+    await recorder.write(call())
+    order.append("told")
+    assert order == ["flushed", "told"]
+
+
+async def test_what_arrives_during_a_flush_shares_the_next(
+    recorder_of: Open, call: Calls, directory: Path
+) -> None:
+    syncs: list[int] = []
+
+    def slow(fd: int) -> None:
+        syncs.append(os.fstat(fd).st_size)
+        subprocess.run(["sleep", "0.05"], check=True)
+
+    recorder = recorder_of(durability="disk", sync=slow)
+    first = asyncio.create_task(recorder.write(call("first")))
+    while not syncs:
+        await asyncio.sleep(0.001)
+    rest = [asyncio.create_task(recorder.write(call(f"rest{n}"))) for n in range(20)]
+    await asyncio.gather(first, *rest)
+    assert len(syncs) == 2
+    assert len(events(directory, "call")) == 21
+
+
+async def test_a_failed_flush_takes_the_batch_back(recorder_of: Open, call: Calls, directory: Path) -> None:
+    medium = {"broken": True}
+
+    def sync(fd: int) -> None:
+        if medium["broken"]:
+            raise OSError(5, "Input/output error")
+
+    recorder = recorder_of(durability="disk", sync=sync)
+    with pytest.raises(AuditUnavailable, match="Input/output error"):
+        await recorder.write(call("alice"))
+    assert recorder.trouble == "Input/output error"
+    assert events(directory, "call") == []
+    medium["broken"] = False
+    await recorder.write(call("bob"))
+    assert recorder.healthy
+    assert [line["principal"] for line in events(directory, "call")] == ["bob"]
+    assert events(directory, "trail")[-1]["lost"] == 1
+    (finding,) = verify(directory)
+    assert isinstance(finding, Sound)
+
+
+# -- a full disk -------------------------------------------------------------------------------------------
+
+FULL = """
+import asyncio, logging, os, resource, sys
+from pathlib import Path
+sys.path.insert(0, {here!r})
+from gatekit.audit.recorder import Recorder
+from gatekit.errors import AuditUnavailable
+from gatekit.model.audit import CallEvent
+from gatekit.platform.clock import SystemClock, SystemEntropy
+
+logging.basicConfig(format="LOG %(message)s", stream=sys.stdout)
+directory = Path(sys.argv[1])
+
+def event(n):
+    return CallEvent(at=1.0, principal=str(n), server="s", method="m", decision="allow", outcome="ok")
+
+async def main():
+    recorder = Recorder(directory, writer="gateway", clock=SystemClock(), entropy=SystemEntropy())
+    safe = refused = 0
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limit[1]))
+    for n in range(1000):
+        try:
+            await recorder.write(event(n))
+            safe += 1
+        except AuditUnavailable:
+            refused += 1
+    assert not recorder.healthy and recorder.trouble == "File too large"
+    resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    while not recorder.healthy:
+        await asyncio.sleep(0.02)
+    await recorder.write(event("after"))
+    await recorder.aclose()
+    print("RESULT", safe, refused)
+
+asyncio.run(main())
+"""
+
+
+def test_a_file_that_cannot_grow_refuses_and_resumes_by_itself(directory: Path) -> None:
+    program = FULL.format(here=os.getcwd())
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(directory)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    _, safe, refused = done.stdout.splitlines()[-1].split()
+    assert int(safe) > 100
+    assert int(safe) + int(refused) == 1000
+    assert [line.split()[1] for line in done.stdout.splitlines() if line.startswith("LOG")] == [
+        "audit",
+        "audit",
+    ]
+    # Exactly what was acknowledged is in the file, and the file says how many were not.
+    assert len(events(directory, "call")) == int(safe) + 1
+    assert events(directory, "trail")[-1]["action"] == "resumed"
+    assert events(directory, "trail")[-1]["lost"] == int(refused)
+    (finding,) = verify(directory)
+    assert isinstance(finding, Sound)
+
+
+async def test_no_room_on_the_file_system(
+    recorder_of: Open, call: Calls, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a full disk does at the system calls: a short write, ENOSPC, no free blocks."""
+    recorder = recorder_of()
+    write, room = os.write, os.fstatvfs(1)
+    full = True
+
+    def limited(fd: int, data: bytes | memoryview) -> int:
+        if not full or len(data) < 50:
+            return write(fd, data)
+        if isinstance(data, memoryview):
+            raise OSError(28, "No space left on device")
+        return write(fd, data[:100])
+
+    class NoRoom:
+        f_bavail = 0
+        f_frsize = 4096
+
+    monkeypatch.setattr(os, "write", limited)
+    monkeypatch.setattr(os, "fstatvfs", lambda fd: NoRoom if full else room)
+    for _ in range(3):
+        with pytest.raises(AuditUnavailable, match="No space left"):
+            await recorder.write(call("alice"))
+    assert (recorder.healthy, recorder.trouble) == (False, "No space left on device")
+    (file,) = directory.glob("*.jsonl")
+    assert file.read_bytes().count(b"\n") == 1
+    assert file.read_bytes().endswith(b"\n")
+    full = False
+    await recorder.write(call("bob"))
+    assert recorder.healthy
+    monkeypatch.undo()
+    assert [line.get("lost") for line in events(directory, "trail")] == [None, 3]
