@@ -170,7 +170,8 @@ async def test_every_place_where_a_power_loss_may_cut_keeps_the_whole_records(
     (file,) = directory.glob("*.jsonl")
     data = file.read_bytes()
     ends = [offset for offset, byte in enumerate(data) if byte == 10]
-    for size in range(1, len(data) + 1):
+    near = {end + step for end in ends for step in (-1, 0, 1)}
+    for size in sorted({*near, *range(1, len(data), 13)}):
         cut = tmp_path / f"cut{size}"
         cut.mkdir()
         (cut / file.name).write_bytes(data[:size])
@@ -312,64 +313,87 @@ async def test_a_failed_flush_takes_the_batch_back(recorder_of: Open, call: Call
 FULL = """
 import asyncio, logging, os, resource, sys
 from pathlib import Path
-sys.path.insert(0, {here!r})
 from gatekit.audit.recorder import Recorder
 from gatekit.errors import AuditUnavailable
 from gatekit.model.audit import CallEvent
 from gatekit.platform.clock import SystemClock, SystemEntropy
 
 logging.basicConfig(format="LOG %(message)s", stream=sys.stdout)
-directory = Path(sys.argv[1])
+directory, how = Path(sys.argv[1]), sys.argv[2]
+ballast = directory.parent / "ballast"
 
 def event(n):
     return CallEvent(at=1.0, principal=str(n), server="s", method="m", decision="allow", outcome="ok")
 
+def limit(size):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+
 async def main():
     recorder = Recorder(directory, writer="gateway", clock=SystemClock(), entropy=SystemEntropy())
+    if how == "tmpfs":
+        room = os.statvfs(directory)
+        ballast.write_bytes(bytes(room.f_bavail * room.f_frsize - 100_000))
+    else:
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+        limit(100_000)
     safe = refused = 0
-    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limit[1]))
     for n in range(1000):
         try:
             await recorder.write(event(n))
             safe += 1
         except AuditUnavailable:
             refused += 1
-    assert not recorder.healthy and recorder.trouble == "File too large"
-    resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert not recorder.healthy
+    print("TROUBLE", recorder.trouble)
+    if how == "tmpfs":
+        ballast.unlink()
+    else:
+        limit(before)
     while not recorder.healthy:
         await asyncio.sleep(0.02)
     await recorder.write(event("after"))
     await recorder.aclose()
     print("RESULT", safe, refused)
+    sys.stdout.write("".join(file.read_text() for file in sorted(directory.glob("*.jsonl"))))
 
 asyncio.run(main())
 """
+MOUNT = 'mount -t tmpfs -o size=1m tmpfs "$0" && exec "$@"'
+"""In a mount namespace of its own: nothing to clean up, nothing that others see."""
 
 
-def test_a_file_that_cannot_grow_refuses_and_resumes_by_itself(directory: Path) -> None:
-    program = FULL.format(here=os.getcwd())
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(directory)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+def ways_to_fill_a_disk() -> list[str]:
+    """A real full file system where mounting is allowed, a limit on the file's size everywhere."""
+    probe = subprocess.run(
+        ["unshare", "-Urm", "sh", "-c", MOUNT, "/mnt", "true"], capture_output=True, check=False
     )
+    return ["rlimit", "tmpfs"] if probe.returncode == 0 else ["rlimit"]
+
+
+@pytest.mark.parametrize("how", ways_to_fill_a_disk())
+def test_a_full_disk_refuses_and_resumes_by_itself(tmp_path: Path, how: str) -> None:
+    command = [sys.executable, "-c", FULL, str(tmp_path / "audit"), how]
+    if how == "tmpfs":
+        command = ["unshare", "-Urm", "sh", "-c", MOUNT, str(tmp_path), *command]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    _, safe, refused = done.stdout.splitlines()[-1].split()
-    assert int(safe) > 100
-    assert int(safe) + int(refused) == 1000
-    assert [line.split()[1] for line in done.stdout.splitlines() if line.startswith("LOG")] == [
-        "audit",
-        "audit",
-    ]
+    said = [line for line in done.stdout.splitlines() if not line.startswith("{")]
+    written = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    trouble = {"tmpfs": "No space left on device", "rlimit": "File too large"}[how]
+    assert said[0].startswith(f"LOG audit trail cannot be written ({trouble})")
+    assert said[1] == f"TROUBLE {trouble}"
+    assert said[2].startswith("LOG audit trail can be written again")
+    safe, refused = (int(word) for word in said[3].split()[1:])
+    assert len(said) == 4
+    assert safe > 100
+    assert safe + refused == 1000
     # Exactly what was acknowledged is in the file, and the file says how many were not.
-    assert len(events(directory, "call")) == int(safe) + 1
-    assert events(directory, "trail")[-1]["action"] == "resumed"
-    assert events(directory, "trail")[-1]["lost"] == int(refused)
-    (finding,) = verify(directory)
-    assert isinstance(finding, Sound)
+    kept = [line["principal"] for line in written if line["event"] == "call"]
+    assert kept == [*(str(n) for n in range(safe)), "after"]
+    assert (written[-2]["action"], written[-2]["lost"]) == ("resumed", refused)
+    if how == "rlimit":
+        (finding,) = verify(tmp_path / "audit")
+        assert isinstance(finding, Sound)
 
 
 async def test_no_room_on_the_file_system(
