@@ -1,0 +1,141 @@
+"""Names on the aggregate endpoint ``/mcp``, where several servers share one list.
+
+**Tools and prompts** are called ``server__tool``. A server's name holds no ``__`` and does not end in ``_``
+(``valid_server``), so the first ``__`` is always the seam: whatever the tool is called, also ``_hidden`` or
+``a__b``, there is one way to read the joined name, and it gives back the parts. A name that does not parse
+belongs to nobody and is refused; nothing is ever matched against rules without its server.
+
+**Resources** and templates are called ``gatekit:`` + server + ``/`` + the original, unchanged::
+
+    gatekit:notes/file:///srv/a%20b?x          gatekit:notes/file:///{+path}
+
+That is a valid URI of a scheme of our own wherever the original is one (RFC 3986 §3.3: a path may hold ``:``
+and ``//``). Because no ``/`` follows the scheme, its path is opaque to URL libraries, which therefore do not
+tidy away the original's dots and slashes. Nothing is encoded, so nothing is decoded: an expanded template
+(RFC 6570) comes back as the server meant it, and one URI has one spelling. The server's name stands in the
+path and not in the scheme, because schemes know neither ``_`` nor capitals.
+
+**Cursors** of merged lists hold one cursor a server and are opaque: base64url of JSON. They are not signed,
+because a caller can learn nothing from them that asking the server alone would not tell.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import msgspec
+
+from gatekit.errors import InvalidParams
+
+SEAM = "__"
+URI_PREFIX = "gatekit:"
+
+_SERVER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]|_(?!_|\Z)){0,63}")
+_MAX_CURSOR = 65536
+
+
+def valid_server(name: str) -> bool:
+    """Whether a server may have this name: 1 to 64 of ``A-Z a-z 0-9 . _ -``, beginning with a letter or
+    digit, without ``__`` and without ``_`` at the end."""
+    return _SERVER.fullmatch(name) is not None
+
+
+def join(server: str, name: str) -> str:
+    """The aggregate's name of a server's tool or prompt."""
+    return f"{server}{SEAM}{name}"
+
+
+def split(prefixed: str, servers: Collection[str]) -> tuple[str, str] | None:
+    """The server and the original name; None if no server of ``servers`` is meant."""
+    server, _, name = prefixed.partition(SEAM)
+    return (server, name) if name and server in servers else None
+
+
+def join_uri(server: str, uri: str) -> str:
+    """The aggregate's name of a server's resource or resource template."""
+    return f"{URI_PREFIX}{server}/{uri}"
+
+
+def split_uri(joined: str, servers: Collection[str]) -> tuple[str, str] | None:
+    """The server and the original URI; None if no server of ``servers`` is meant."""
+    # A scheme is the same in capitals (RFC 3986 §3.1); the rest is compared as it stands.
+    if joined[: len(URI_PREFIX)].lower() != URI_PREFIX:
+        return None
+    server, _, uri = joined[len(URI_PREFIX) :].partition("/")
+    return (server, uri) if uri and server in servers else None
+
+
+# -- results -----------------------------------------------------------------------------------------------
+
+
+def rename_result(server: str, method: str, body: dict[str, Any]) -> dict[str, Any]:
+    """A server's result with the URIs in it as the aggregate names them; ``body`` is not changed.
+
+    Knows resources/read (a client expects the URI it asked for), and the links and embedded resources of
+    tools/call and prompts/get. Text that merely mentions a URI is left alone.
+    """
+    if method == "resources/read":
+        return _with_items(body, "contents", lambda item: _prefixed(server, item))
+    if method == "tools/call":
+        return _with_items(body, "content", lambda item: _content(server, item))
+    if method == "prompts/get":
+        return _with_items(body, "messages", lambda item: _prompt_message(server, item))
+    return body
+
+
+def _with_items(body: dict[str, Any], key: str, change: Any) -> dict[str, Any]:
+    items = body.get(key)
+    if not isinstance(items, list):
+        return body
+    return {**body, key: [change(item) if isinstance(item, dict) else item for item in items]}
+
+
+def _prefixed(server: str, item: dict[str, Any]) -> dict[str, Any]:
+    uri = item.get("uri")
+    return {**item, "uri": join_uri(server, uri)} if isinstance(uri, str) else item
+
+
+def _content(server: str, item: dict[str, Any]) -> dict[str, Any]:
+    if item.get("type") == "resource_link":
+        return _prefixed(server, item)
+    if item.get("type") == "resource" and isinstance(item.get("resource"), dict):
+        return {**item, "resource": _prefixed(server, item["resource"])}
+    return item
+
+
+def _prompt_message(server: str, item: dict[str, Any]) -> dict[str, Any]:
+    content = item.get("content")
+    return {**item, "content": _content(server, content)} if isinstance(content, dict) else item
+
+
+# -- cursors -----------------------------------------------------------------------------------------------
+
+
+def join_cursors(cursors: Mapping[str, str]) -> str | None:
+    """One cursor for a merged list out of the servers' own; None if no server has a next page."""
+    if not cursors:
+        return None
+    packed = msgspec.json.encode(dict(cursors), order="sorted")
+    return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
+
+
+def split_cursors(cursor: str) -> dict[str, str]:
+    """The servers' own cursors; servers that are not in it have no further page.
+
+    Raises InvalidParams for a text that ``join_cursors`` did not make (MCP: invalid cursor is -32602). The
+    names in it are the caller's claim: ask only servers that the caller may use.
+    """
+    try:
+        if len(cursor) > _MAX_CURSOR:
+            raise ValueError
+        packed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        found = msgspec.json.decode(packed, type=dict[str, str])
+    except (binascii.Error, ValueError, msgspec.DecodeError):
+        raise InvalidParams("Invalid params: unknown cursor") from None
+    if not found or join_cursors(found) != cursor:
+        raise InvalidParams("Invalid params: unknown cursor")
+    return found
