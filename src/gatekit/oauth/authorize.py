@@ -1,0 +1,216 @@
+"""The authorization endpoint and the one dispatcher that decides: login? consent? code?
+
+``advance`` is where every step of a login comes back to. It keeps no step in mind: it looks at who is signed
+in, what the policy says now and what was agreed before, and shows the next page or finishes.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gatekit.errors import (
+    AccessDenied,
+    ConsentRequired,
+    InvalidRequest,
+    LoginRequired,
+    OAuthError,
+    PageProblem,
+)
+from gatekit.model.access import Inactive
+from gatekit.model.oauth import Transaction
+from gatekit.oauth import answers
+from gatekit.oauth.browser import Browser, Run, SignedIn
+from gatekit.oauth.code import Codes
+from gatekit.oauth.consent import Consents
+from gatekit.oauth.core import Core
+from gatekit.oauth.http import Form, address, form, page, query, redirect
+from gatekit.oauth.pages import ProviderButton, SignInView
+from gatekit.oauth.request import AuthorizationRequest, Target, read_request, read_target
+from gatekit.platform.limits import KeyedBuckets
+from gatekit.platform.vault import token_hash
+
+
+class Authorize:
+    """GET and POST /authorize, GET /continue, and the dispatcher."""
+
+    def __init__(self, core: Core, browser: Browser, consents: Consents, codes: Codes) -> None:
+        self._core = core
+        self._browser = browser
+        self._consents = consents
+        self._codes = codes
+        self._budget = KeyedBuckets(core.settings.authorize_per_address, core.services.clock)
+
+    async def authorize(self, request: Request) -> Response:
+        """RFC 6749 §4.1.1. GET is repeatable: it changes nothing but that a page may be waiting."""
+        self._spend(request)
+        params = await self._params(request)
+        target = await read_target(params, self._core.store.clients)
+        try:
+            wanted = read_request(params, target, self._core.resources)
+            return await self.advance(request, self._start(target, wanted), target)
+        except OAuthError as failure:
+            return answers.early_error(self._core.settings.issuer, target, failure)
+
+    async def resume(self, request: Request) -> Response:
+        """GET /continue?txn=…: where sign-in pages send the browser when they are done."""
+        run = await self._browser.run(request, query(request).get("txn"))
+        target = await self.target(run)
+        try:
+            return await self.advance(request, run, target)
+        except OAuthError as failure:
+            return answers.early_error(self._core.settings.issuer, target, failure)
+
+    async def advance(self, request: Request, run: Run, target: Target) -> Response:
+        """The next page of a run, or its end. Raises ``OAuthError`` to be carried to the client."""
+        someone = await self._browser.signed_in(request)
+        prompt = run.transaction.prompt.split()
+        if not isinstance(someone, SignedIn) or self._must_sign_in(run, prompt, someone):
+            if "none" in prompt:
+                raise LoginRequired("nobody is signed in")
+            refused = "This account may not use this gateway." if isinstance(someone, Inactive) else ""
+            return await self.sign_in_page(request, run, target.client.name, error=refused)
+        offered = self._consents.offered(run.transaction, someone.person)
+        if not offered:
+            raise AccessDenied(
+                "this account may not use what the application asked for",
+                f"{someone.person.user.username} may use none of {run.transaction.resources}",
+            )
+        choosing = not run.transaction.resources
+        ask = choosing or "consent" in prompt or "select_account" in prompt
+        if not ask and await self._consents.remembered(run.transaction, target, someone.person, offered):
+            return await self._codes.finish(run, target, someone, offered)
+        if "none" in prompt:
+            raise ConsentRequired("the person has not agreed yet")
+        return await self._consents.page(request, run, target, someone, offered, self._switch_url(run))
+
+    async def target(self, run: Run) -> Target:
+        """Whom the answer of a stored run goes to; raise ``PageProblem`` if the client is gone."""
+        transaction = run.transaction
+        fields = {"client_id": (transaction.client_id,), "redirect_uri": (transaction.redirect_uri,)}
+        found = await read_target(Form(fields), self._core.store.clients)
+        return Target(found.client, found.redirect_uri, transaction.state)
+
+    def start_home(self) -> Run:
+        """A run that leads to our own home page instead of a client."""
+        return self._new_run(
+            client_id="", redirect_uri="/", state=None, code_challenge="", scopes=(), resources=()
+        )
+
+    async def sign_in_page(
+        self,
+        request: Request,
+        run: Run,
+        client_name: str,
+        *,
+        error: str = "",
+        username: str = "",
+        status: int = 200,
+    ) -> Response:
+        """Store the run, bind it to this browser and show the ways to sign in."""
+        fresh = not run.stored
+        await self._browser.keep(run)
+        services = self._core.services
+        view = SignInView(
+            action="/login",
+            csrf=self._browser.csrf(run, "login"),
+            txn=run.id,
+            client_name=client_name,
+            password_form=services.passwords is not None,
+            providers=tuple(
+                ProviderButton(provider.title, f"/go/{name}?{urlencode({'txn': run.id})}")
+                for name, provider in services.providers.items()
+            ),
+            error=error,
+            username=username,
+        )
+        response = page(services.pages.sign_in(view), status)
+        if fresh:
+            self._browser.bind(request, response, run)
+        return response
+
+    def _spend(self, request: Request) -> None:
+        if self._budget.take(address(request)):
+            raise PageProblem(429, "Too many sign-ins at once", "Please wait a moment and try again.")
+
+    async def _params(self, request: Request) -> Form:
+        if request.method != "POST":
+            return query(request)
+        # OpenID Connect Core §3.1.2.1: POST is the same request in a body.
+        try:
+            return await form(request, self._core.settings.form_max_bytes)
+        except InvalidRequest as bad:
+            raise PageProblem(400, "The link is not usable", bad.description, detail=bad.detail) from bad
+
+    def _start(self, target: Target, wanted: AuthorizationRequest) -> Run:
+        run = self._new_run(
+            client_id=target.client.id,
+            redirect_uri=target.redirect_uri,
+            state=target.state,
+            code_challenge=wanted.code_challenge,
+            scopes=self._core.scopes(wanted.scope),
+            resources=wanted.resources,
+        )
+        prompt = set(wanted.prompt)
+        if wanted.max_age is not None:
+            prompt.add(f"max_age:{wanted.max_age}")
+        run.transaction = msgspec.structs.replace(run.transaction, prompt=" ".join(sorted(prompt)))
+        return run
+
+    def _new_run(
+        self,
+        *,
+        client_id: str,
+        redirect_uri: str,
+        state: str | None,
+        code_challenge: str,
+        scopes: tuple[str, ...],
+        resources: tuple[str, ...],
+    ) -> Run:
+        run_id, cookie = self._browser.new_run_id()
+        now = self._core.now()
+        transaction = Transaction(
+            id_hash=token_hash(run_id),
+            browser_hash=token_hash(cookie),
+            client_id=client_id,
+            redirect_uri=redirect_uri,
+            state=state,
+            code_challenge=code_challenge,
+            scopes=scopes,
+            resources=resources,
+            created_at=now,
+            expires_at=now + self._core.settings.transaction_lifetime,
+        )
+        return Run(id=run_id, cookie=cookie, transaction=transaction)
+
+    def _must_sign_in(self, run: Run, prompt: list[str], someone: SignedIn) -> bool:
+        """``prompt=login`` and ``max_age`` (OpenID Connect Core §3.1.2.1), unless it happened in this run."""
+        if run.transaction.user_id == someone.person.user.id:
+            return False
+        max_age = next((int(item[8:]) for item in prompt if item.startswith("max_age:")), None)
+        too_old = max_age is not None and self._core.now() - someone.session.auth_time > max_age
+        return "login" in prompt or too_old
+
+    def _switch_url(self, run: Run) -> str:
+        """The same request again, asking for another sign-in."""
+        transaction = run.transaction
+        params = [
+            ("response_type", "code"),
+            ("client_id", transaction.client_id),
+            ("redirect_uri", transaction.redirect_uri),
+            ("code_challenge", transaction.code_challenge),
+            ("code_challenge_method", "S256"),
+            ("scope", " ".join(transaction.scopes)),
+            ("prompt", "login"),
+            *((("state", transaction.state),) if transaction.state is not None else ()),
+            *(("resource", resource) for resource in transaction.resources),
+        ]
+        return f"/authorize?{urlencode(params)}"
+
+
+def to_resume(run: Run) -> Response:
+    """Send the browser back to the dispatcher."""
+    return redirect(f"/continue?{urlencode({'txn': run.id})}")

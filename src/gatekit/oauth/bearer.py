@@ -1,0 +1,214 @@
+"""The bearer check, asked for every MCP request before its body is read.
+
+``cached`` is the hot path: a hash, a dictionary, two comparisons, no await. ``check`` is what fills it: it
+verifies, looks at the deny list and asks ``principal_is_active`` with fresh rows. A cached answer dies with
+its token, after ``bearer_cache_seconds``, and at once when ``forget`` is called.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from hashlib import sha256
+
+from msgspec import Struct
+
+from gatekit.errors import BearerError, InsufficientScope, TokenInvalid, TokenMalformed, TokenMissing
+from gatekit.identity.standing import Standings
+from gatekit.model.access import EVERY_SERVER, Access, Inactive
+from gatekit.model.oauth import ApiKey, Client
+from gatekit.model.ports import Clock
+from gatekit.oauth.claims import AccessClaims
+from gatekit.oauth.keys import KeyRing
+from gatekit.oauth.resources import AGGREGATE, Resources
+from gatekit.oauth.settings import OAuthSettings
+from gatekit.platform.vault import token_hash
+from gatekit.store.ports import Store
+
+API_KEY_PREFIX = "gk_key_"
+MAX_HEADER = 8192 + 64
+DENY_LIST_SECONDS = 2.0
+"""How old our copy of the deny list may be when a token is verified."""
+
+_SCHEME = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9._~+/-]+=*) *\Z")  # RFC 6750 §2.1, b64token
+
+
+class _Entry(Struct, frozen=True):
+    access: Access
+    until: float
+    generation: int
+
+
+class Bearer:
+    """The resource server's half. One per process, owned by ``AuthorizationServer``."""
+
+    def __init__(
+        self, settings: OAuthSettings, store: Store, clock: Clock, keys: KeyRing, standings: Standings
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._clock = clock
+        self._keys = keys
+        self._standings = standings
+        self._resources = Resources(settings.issuer, ())
+        self._scopes = " ".join(settings.scopes)
+        self._entries: dict[bytes, _Entry] = {}
+        self._generation = 0
+        self._denied: frozenset[str] = frozenset()
+        self._denied_until = 0.0
+        self._denied_generation = -1
+
+    def cached(self, authorization: bytes) -> Access | None:
+        """What ``check`` said about this very header value a moment ago, or None."""
+        entry = self._entries.get(sha256(authorization).digest())
+        if entry is None or entry.generation != self._generation or self._clock.now() >= entry.until:
+            return None
+        return entry.access
+
+    def forget(self) -> None:
+        """Something changed (a grant, a user, a key, the policy): verify everything anew."""
+        self._generation += 1
+        self._entries.clear()
+
+    async def check(self, authorization: Sequence[bytes]) -> Access:
+        """Verify the ``Authorization`` headers of one request, all of them.
+
+        Raises ``TokenMissing`` (none, or another scheme), ``TokenMalformed`` (several, absurd), or
+        ``TokenInvalid``. ``StoreError`` passes through: no answer is not a yes.
+        """
+        token = bearer_token(authorization)
+        generation = self._generation
+        access = await (self._api_key(token) if token.startswith(API_KEY_PREFIX) else self._jwt(token))
+        if generation == self._generation:  # else: something changed while we looked
+            self._remember(authorization[0], access)
+        return access
+
+    def challenge(self, error: BearerError, server: str) -> str:
+        """The ``WWW-Authenticate`` value for ``server`` (empty: the aggregate endpoint).
+
+        RFC 9728 §5.1, RFC 6750 §3: an error code only if a token was presented.
+        """
+        url = metadata_url(self._settings.issuer, server)
+        parts = [f'resource_metadata="{url}"', f'scope="{self._scopes}"']
+        if error.error:
+            parts.append(f'error="{error.error}"')
+            if error.description:
+                parts.append(f'error_description="{_quotable(error.description)}"')
+        return "Bearer " + ", ".join(parts)
+
+    def _remember(self, raw: bytes, access: Access) -> None:
+        entries = self._entries
+        if len(entries) >= self._settings.bearer_cache_size:
+            for stale in list(entries)[: max(1, len(entries) // 8)]:  # the first are the oldest
+                del entries[stale]
+        until = min(access.expires_at, self._clock.now() + self._settings.bearer_cache_seconds)
+        entries[sha256(raw).digest()] = _Entry(access, until, self._generation)
+
+    async def _jwt(self, token: str) -> Access:
+        claims = await self._keys.verify_fresh(token)
+        now = self._clock.now()
+        if claims.iss != self._settings.issuer:
+            raise TokenInvalid("the access token is not one of ours", f"issuer {claims.iss!r}")
+        if claims.exp <= now:
+            raise TokenInvalid("the access token has expired")
+        if claims.jti in await self._deny_list(now):
+            raise TokenInvalid("the access token was revoked")
+        found = await self._standings.grant(claims.gid, now)
+        if isinstance(found, Inactive):
+            raise TokenInvalid("the access token was revoked", found.reason)
+        if found.user.id != claims.sub or found.client is None or found.client.id != claims.client_id:
+            raise TokenInvalid("the access token was revoked", "token and grant disagree")
+        scopes = frozenset(claims.scope.split())
+        if not scopes.intersection(self._settings.scopes):
+            raise InsufficientScope("the access token has no scope for this gateway")
+        reach = self._resources.reach(claims.aud)
+        return Access(
+            principal=found.principal,
+            client_id=claims.client_id,
+            client_name=found.client.name if isinstance(found.client, Client) else "",
+            credential="access_token",
+            credential_id=claims.jti,
+            grant_id=claims.gid,
+            servers=reach.servers,
+            aggregate=reach.aggregate,
+            scopes=scopes,
+            expires_at=float(_end(claims, found.grant.expires_at if found.grant else claims.exp)),
+        )
+
+    async def _api_key(self, token: str) -> Access:
+        key = await self._store.api_keys.by_hash(token_hash(token))
+        now = self._clock.now()
+        if key is None:
+            raise TokenInvalid("the API key is unknown")
+        if key.revoked_at is not None:
+            raise TokenInvalid("the API key was revoked")
+        if key.expires_at <= now:
+            raise TokenInvalid("the API key has expired")
+        found = await self._standings.person(key.user_id, now)
+        if isinstance(found, Inactive):
+            raise TokenInvalid("the API key was revoked", found.reason)
+        if _worth_noting(key, now):
+            await self._store.api_keys.used(key.id, int(now))
+        return Access(
+            principal=found.principal,
+            client_id="",
+            client_name=f"API key {key.name}",
+            credential="api_key",
+            credential_id=key.id,
+            servers=frozenset(key.servers) or frozenset((EVERY_SERVER,)),
+            aggregate=True,
+            scopes=frozenset(self._settings.scopes),
+            expires_at=float(key.expires_at),
+        )
+
+    async def _deny_list(self, now: float) -> frozenset[str]:
+        if self._denied_generation != self._generation or now >= self._denied_until:
+            generation = self._generation
+            self._denied = frozenset([jti for jti, _ in await self._store.grants.denied_tokens(int(now))])
+            self._denied_generation = generation
+            self._denied_until = now + DENY_LIST_SECONDS
+        return self._denied
+
+
+def reaches(access: Access, server: str) -> bool:
+    """Whether the credential is meant for ``server`` (empty: the aggregate endpoint). RFC 8707 §2, T3."""
+    if server == AGGREGATE:
+        return access.aggregate
+    return server in access.servers or EVERY_SERVER in access.servers
+
+
+def metadata_url(issuer: str, server: str) -> str:
+    """Where the RFC 9728 document of one endpoint is."""
+    path = f"/s/{server}/mcp" if server else "/mcp"
+    return f"{issuer}/.well-known/oauth-protected-resource{path}"
+
+
+def bearer_token(authorization: Sequence[bytes]) -> str:
+    """The token in the one ``Authorization`` header there may be (RFC 6750 §2.1, §3.1)."""
+    if not authorization:
+        raise TokenMissing("an access token is required")
+    if len(authorization) > 1:
+        raise TokenMalformed("more than one Authorization header")
+    raw = authorization[0]
+    if len(raw) > MAX_HEADER:
+        raise TokenMalformed("the Authorization header is too long")
+    match = _SCHEME.match(raw)
+    if match is not None:
+        return match[1].decode("ascii")
+    if raw[:6].lower() == b"bearer" and raw[6:7] in (b"", b" "):
+        raise TokenInvalid("the access token is malformed")
+    raise TokenMissing("an access token is required", "another authentication scheme")
+
+
+def _worth_noting(key: ApiKey, now: float) -> bool:
+    """A write a minute tells when a key was last used; more would be load."""
+    return key.last_used_at is None or now - key.last_used_at >= 60
+
+
+def _end(claims: AccessClaims, grant_ends: int) -> int:
+    return min(claims.exp, grant_ends)
+
+
+def _quotable(text: str) -> str:
+    """RFC 6750 §3: %x20-21 / %x23-5B / %x5D-7E."""
+    return "".join(char if " " <= char <= "~" and char not in '"\\' else "'" for char in text)

@@ -1,0 +1,64 @@
+"""Ending a run: one grant, one code, one redirect."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from gatekit.errors import PageProblem
+from gatekit.model.oauth import AuthorizationCode, Grant
+from gatekit.oauth import answers
+from gatekit.oauth.browser import START_AGAIN, Browser, Run, SignedIn
+from gatekit.oauth.core import Core
+from gatekit.oauth.request import Target
+from gatekit.platform.vault import token_hash
+
+CODE_PREFIX = "gk_ac_"
+
+
+class Codes:
+    """Issues authorization codes."""
+
+    def __init__(self, core: Core, browser: Browser) -> None:
+        self._core = core
+        self._browser = browser
+
+    async def finish(
+        self, run: Run, target: Target, someone: SignedIn, resources: tuple[str, ...]
+    ) -> Response:
+        """Finish the run (once) and send the browser to the client with a code."""
+        await self.close(run)
+        entropy, settings, now = self._core.services.entropy, self._core.settings, self._core.now()
+        code = entropy.token(CODE_PREFIX)
+        grant = Grant(
+            id=entropy.ident("gkg_"),
+            user_id=someone.person.user.id,
+            client_id=target.client.id,
+            resources=resources,
+            scopes=run.transaction.scopes,
+            auth_time=someone.session.auth_time,
+            created_at=now,
+            expires_at=now + settings.grant_lifetime,
+        )
+        await self._core.store.grants.approve(
+            grant,
+            AuthorizationCode(
+                code_hash=token_hash(code),
+                grant_id=grant.id,
+                client_id=target.client.id,
+                redirect_uri=target.redirect_uri,
+                code_challenge=run.transaction.code_challenge,
+                resources=resources,
+                created_at=now,
+                expires_at=now + settings.code_lifetime,
+            ),
+        )
+        response = answers.success(settings.issuer, target, code)
+        self._browser.unbind(response, run)
+        return response
+
+    async def close(self, run: Run) -> None:
+        """Nothing more can happen in this run; raise ``PageProblem`` for all but the first to say so."""
+        if not run.stored:
+            return
+        if not await self._core.store.transactions.finish(run.transaction.id_hash, self._core.now()):
+            raise PageProblem(400, "This sign-in has ended", "It was finished already.", START_AGAIN)

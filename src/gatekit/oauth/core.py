@@ -1,0 +1,81 @@
+"""What every endpoint of the authorization server shares: settings, services and common parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from gatekit.identity.ports import PasswordProvider, RedirectProvider
+from gatekit.identity.standing import Directory, Standings
+from gatekit.model.ports import Clock, Entropy
+from gatekit.oauth.bearer import Bearer
+from gatekit.oauth.keys import KeyRing
+from gatekit.oauth.pages import Pages
+from gatekit.oauth.ports import Audit, Invitations, Policy, Vault
+from gatekit.oauth.ports import Mapping as IdentityMapping
+from gatekit.oauth.resources import Resources
+from gatekit.oauth.settings import OAuthSettings
+from gatekit.store.ports import Store
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Services:
+    """Everything the authorization server is given; ``app`` builds it."""
+
+    store: Store
+    vault: Vault
+    audit: Audit
+    clock: Clock
+    entropy: Entropy
+    pages: Pages
+    directory: Directory
+    mapping: IdentityMapping
+    policy: Callable[[], Policy]
+    """Asked each time, so that a reload is seen."""
+    passwords: PasswordProvider | None = None
+    invitations: Invitations | None = None
+    providers: Mapping[str, RedirectProvider]
+    """By connection name. May be a live view: it is read at each request."""
+
+
+class Core:
+    """Settings, services and the shared parts of one running authorization server."""
+
+    def __init__(self, settings: OAuthSettings, services: Services) -> None:
+        self.settings = settings
+        self.services = services
+        self.store = services.store
+        self.resources = Resources(settings.issuer, settings.servers)
+        self.standings = Standings(services.store, services.directory, services.policy, self.connections)
+        self.keys = KeyRing(
+            services.store.signing_keys, services.vault, services.clock, settings.access_token_lifetime
+        )
+        self.bearer = Bearer(settings, services.store, services.clock, self.keys, self.standings)
+
+    def set_servers(self, servers: Sequence[tuple[str, str]]) -> None:
+        """Publish other servers from now on."""
+        self.resources = Resources(self.settings.issuer, servers)
+        self.bearer.forget()
+
+    def connections(self) -> frozenset[str]:
+        """Names of the identity connections that are configured."""
+        passwords = self.services.passwords
+        return frozenset(self.services.providers) | ({passwords.name} if passwords else set())
+
+    def now(self) -> int:
+        """Seconds since the epoch, whole, as rows store them."""
+        return int(self.services.clock.now())
+
+    def at(self) -> float:
+        """Seconds since the epoch, for audit events."""
+        return self.services.clock.now()
+
+    def scopes(self, requested: str | None) -> tuple[str, ...]:
+        """The scopes to grant: what we know of the request, or all if that is nothing.
+
+        Unknown scopes are ignored, not refused: clients add ``offline_access`` and others by themselves, and
+        the token answer names what was granted (RFC 6749 §3.3).
+        """
+        asked = (requested or "").split()
+        known = tuple(scope for scope in self.settings.scopes if scope in asked)
+        return known or self.settings.scopes

@@ -1,0 +1,113 @@
+"""``grant_type=refresh_token`` (RFC 6749 §6) with rotation and reuse detection (OAuth 2.1 §4.3.1).
+
+Several copies of one desktop client share one stored token and refresh it at the same moment. So for a short
+grace a used token yields the *same* successor again: nobody is locked out, and there is still one chain.
+After that, a used token means that somebody has a copy who should not, and the whole family falls.
+"""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gatekit.errors import InvalidGrant, InvalidRequest, InvalidScope
+from gatekit.identity.standing import Upright
+from gatekit.model.access import Inactive
+from gatekit.model.oauth import Client, Grant, RefreshToken
+from gatekit.oauth.core import Core
+from gatekit.oauth.http import Form
+from gatekit.oauth.issuing import REFRESH_PREFIX, Action, Issuer
+from gatekit.platform.vault import token_hash
+
+GRANT_TYPE = "refresh_token"
+SEAL = "refresh-successor"
+
+_COMMON = frozenset(("offline_access", "openid", "profile", "email", "address", "phone"))
+"""Scopes that clients add by habit. We have none of them, so they ask for nothing."""
+
+
+class RefreshGrant:
+    """Rotates refresh tokens."""
+
+    def __init__(self, core: Core, issuer: Issuer) -> None:
+        self._core = core
+        self._issuer = issuer
+
+    async def answer(self, request: Request, form: Form, client: Client) -> Response:
+        """Check everything that can be refused first; rotate last (checklist R5)."""
+        token, row = await self._find(form, client)
+        found = await self._core.standings.grant(row.grant_id, self._core.at())
+        if isinstance(found, Inactive) or found.grant is None:
+            reason = found.reason if isinstance(found, Inactive) else "no grant"
+            raise InvalidGrant(INVALID, reason)
+        if row.expires_at <= self._core.now():
+            raise InvalidGrant(INVALID, "refresh token expired")
+        scopes = self._narrowed_scopes(found.grant, form, client)
+        resources = self._issuer.narrowed(found.grant, form)
+        action, successor = await self._successor(request, token, row, found, client)
+        access_token, claims = self._issuer.access_token(found.grant, resources, scopes)
+        await self._issuer.record(request, client, action, found=found, claims=claims, grant_type=GRANT_TYPE)
+        return self._issuer.answer(access_token, claims, successor)
+
+    async def _find(self, form: Form, client: Client) -> tuple[str, RefreshToken]:
+        token = form.get("refresh_token")
+        if token is None:
+            raise InvalidRequest("refresh_token is missing")
+        row = None
+        if token.startswith(REFRESH_PREFIX):
+            row = await self._core.store.grants.refresh_token(token_hash(token))
+        if row is None or row.client_id != client.id:
+            raise InvalidGrant(INVALID, "unknown refresh token, or another client's")
+        return token, row
+
+    def _narrowed_scopes(self, grant: Grant, form: Form, client: Client) -> tuple[str, ...]:
+        """RFC 6749 §6: nothing that was not granted. Scopes that mean nothing here ask for nothing."""
+        asked = frozenset((form.get("scope") or "").split())
+        harmless = _COMMON.union(client.scope.split(), grant.scopes).difference(
+            scope for scope in self._core.settings.scopes if scope not in grant.scopes
+        )
+        if excess := asked - harmless:
+            raise InvalidScope("the scope exceeds what was granted", f"asked for {sorted(excess)}")
+        return tuple(scope for scope in grant.scopes if scope in asked) or grant.scopes
+
+    async def _successor(
+        self, request: Request, token: str, row: RefreshToken, found: Upright, client: Client
+    ) -> tuple[Action, str]:
+        """Rotate, or find out what somebody else rotated to."""
+        if found.grant is None:
+            raise InvalidGrant(INVALID, "no grant")
+        if row.used_at is None:
+            successor, successor_row = self._issuer.new_refresh(found.grant, client)
+            sealed = self._core.services.vault.seal_with(token, successor, SEAL)
+            grants = self._core.store.grants
+            won = await grants.rotate(row.token_hash, self._core.now(), successor_row, sealed)
+            if won is not None:
+                return "refreshed", successor
+            again = await grants.refresh_token(row.token_hash)
+            if again is None:
+                raise InvalidGrant(INVALID, "refresh token vanished")
+            row = again
+        return "grace", await self._in_grace(request, token, row, found, client)
+
+    async def _in_grace(
+        self, request: Request, token: str, row: RefreshToken, found: Upright, client: Client
+    ) -> str:
+        used_for = self._core.now() - (row.used_at or 0)
+        if row.used_at is not None and row.successor_sealed and used_for <= self._core.settings.refresh_grace:
+            return self._core.services.vault.open_with(token, row.successor_sealed, SEAL)
+        reason = "refresh token used again after its grace"
+        await self._core.store.grants.revoke(row.grant_id, self._core.now(), reason)
+        self._core.bearer.forget()
+        await self._issuer.record(
+            request,
+            client,
+            "reused",
+            found=found,
+            grant_type=GRANT_TYPE,
+            grant_id=row.grant_id,
+            reason=reason,
+        )
+        raise InvalidGrant(INVALID, reason)
+
+
+INVALID = "the refresh token is invalid"

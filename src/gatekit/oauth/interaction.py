@@ -1,0 +1,184 @@
+"""What the person does between the request and the answer: sign in, go to a provider and come back, agree."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gatekit.errors import IdentityError, PageProblem, ProviderFailed
+from gatekit.identity.ports import RedirectProvider
+from gatekit.model.access import Inactive
+from gatekit.model.audit import SignIn
+from gatekit.model.oauth import Transaction
+from gatekit.model.people import User
+from gatekit.oauth import answers
+from gatekit.oauth.authorize import Authorize, to_resume
+from gatekit.oauth.browser import START_AGAIN, Browser, Run, SignedIn
+from gatekit.oauth.code import Codes
+from gatekit.oauth.consent import Consents, denied
+from gatekit.oauth.core import Core
+from gatekit.oauth.http import address, form, query, redirect, request_id
+from gatekit.platform.vault import token_hash
+
+SEAL = "provider-leg"
+
+
+class Interaction:
+    """POST /login, GET /go/{connection}, GET /callback/{connection}, POST /consent."""
+
+    def __init__(
+        self, core: Core, browser: Browser, authorize: Authorize, consents: Consents, codes: Codes
+    ) -> None:
+        self._core = core
+        self._browser = browser
+        self._authorize = authorize
+        self._consents = consents
+        self._codes = codes
+
+    async def login(self, request: Request) -> Response:
+        """A user name and a password."""
+        fields = await form(request, self._core.settings.form_max_bytes)
+        run = await self._browser.run(request, fields.get("txn"))
+        self._browser.check_csrf(run, fields.get("csrf"), "login")
+        passwords = self._core.services.passwords
+        if passwords is None:
+            raise PageProblem(404, "No passwords here", "This gateway has no accounts with passwords.")
+        username = fields.get("username") or ""
+        try:
+            user = await passwords.authenticate(username, fields.get("password") or "", address(request))
+        except IdentityError as refused:
+            await self._record(request, run, passwords.name, None, refused.detail)
+            return await self._again(request, run, refused.public, username=username)
+        return await self._welcome(request, run, user)
+
+    async def go(self, request: Request) -> Response:
+        """Start a trip to an identity provider (GET, so that a plain link can do it)."""
+        provider = self._provider(request)
+        run = await self._browser.run(request, query(request).get("txn"))
+        leg = provider.begin(self._callback_url(provider))
+        state = json.loads(leg.secret)["state"]
+        parent = run.transaction
+        sealed = self._core.services.vault.seal(json.dumps({"secret": leg.secret, "run": run.id}), SEAL)
+        # A row of its own, found by its state: so it is single-use by compare-and-swap, like every run (B2).
+        await self._core.store.transactions.add(
+            Transaction(
+                id_hash=token_hash(state),
+                browser_hash=parent.browser_hash,
+                client_id=parent.client_id,
+                redirect_uri=parent.redirect_uri,
+                state=None,
+                code_challenge="",
+                scopes=(),
+                resources=(),
+                provider=provider.name,
+                provider_state=sealed,
+                created_at=self._core.now(),
+                expires_at=parent.expires_at,
+            )
+        )
+        return redirect(leg.url, 302)
+
+    async def callback(self, request: Request) -> Response:
+        """Back from the provider: right browser, right state, right connection, once (checklist B2, D6)."""
+        provider = self._provider(request)
+        params = query(request)
+        if any(len(values) > 1 for values in params.fields.values()):
+            raise PageProblem(400, "The provider's answer is not usable", "A parameter is repeated.")
+        state = params.get("state") or ""
+        leg = await self._core.store.transactions.get(token_hash(state), self._core.now())
+        if leg is None or leg.provider != provider.name or not leg.provider_state:
+            raise PageProblem(
+                400, "This sign-in has ended", _NO_LEG, START_AGAIN, detail="no leg for this state"
+            )
+        kept = json.loads(self._core.services.vault.open(leg.provider_state, SEAL))
+        run = await self._browser.run(request, kept["run"])
+        if not await self._core.store.transactions.finish(leg.id_hash, self._core.now()):
+            raise PageProblem(400, "This sign-in has ended", _NO_LEG, START_AGAIN, detail="state used twice")
+        plain = {name: values[0] for name, values in params.fields.items()}
+        try:
+            identity = await provider.complete(plain, kept["secret"], self._callback_url(provider))
+            user = await self._core.services.mapping.admit(identity)
+        except IdentityError as refused:
+            await self._record(request, run, provider.name, None, refused.detail)
+            status = 502 if isinstance(refused, ProviderFailed) else 403
+            return await self._again(request, run, refused.public, status=status)
+        return await self._welcome(request, run, user)
+
+    async def consent(self, request: Request) -> Response:
+        """The person's answer on the consent page."""
+        fields = await form(request, self._core.settings.form_max_bytes)
+        run = await self._browser.run(request, fields.get("txn"))
+        target = await self._authorize.target(run)
+        someone = await self._browser.signed_in(request)
+        if not isinstance(someone, SignedIn):
+            return to_resume(run)
+        approved = self._consents.judge(fields, run, someone)
+        await self._consents.record(request, run, target, someone, approved)
+        if approved:
+            return await self._codes.finish(run, target, someone, approved)
+        await self._codes.close(run)
+        response = answers.error(self._core.settings.issuer, target, denied())
+        self._browser.unbind(response, run)
+        return response
+
+    def _provider(self, request: Request) -> RedirectProvider:
+        provider = self._core.services.providers.get(request.path_params["connection"])
+        if provider is None:
+            raise PageProblem(404, "No such sign-in", "This gateway has no such identity provider.")
+        return provider
+
+    def _callback_url(self, provider: RedirectProvider) -> str:
+        return f"{self._core.settings.issuer}/callback/{provider.name}"
+
+    async def _again(
+        self, request: Request, run: Run, error: str, *, username: str = "", status: int = 403
+    ) -> Response:
+        client = (
+            await self._core.store.clients.get(run.transaction.client_id)
+            if run.transaction.client_id
+            else None
+        )
+        name = client.name if client else ""
+        return await self._authorize.sign_in_page(
+            request, run, name, error=error, username=username, status=status
+        )
+
+    async def _welcome(self, request: Request, run: Run, user: User) -> Response:
+        standing = await self._core.standings.person(user.id, self._core.at())
+        if isinstance(standing, Inactive):
+            await self._record(request, run, user.connection, user, standing.reason)
+            return await self._again(request, run, "This account may not use this gateway.")
+        await self._record(request, run, user.connection, user, "")
+        run.transaction = msgspec.structs.replace(run.transaction, user_id=user.id)
+        if run.transaction.client_id:
+            await self._browser.keep(run)
+            response = to_resume(run)
+        else:
+            await self._codes.close(run)
+            response = redirect("/")
+            self._browser.unbind(response, run)
+        await self._browser.sign_in(request, response, user.id)
+        return response
+
+    async def _record(
+        self, request: Request, run: Run, connection: str, user: User | None, reason: str
+    ) -> None:
+        await self._core.services.audit.write(
+            SignIn(
+                at=self._core.at(),
+                request_id=request_id(request),
+                principal_id=user.id if user else "",
+                principal=user.username if user else "",
+                client_id=run.transaction.client_id,
+                address=address(request),
+                connection=connection,
+                outcome="refused" if reason else "ok",
+                reason=reason,
+            )
+        )
+
+
+_NO_LEG = "The provider's answer does not belong to a sign-in that is under way."

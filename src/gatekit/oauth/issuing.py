@@ -1,0 +1,110 @@
+"""Making tokens: what the grant types share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gatekit.errors import InvalidTarget
+from gatekit.identity.standing import Upright
+from gatekit.model.audit import TokenEvent
+from gatekit.model.oauth import Client, Grant, RefreshToken
+from gatekit.oauth.claims import AccessClaims
+from gatekit.oauth.core import Core
+from gatekit.oauth.http import Form, address, json_answer, request_id
+from gatekit.platform.vault import token_hash
+
+REFRESH_PREFIX = "gk_rt_"
+
+Action = Literal["issued", "refreshed", "grace", "reused", "revoked", "refused"]
+
+
+class Issuer:
+    """Makes access tokens and their answers; shared by the grant types."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def new_refresh(self, grant: Grant, client: Client) -> tuple[str, RefreshToken]:
+        """A refresh token and its row: it ends without use, and never outlives the grant."""
+        token = self._core.services.entropy.token(REFRESH_PREFIX)
+        now = self._core.now()
+        return token, RefreshToken(
+            token_hash=token_hash(token),
+            grant_id=grant.id,
+            client_id=client.id,
+            created_at=now,
+            expires_at=min(now + self._core.settings.refresh_token_lifetime, grant.expires_at),
+        )
+
+    def access_token(
+        self, grant: Grant, resources: Sequence[str], scopes: Sequence[str]
+    ) -> tuple[str, AccessClaims]:
+        """RFC 9068 §2.2."""
+        now = self._core.now()
+        claims = AccessClaims(
+            iss=self._core.settings.issuer,
+            sub=grant.user_id,
+            aud=tuple(resources),
+            client_id=grant.client_id,
+            gid=grant.id,
+            jti=self._core.services.entropy.token("", 16),
+            iat=now,
+            exp=min(now + self._core.settings.access_token_lifetime, grant.expires_at),
+            scope=" ".join(scopes),
+            auth_time=grant.auth_time,
+        )
+        return self._core.keys.sign(claims), claims
+
+    def answer(self, token: str, claims: AccessClaims, refresh_token: str | None) -> Response:
+        """RFC 6749 §5.1."""
+        content = {
+            "access_token": token,
+            "token_type": "Bearer",
+            "expires_in": claims.exp - claims.iat,
+            "scope": claims.scope,
+        }
+        if refresh_token is not None:
+            content["refresh_token"] = refresh_token
+        return json_answer(content)
+
+    def narrowed(self, grant: Grant, form: Form) -> tuple[str, ...]:
+        """The resources of the grant, or the part of them that the request names (RFC 8707 §2.2)."""
+        wanted = self._core.resources.resolve(form.all("resource"))
+        if any(resource not in grant.resources for resource in wanted):
+            raise InvalidTarget("the grant does not cover this resource")
+        return wanted or grant.resources
+
+    async def record(
+        self,
+        request: Request,
+        client: Client,
+        action: Action,
+        *,
+        found: Upright | None = None,
+        claims: AccessClaims | None = None,
+        grant_type: str = "",
+        grant_id: str = "",
+        reason: str = "",
+    ) -> None:
+        """Write the audit event; raises ``AuditUnavailable``, and then nothing is answered."""
+        await self._core.services.audit.write(
+            TokenEvent(
+                at=self._core.at(),
+                request_id=request_id(request),
+                principal_id=found.user.id if found else "",
+                principal=found.user.username if found else "",
+                client_id=client.id,
+                client=client.name,
+                address=address(request),
+                action=action,
+                grant_type=grant_type,
+                grant_id=claims.gid if claims else grant_id,
+                token_id=claims.jti if claims else "",
+                resources=claims.aud if claims else (),
+                reason=reason,
+            )
+        )

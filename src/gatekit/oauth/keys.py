@@ -1,0 +1,146 @@
+"""Signing keys: made at the first start, private parts sealed, published before use, kept after use.
+
+The newest key that has been public for ``PUBLISH_AHEAD`` seconds signs; every key that is not retired
+verifies. Retiring is the end of a key: at once in the compromised-key drill, otherwise when the last token it
+can have signed has expired (checklist T6).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+
+from gatekit.errors import TokenInvalid
+from gatekit.model.oauth import SigningKey
+from gatekit.model.ports import Clock
+from gatekit.oauth.claims import AccessClaims
+from gatekit.oauth.jws import (
+    ALGORITHM,
+    SignerKey,
+    header_of,
+    new_private_key,
+    private_from_text,
+    private_to_text,
+    public_jwk,
+    signer_key,
+    verify,
+)
+from gatekit.oauth.ports import Vault
+from gatekit.store.ports import SigningKeys
+
+PURPOSE = "access-token"
+TYP = "at+jwt"  # RFC 9068 §2.1
+SEAL = "signing-key"
+PUBLISH_AHEAD = 600
+"""Seconds between publishing a key and signing with it: longer than anybody caches our JWKS."""
+RELOAD_PAUSE = 5.0
+"""An unknown header looks for new keys at most this often (kid flood)."""
+
+
+class KeyRing:
+    """Signs and verifies access tokens. ``load`` before use."""
+
+    def __init__(self, store: SigningKeys, vault: Vault, clock: Clock, token_lifetime: int) -> None:
+        self._store = store
+        self._vault = vault
+        self._clock = clock
+        self._token_lifetime = token_lifetime
+        self._rows: Sequence[SigningKey] = ()
+        self._signers: dict[str, SignerKey] = {}
+        self._verifying: dict[str, EllipticCurvePublicKey] = {}
+        self._decoder = msgspec.json.Decoder(AccessClaims)
+        self._encoder = msgspec.json.Encoder()
+        self._reloaded_at = clock.monotonic()
+
+    async def load(self) -> None:
+        """Read the keys; make the first one if there is none."""
+        await self._read()
+        if not self._rows:
+            await self._add()
+            await self._read()
+
+    async def rotate(self) -> str:
+        """Publish the next key and return its kid. It signs ``PUBLISH_AHEAD`` seconds from now."""
+        kid = await self._add()
+        await self._read()
+        return kid
+
+    async def retire(self, kid: str) -> None:
+        """The key counts for nothing from now on (a drill, or a key that leaked)."""
+        await self._store.retire(kid, int(self._clock.now()))
+        await self.load()
+
+    async def tidy(self) -> None:
+        """Retire keys whose last token has expired."""
+        now = self._clock.now()
+        for older, newer in zip(self._rows[1:], self._rows, strict=False):
+            if newer.created_at + PUBLISH_AHEAD + self._token_lifetime < now:
+                await self._store.retire(older.kid, int(now))
+        await self._read()
+
+    def sign(self, claims: AccessClaims) -> str:
+        """A compact JWT of type ``at+jwt``."""
+        return self._current().sign(self._encoder.encode(claims))
+
+    def verify(self, token: str) -> AccessClaims:
+        """The claims of a token that one of our keys signed. Issuer and times are the caller's to check.
+
+        Raises ``TokenInvalid``.
+        """
+        payload = verify(token, self._verifying)
+        try:
+            return self._decoder.decode(payload)
+        except msgspec.MsgspecError as bad:
+            raise TokenInvalid("the access token is not one of ours", str(bad)) from bad
+
+    async def verify_fresh(self, token: str) -> AccessClaims:
+        """``verify``, after looking for keys that another process may have published."""
+        now = self._clock.monotonic()
+        if header_of(token) not in self._verifying and now - self._reloaded_at >= RELOAD_PAUSE:
+            await self._read()
+        return self.verify(token)
+
+    def jwks(self) -> bytes:
+        """The JWK set, next and old keys included (RFC 7517 §5)."""
+        keys = [{**json.loads(row.public_jwk), "kid": row.kid, **_USE} for row in self._rows]
+        return json.dumps({"keys": keys}, separators=(",", ":")).encode()
+
+    def _current(self) -> SignerKey:
+        ripe = self._clock.now() - PUBLISH_AHEAD
+        for row in self._rows:
+            if row.created_at <= ripe:
+                return self._signers[row.kid]
+        return self._signers[self._rows[-1].kid]
+
+    async def _add(self) -> str:
+        private = new_private_key()
+        key = signer_key(private, TYP)
+        await self._store.add(
+            SigningKey(
+                kid=key.kid,
+                purpose=PURPOSE,
+                algorithm=ALGORITHM,
+                public_jwk=json.dumps(public_jwk(key.public), sort_keys=True),
+                private_sealed=self._vault.seal(private_to_text(private), SEAL),
+                created_at=int(self._clock.now()),
+            )
+        )
+        return key.kid
+
+    async def _read(self) -> None:
+        self._reloaded_at = self._clock.monotonic()
+        rows = [row for row in await self._store.list(PURPOSE) if row.retired_at is None]
+        signers = {}
+        for row in rows:
+            known = self._signers.get(row.kid)
+            text = "" if known else self._vault.open(row.private_sealed, SEAL)
+            signers[row.kid] = known or signer_key(private_from_text(text), TYP)
+        self._rows = rows
+        self._signers = signers
+        self._verifying = {key.header: key.public for key in signers.values()}
+
+
+_USE = {"use": "sig", "alg": ALGORITHM}

@@ -1,0 +1,81 @@
+"""Discovery documents: RFC 8414 (served as OpenID discovery as well), RFC 9728, JWKS.
+
+Everything is made from the configured issuer, never from the request (checklist D9).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gatekit.oauth.core import Core
+from gatekit.oauth.http import json_answer
+from gatekit.oauth.registration import AUTH_METHODS, GRANT_TYPES
+from gatekit.oauth.resources import AGGREGATE
+
+CACHED = {"Cache-Control": "public, max-age=60", "Pragma": "", "X-Content-Type-Options": "nosniff"}
+
+
+class Metadata:
+    """The GET endpoints below /.well-known/ and /jwks."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def authorization_server(self, _request: Request) -> Response:
+        """RFC 8414 §3.2. The three OpenID members make the same document valid for clients that only look
+        there (clients.md §5.5)."""
+        return _document(self.document())
+
+    async def protected_resource(self, request: Request) -> Response:
+        """RFC 9728 §3.2, one document per endpoint. There is no document for the bare origin: it would name
+        another resource than the one the client asks about."""
+        server = request.path_params.get("server", AGGREGATE)
+        resources = self._core.resources
+        if not resources.knows(server):
+            return json_answer({"error": "not_found"}, 404)
+        return _document(
+            {
+                "resource": resources.url(server),
+                "authorization_servers": [self._core.settings.issuer],
+                "scopes_supported": list(self._core.settings.scopes),
+                "bearer_methods_supported": ["header"],
+                "resource_name": resources.title(server),
+            }
+        )
+
+    async def jwks(self, _request: Request) -> Response:
+        """RFC 7517 §5."""
+        return json_answer(self._core.keys.jwks(), headers=CACHED)
+
+    def document(self) -> dict[str, Any]:
+        """RFC 8414 §2."""
+        settings = self._core.settings
+        issuer = settings.issuer
+        found: dict[str, Any] = {
+            "issuer": issuer,
+            "authorization_endpoint": f"{issuer}/authorize",
+            "token_endpoint": f"{issuer}/token",
+            "revocation_endpoint": f"{issuer}/revoke",
+            "jwks_uri": f"{issuer}/jwks",
+            "scopes_supported": list(settings.scopes),
+            "response_types_supported": ["code"],
+            "response_modes_supported": ["query"],
+            "grant_types_supported": list(GRANT_TYPES),
+            "token_endpoint_auth_methods_supported": list(AUTH_METHODS),
+            "revocation_endpoint_auth_methods_supported": list(AUTH_METHODS),
+            "code_challenge_methods_supported": ["S256"],
+            "authorization_response_iss_parameter_supported": True,
+            "prompt_values_supported": ["none", "login", "consent", "select_account"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["ES256"],
+        }
+        if settings.registration_enabled:
+            found["registration_endpoint"] = f"{issuer}/register"
+        return found
+
+
+def _document(content: dict[str, Any]) -> Response:
+    return json_answer(content, headers=CACHED)

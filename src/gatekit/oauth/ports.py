@@ -1,0 +1,63 @@
+"""What the authorization server asks of other rooms. Narrow Protocols, so that tests can see what is used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from gatekit.model.audit import AuditEvent
+from gatekit.model.people import ExternalIdentity, Principal, User
+
+
+class Audit(Protocol):
+    """``audit.recorder`` implements it."""
+
+    async def write(self, event: AuditEvent) -> None:
+        """Return when the record is safe; raise ``AuditUnavailable`` if it cannot be made so."""
+        ...
+
+
+class Rights(Protocol):
+    def servers(self) -> Sequence[str]: ...
+
+
+class Policy(Protocol):
+    """``policy.engine.Policy``."""
+
+    def admits(self, principal: Principal) -> bool: ...
+
+    def rights(self, principal: Principal) -> Rights: ...
+
+
+class Mapping(Protocol):
+    """``identity.mapping.Mapping``."""
+
+    async def admit(self, identity: ExternalIdentity) -> User:
+        """Find or create the person; raise ``SignInRefused``."""
+        ...
+
+
+class Vault(Protocol):
+    """``platform.vault.Vault``."""
+
+    def seal(self, plain: str, purpose: str) -> str: ...
+
+    def open(self, sealed: str, purpose: str) -> str: ...
+
+    def seal_with(self, secret: str, plain: str, purpose: str) -> str: ...
+
+    def open_with(self, secret: str, sealed: str, purpose: str) -> str: ...
+
+    def mac(self, message: str, purpose: str) -> str: ...
+
+
+class Invitations(Protocol):
+    """One-time links with which a person chooses a password."""
+
+    async def invited(self, token: str) -> User | None:
+        """Whom an unused, unexpired invite is for."""
+        ...
+
+    async def accept(self, token: str, password: str) -> User:
+        """Use the invite up and set the password; raise ``SignInRefused`` with what to show."""
+        ...

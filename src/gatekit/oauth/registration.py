@@ -1,0 +1,222 @@
+"""Dynamic client registration (RFC 7591): open to strangers, therefore small, budgeted and forgetful.
+
+Lenient where real clients are untidy (unknown members, grant types we do not have, several kinds of redirect
+URI), strict where it matters: redirect URIs, authentication method, size.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gatekit.errors import InvalidClientMetadata, InvalidRedirectUri, InvalidRequest, TooManyRegistrations
+from gatekit.model.audit import ClientEvent
+from gatekit.model.oauth import Client, TokenAuthMethod
+from gatekit.oauth.core import Core
+from gatekit.oauth.http import address, body, json_answer, request_id
+from gatekit.oauth.redirects import acceptable
+from gatekit.platform.limits import KeyedBuckets, TokenBucket
+from gatekit.platform.vault import token_hash
+
+AUTH_METHODS: tuple[TokenAuthMethod, ...] = ("none", "client_secret_post", "client_secret_basic")
+GRANT_TYPES = ("authorization_code", "refresh_token")
+MAX_NAME = 100
+MAX_TEXT = 2048
+
+_TEXTS = ("software_id", "software_version")
+_URLS = ("client_uri", "logo_uri", "tos_uri", "policy_uri")
+
+
+class Registration:
+    """The endpoint POST /register."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        settings, clock = core.settings, core.services.clock
+        self._addresses = KeyedBuckets(settings.registration_per_address, clock)
+        self._everybody = TokenBucket(settings.registration_global, clock)
+        self._day = TokenBucket(settings.registration_daily, clock)
+
+    async def register(self, request: Request) -> Response:
+        """RFC 7591 §3. Raises ``OAuthError``."""
+        await self._spend(request)
+        raw = await body(request, self._core.settings.registration_max_bytes)
+        metadata = _decode(raw, request.headers.get("content-type", ""))
+        secret, client = self._client(metadata)
+        await self._core.services.audit.write(
+            ClientEvent(
+                at=self._core.at(),
+                request_id=request_id(request),
+                client_id=client.id,
+                client=client.name,
+                address=address(request),
+                action="registered",
+                redirect_uris=client.redirect_uris,
+            )
+        )
+        await self._core.store.clients.add(client)
+        return json_answer(self._registered(client, secret), 201)
+
+    async def _spend(self, request: Request) -> None:
+        peer = address(request)
+        wait = self._addresses.take(peer) or self._everybody.take() or self._day.take()
+        if not wait:
+            return
+        await self._core.services.audit.write(
+            ClientEvent(
+                at=self._core.at(),
+                request_id=request_id(request),
+                address=peer,
+                action="refused",
+                reason="registration budget spent",
+            )
+        )
+        raise TooManyRegistrations(math.ceil(wait))
+
+    def _client(self, metadata: Mapping[str, Any]) -> tuple[str | None, Client]:
+        services = self._core.services
+        method = _auth_method(metadata)
+        secret = None if method == "none" else services.entropy.token("gk_cs_")
+        extras = _extras(metadata)
+        redirect_uris = acceptable(_redirect_uris(metadata), self._core.settings.private_use_schemes)
+        return secret, Client(
+            # Ours, never theirs, and never a URL: those name metadata documents (checklist K2, M3).
+            id=services.entropy.ident("gkc_"),
+            name=clean_text(_text(metadata, "client_name"), MAX_NAME) or "Unnamed client",
+            redirect_uris=redirect_uris,
+            auth_method=method,
+            secret_hash=token_hash(secret) if secret else None,
+            grant_types=_grant_types(metadata),
+            scope=clean_text(_text(metadata, "scope"), MAX_TEXT),
+            application_type="native" if metadata.get("application_type") == "native" else "web",
+            client_uri=extras.get("client_uri", ""),
+            metadata=json.dumps(extras, sort_keys=True, separators=(",", ":")),
+            created_at=self._core.now(),
+        )
+
+    def _registered(self, client: Client, secret: str | None) -> dict[str, Any]:
+        """RFC 7591 §3.2.1: everything that holds for the client now, no nulls."""
+        answer: dict[str, Any] = {
+            "client_id": client.id,
+            "client_id_issued_at": client.created_at,
+            "client_name": client.name,
+            "redirect_uris": list(client.redirect_uris),
+            "grant_types": list(client.grant_types),
+            "response_types": ["code"],
+            "token_endpoint_auth_method": client.auth_method,
+            "application_type": client.application_type,
+            "scope": " ".join(self._core.settings.scopes),
+            **json.loads(client.metadata),
+        }
+        if secret is not None:
+            answer["client_secret"] = secret
+            answer["client_secret_expires_at"] = 0  # never
+        return answer
+
+
+def clean_text(text: str, limit: int) -> str:
+    """A stranger's text, made fit to be shown: no controls, no direction overrides, one line, short (B5)."""
+    kept = "".join(" " if char.isspace() else char for char in text[: limit * 4])
+    kept = "".join(char for char in kept if unicodedata.category(char)[0] != "C")
+    kept = " ".join(kept.split())
+    return kept if len(kept) <= limit else kept[: limit - 1] + "…"
+
+
+def _decode(raw: bytes, content_type: str) -> Mapping[str, Any]:
+    if content_type.partition(";")[0].strip().lower() != "application/json":
+        raise InvalidClientMetadata("the body must be application/json")
+    try:
+        decoded = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as bad:
+        raise InvalidClientMetadata("the body is not well-formed JSON", str(bad)[:200]) from bad
+    if not isinstance(decoded, dict):
+        raise InvalidClientMetadata("the body must be a JSON object")
+    return decoded
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Two parsers read a repeated member differently, so nobody gets to send one (checklist D7)."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise InvalidRequest("a member of the JSON object is repeated")
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _text(metadata: Mapping[str, Any], name: str) -> str:
+    value = metadata.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise InvalidClientMetadata(f"{name} must be a string")
+    return value
+
+
+def _strings(metadata: Mapping[str, Any], name: str) -> list[str] | None:
+    value = metadata.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise InvalidClientMetadata(f"{name} must be an array of strings")
+    return value
+
+
+def _redirect_uris(metadata: Mapping[str, Any]) -> list[str]:
+    value = metadata.get("redirect_uris", [])
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise InvalidRedirectUri("redirect_uris must be an array of redirect_uri strings")
+    return value
+
+
+def _auth_method(metadata: Mapping[str, Any]) -> TokenAuthMethod:
+    # RFC 7591 §2: left out means client_secret_basic.
+    method = _text(metadata, "token_endpoint_auth_method") or "client_secret_basic"
+    if method not in AUTH_METHODS:
+        raise InvalidClientMetadata(f"token_endpoint_auth_method must be one of {', '.join(AUTH_METHODS)}")
+    return method
+
+
+def _grant_types(metadata: Mapping[str, Any]) -> tuple[str, ...]:
+    """What we have of what was asked for; others are left out (RFC 7591 §2 lets us), the answer says so."""
+    asked = _strings(metadata, "grant_types")
+    responses = _strings(metadata, "response_types")
+    if "authorization_code" not in (asked or GRANT_TYPES) or "code" not in (responses or ("code",)):
+        raise InvalidClientMetadata("only the authorization code grant (response type code) is offered")
+    if not asked:
+        # RFC 7591 §2 says authorization_code alone. A desktop client that forgot to ask would make its user
+        # sign in every hour, so it gets refresh tokens too.
+        return GRANT_TYPES
+    return tuple(grant for grant in GRANT_TYPES if grant in asked)
+
+
+def _extras(metadata: Mapping[str, Any]) -> dict[str, str]:
+    """Optional members that we keep and echo. URLs only if a browser could follow them safely."""
+    kept = {}
+    for name in _TEXTS:
+        if value := clean_text(_text(metadata, name), 200):
+            kept[name] = value
+    for name in _URLS:
+        value = _text(metadata, name)
+        if value and _web_url(value):
+            kept[name] = value
+    return kept
+
+
+def _web_url(value: str) -> bool:
+    if len(value) > MAX_TEXT or not value.isascii() or not value.isprintable() or " " in value:
+        return False
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None

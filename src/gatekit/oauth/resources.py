@@ -1,0 +1,103 @@
+"""Resource identifiers (RFC 8707): the public URLs of our MCP endpoints, and nothing else.
+
+A client compares the identifier with the URL it was configured with, byte for byte, so ours have no trailing
+slash and the host spelling of the configuration. What clients send back is compared more kindly: several
+append a slash (URL parsers do) and two send only the origin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from gatekit.errors import InvalidTarget
+
+AGGREGATE = ""
+"""Stands for the aggregate endpoint where a server name is expected."""
+
+
+class Reach(Struct, frozen=True):
+    """Which endpoints an audience covers."""
+
+    servers: frozenset[str]
+    aggregate: bool
+
+
+class Resources:
+    """All resources of one gateway. Immutable; ``AuthorizationServer.set_servers`` makes a new one."""
+
+    def __init__(self, issuer: str, servers: Sequence[tuple[str, str]]) -> None:
+        self._issuer = issuer
+        self._prefix = f"{issuer}/s/"
+        self.titles: dict[str, str] = {name: title or name for name, title in servers}
+        self._by_url = {self.url(name): name for name in (AGGREGATE, *self.titles)}
+        self._folded = {_fold(url): url for url in self._by_url}
+        self._issuer_folded = _fold(issuer)
+
+    def url(self, server: str) -> str:
+        """The identifier of ``server``; of the aggregate endpoint for an empty name."""
+        return f"{self._prefix}{server}/mcp" if server else f"{self._issuer}/mcp"
+
+    def title(self, server: str) -> str:
+        return self.titles.get(server, server) if server else "All servers"
+
+    def knows(self, server: str) -> bool:
+        return server == AGGREGATE or server in self.titles
+
+    def permitted(self, servers: Iterable[str]) -> tuple[str, ...]:
+        """Identifiers of what somebody may use, the aggregate first; nothing if they may use nothing."""
+        names = [name for name in servers if name in self.titles]
+        return tuple(self.url(name) for name in (AGGREGATE, *names)) if names else ()
+
+    def resolve(self, values: Sequence[str]) -> tuple[str, ...]:
+        """Canonical identifiers of what a client asked for, without repetition.
+
+        Empty if it named nothing; a bare origin counts as nothing (Copilot and mcp-remote send it). Raise
+        ``InvalidTarget`` for anything unknown (RFC 8707 §2).
+        """
+        found: dict[str, None] = {}
+        for value in values:
+            canonical = _fold(value)
+            if canonical is not None and canonical == self._issuer_folded:
+                continue
+            match = self._folded.get(canonical) if canonical is not None else None
+            if match is None:
+                raise InvalidTarget("unknown resource", f"unknown resource {value[:200]!r}")
+            found[match] = None
+        return tuple(found)
+
+    def names(self, resources: Iterable[str]) -> tuple[str, ...]:
+        """Server names of known identifiers, in their order; others are left out."""
+        return tuple(self._by_url[url] for url in resources if url in self._by_url)
+
+    def reach(self, audience: Iterable[str]) -> Reach:
+        """What a token's ``aud`` covers. Exact comparison only: the audience was written by us (T3)."""
+        servers = set()
+        aggregate = False
+        for url in audience:
+            if url == f"{self._issuer}/mcp":
+                aggregate = True
+            elif url.startswith(self._prefix) and url.endswith("/mcp"):
+                name = url[len(self._prefix) : -len("/mcp")]
+                if name and "/" not in name:
+                    servers.add(name)
+        return Reach(frozenset(servers), aggregate)
+
+
+def _fold(value: str) -> str | None:
+    """Lower-case scheme and host, drop the default port and one trailing slash. None: not comparable."""
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:
+        return None
+    # RFC 8707 §2: absolute, no fragment. A query or user name is never part of one of ours.
+    if not parts.hostname or parts.fragment or parts.query or parts.username is not None or "#" in value:
+        return None
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    default = {"http": 80, "https": 443}.get(parts.scheme)
+    suffix = f":{port}" if port is not None and port != default else ""
+    path = parts.path.removesuffix("/")
+    return f"{parts.scheme}://{host}{suffix}{path}"

@@ -1,0 +1,126 @@
+"""The authorization server as ``app`` sees it: build it, ``start`` it, mount its ``routes``.
+
+Read ``authorize.py`` for what happens to a login, ``grants/`` for what happens to a code or refresh token,
+``bearer.py`` for what happens to an MCP request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gatekit.oauth.account import Account
+from gatekit.oauth.authorize import Authorize
+from gatekit.oauth.bearer import Bearer
+from gatekit.oauth.browser import Browser
+from gatekit.oauth.code import Codes
+from gatekit.oauth.consent import Consents
+from gatekit.oauth.core import Core, Services
+from gatekit.oauth.grants.authorization_code import CodeGrant
+from gatekit.oauth.grants.refresh_token import RefreshGrant
+from gatekit.oauth.http import api_route, json_answer, page_route
+from gatekit.oauth.interaction import Interaction
+from gatekit.oauth.issuing import Issuer
+from gatekit.oauth.metadata import Metadata
+from gatekit.oauth.registration import Registration
+from gatekit.oauth.revoke import Revocation
+from gatekit.oauth.settings import OAuthSettings
+from gatekit.oauth.token import GrantType, Tokens
+
+RESOURCE_METADATA = "/.well-known/oauth-protected-resource"
+
+
+class AuthorizationServer:
+    """Composition of this room. ``bearer`` is the resource server's check, over the same keys and rows."""
+
+    def __init__(self, settings: OAuthSettings, services: Services) -> None:
+        self._core = Core(settings, services)
+        self._metadata = Metadata(self._core)
+        self._registration = Registration(self._core)
+        browser = Browser(self._core)
+        consents = Consents(self._core, browser)
+        codes = Codes(self._core, browser)
+        self._authorize = Authorize(self._core, browser, consents, codes)
+        self._interaction = Interaction(self._core, browser, self._authorize, consents, codes)
+        self._account = Account(self._core, browser, self._authorize)
+        issuer = Issuer(self._core)
+        grants: dict[str, GrantType] = {
+            "authorization_code": CodeGrant(self._core, issuer),
+            "refresh_token": RefreshGrant(self._core, issuer),
+        }
+        self._tokens = Tokens(self._core, issuer, grants)
+        self._revocation = Revocation(self._core, issuer)
+
+    @property
+    def bearer(self) -> Bearer:
+        return self._core.bearer
+
+    async def start(self) -> None:
+        """Load the signing keys; make the first one at the first start. Raises ``StoreError``."""
+        await self._core.keys.load()
+
+    def set_servers(self, servers: Sequence[tuple[str, str]]) -> None:
+        """Publish other servers, (name, title) each, from now on."""
+        self._core.set_servers(servers)
+
+    async def rotate_keys(self) -> str:
+        """Publish the next signing key; return its kid."""
+        return await self._core.keys.rotate()
+
+    async def tidy(self) -> None:
+        """Remove what has expired. For a background job, every few minutes."""
+        store, now = self._core.store, self._core.now()
+        await store.transactions.purge(now)
+        await store.browser_sessions.purge(now)
+        await store.grants.purge(now)
+        await store.clients.expire_unused(now - self._core.settings.unused_client_lifetime)
+        await self._core.keys.tidy()
+
+    def routes(self) -> list[Route]:
+        """Everything this room answers. Unknown paths below /.well-known/ are a plain 404, never a 401:
+        clients probe there."""
+        return [*self._well_known(), *self._endpoints(), *self._pages()]
+
+    def _well_known(self) -> list[Route]:
+        document = self._metadata.authorization_server
+        resource = self._metadata.protected_resource
+        return [
+            api_route("/.well-known/oauth-authorization-server", document, ["GET"]),
+            api_route("/.well-known/openid-configuration", document, ["GET"]),
+            api_route(f"{RESOURCE_METADATA}/s/{{server}}/mcp", resource, ["GET"]),
+            api_route(f"{RESOURCE_METADATA}/mcp", resource, ["GET"]),
+            api_route("/.well-known/{rest:path}", _not_found, ["GET"]),
+            api_route("/jwks", self._metadata.jwks, ["GET"]),
+        ]
+
+    def _endpoints(self) -> list[Route]:
+        routes = [
+            api_route("/token", self._tokens.token, ["POST"]),
+            api_route("/revoke", self._revocation.revoke, ["POST"]),
+        ]
+        if self._core.settings.registration_enabled:
+            routes.append(api_route("/register", self._registration.register, ["POST"]))
+        return routes
+
+    def _pages(self) -> list[Route]:
+        pages = self._core.services.pages
+        doors = [
+            ("/authorize", self._authorize.authorize, ["GET", "POST"]),
+            ("/continue", self._authorize.resume, ["GET"]),
+            ("/login", self._account.sign_in, ["GET"]),
+            ("/login", self._interaction.login, ["POST"]),
+            ("/consent", self._interaction.consent, ["POST"]),
+            ("/go/{connection}", self._interaction.go, ["GET"]),
+            ("/callback/{connection}", self._interaction.callback, ["GET"]),
+            ("/invite/{token}", self._account.invite, ["GET", "POST"]),
+            ("/", self._account.home, ["GET"]),
+            ("/logout", self._account.logout, ["POST"]),
+        ]
+        return [page_route(path, endpoint, methods, pages) for path, endpoint, methods in doors]
+
+
+async def _not_found(_request: Request) -> Response:
+    return json_answer({"error": "not_found"}, 404)

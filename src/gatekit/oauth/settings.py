@@ -1,0 +1,71 @@
+"""What an operator may turn, as the authorization server sees it; ``app`` fills it in."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from gatekit.platform.limits import Rate
+
+DAY = 86_400
+
+SCOPE = "mcp"
+"""The one scope there is: use MCP endpoints. What a person may do there is policy's business, not a scope's."""
+
+DEFAULT_PRIVATE_USE_SCHEMES = (
+    "cursor",
+    "vscode",
+    "vscode-insiders",
+    "vscodium",
+    "windsurf",
+    "claude",
+    "zed",
+)
+"""Schemes of desktop clients that are known to receive an authorization response (RFC 8252 §7.1)."""
+
+
+class OAuthSettings(Struct, frozen=True, kw_only=True):
+    """Lifetimes are seconds."""
+
+    issuer: str
+    """Public origin: scheme, host, perhaps a port; no path, no trailing slash (RFC 8414 §2)."""
+    servers: tuple[tuple[str, str], ...] = ()
+    """(name, title) of every published server."""
+    scopes: tuple[str, ...] = (SCOPE,)
+    access_token_lifetime: int = 3600
+    refresh_token_lifetime: int = 30 * DAY
+    """Without use."""
+    grant_lifetime: int = 90 * DAY
+    """Absolute end of a refresh family."""
+    refresh_grace: int = 45
+    """How long a rotated refresh token still yields its successor (parallel copies of one client)."""
+    code_lifetime: int = 60
+    transaction_lifetime: int = 600
+    browser_session_lifetime: int = 12 * 3600
+    private_use_schemes: tuple[str, ...] = DEFAULT_PRIVATE_USE_SCHEMES
+    registration_enabled: bool = True
+    registration_per_address: Rate = Rate(20, 10)
+    registration_global: Rate = Rate(200, 60)
+    registration_daily: Rate = Rate(5000, 3.5)
+    """Bounds what a patient stranger can store: about 10,000 unused clients, which expire after a day."""
+    registration_max_bytes: int = 16 * 1024
+    unused_client_lifetime: int = DAY
+    authorize_per_address: Rate = Rate(120, 120)
+    """Each GET /authorize writes a row, so it has a budget as well."""
+    form_max_bytes: int = 64 * 1024
+    bearer_cache_size: int = 20_000
+    bearer_cache_seconds: float = 30.0
+    """Upper bound for a verified credential to be trusted without looking again."""
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.issuer)
+        if parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query:
+            raise ValueError(
+                f"the issuer must be a bare origin like https://mcp.example.com: {self.issuer!r}"
+            )
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers reach us over TLS, so that cookies can be ``__Host-``."""
+        return self.issuer.startswith("https://")

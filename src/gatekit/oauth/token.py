@@ -1,0 +1,51 @@
+"""The token endpoint (RFC 6749 §3.2): who is the client, which grant type, and off to ``grants``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gatekit.errors import InvalidRequest, OAuthError, UnauthorizedClient, UnsupportedGrantType
+from gatekit.model.oauth import Client
+from gatekit.oauth.clients import authenticate
+from gatekit.oauth.core import Core
+from gatekit.oauth.http import Form, form
+from gatekit.oauth.issuing import Issuer
+
+
+class GrantType(Protocol):
+    async def answer(self, request: Request, form: Form, client: Client) -> Response:
+        """Redeem what the form carries; raise ``OAuthError``."""
+        ...
+
+
+class Tokens:
+    """POST /token."""
+
+    def __init__(self, core: Core, issuer: Issuer, grants: Mapping[str, GrantType]) -> None:
+        self._core = core
+        self._issuer = issuer
+        self._grants = grants
+
+    async def token(self, request: Request) -> Response:
+        """RFC 6749 §3.2. Raises ``OAuthError``; a refusal after authentication is audited."""
+        fields = await form(request, self._core.settings.form_max_bytes)
+        grant_type = fields.get("grant_type")
+        client = await authenticate(self._core.store.clients, request, fields)
+        if grant_type is None:
+            raise InvalidRequest("grant_type is missing")
+        handler = self._grants.get(grant_type)
+        if handler is None:
+            raise UnsupportedGrantType("this grant type is not offered")
+        if grant_type not in client.grant_types:
+            raise UnauthorizedClient("the client is not registered for this grant type")
+        try:
+            return await handler.answer(request, fields, client)
+        except OAuthError as refused:
+            await self._issuer.record(
+                request, client, "refused", grant_type=grant_type, reason=refused.detail
+            )
+            raise

@@ -1,0 +1,62 @@
+"""Token buckets: how often something may happen. In memory, per process; the clock is injected."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from gatekit.model.ports import Clock
+
+
+class Rate(Struct, frozen=True):
+    """``burst`` at once, then ``per_minute`` on average."""
+
+    burst: int
+    per_minute: float
+
+
+class TokenBucket:
+    """One budget. Not for use across threads."""
+
+    def __init__(self, rate: Rate, clock: Clock) -> None:
+        self._rate = rate
+        self._clock = clock
+        self._level = float(rate.burst)
+        self._at = clock.monotonic()
+
+    def take(self) -> float:
+        """Take one. Return 0.0 if there was one, else the seconds until there will be."""
+        now = self._clock.monotonic()
+        per_second = self._rate.per_minute / 60
+        self._level = min(float(self._rate.burst), self._level + (now - self._at) * per_second)
+        self._at = now
+        if self._level >= 1.0:
+            self._level -= 1.0
+            return 0.0
+        return (1.0 - self._level) / per_second if per_second > 0 else 3600.0
+
+    def give_back(self) -> None:
+        """Undo one ``take``."""
+        self._level = min(float(self._rate.burst), self._level + 1.0)
+
+
+class KeyedBuckets:
+    """One budget per key (an address). Bounded: the key that was used longest ago is forgotten first."""
+
+    def __init__(self, rate: Rate, clock: Clock, max_keys: int = 10_000) -> None:
+        self._rate = rate
+        self._clock = clock
+        self._max_keys = max_keys
+        self._buckets: dict[str, TokenBucket] = {}
+
+    def take(self, key: str) -> float:
+        """Take one from the budget of ``key``; see ``TokenBucket.take``."""
+        bucket = self._buckets.pop(key, None) or TokenBucket(self._rate, self._clock)
+        self._buckets[key] = bucket  # re-inserted: dicts keep order, so the first key is the stalest
+        while len(self._buckets) > self._max_keys:
+            del self._buckets[next(iter(self._buckets))]
+        return bucket.take()
+
+    def give_back(self, key: str) -> None:
+        """Undo one ``take``."""
+        if bucket := self._buckets.get(key):
+            bucket.give_back()
