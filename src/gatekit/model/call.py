@@ -43,6 +43,8 @@ class Call(Struct, kw_only=True):
     """McpSession id in the handshake era, else ``""``."""
     request_id: str = ""
     """Correlation id, also sent back as ``X-Request-Id``."""
+    address: str = ""
+    """Network peer, for the audit."""
     started: float = 0.0
     """``Clock.monotonic()`` at arrival."""
     bytes_in: int = 0
@@ -88,6 +90,8 @@ class Question(Struct, frozen=True):
     method: str
     params: dict[str, Any]
     answer: Callable[[Result | Fault], None]
+    ref: int = 0
+    """Names this question in a later ``notifications/cancelled`` Notice (``requestId``), unique per Link."""
 
 
 Signal = Notice | Question

@@ -1,0 +1,131 @@
+"""The data plane put together: one object that ``app`` starts, feeds with new tables, and stops."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from gatekit.errors import GatekitError
+from gatekit.gateway.catalog import Catalog
+from gatekit.gateway.dispatch import Dispatch
+from gatekit.gateway.endpoint import Endpoint
+from gatekit.gateway.exchange import Exchange
+from gatekit.gateway.handshake import HandshakeDoor
+from gatekit.gateway.listen import Hubs
+from gatekit.gateway.ports import Surroundings
+from gatekit.gateway.published import Published, Shelf
+from gatekit.gateway.reply import Reply
+from gatekit.gateway.sessions import InFlight, McpSession, SessionRegistry
+from gatekit.gateway.stateless import StatelessDoor
+from gatekit.model.access import Access
+
+_log = logging.getLogger("gatekit.gateway")
+
+_SWEEP_SECONDS = 0.5
+_WATCH_AFTER = 0.5
+"""Seconds after which a running call is watched for a disconnect; quick ones are not worth a task."""
+
+
+class Gateway:
+    """The running data plane."""
+
+    def __init__(self, around: Surroundings, tables: Published) -> None:
+        self._around = around
+        self._shelf = Shelf(tables)
+        self._endings: set[asyncio.Task[None]] = set()
+        hubs = Hubs()
+        catalog = Catalog(around, self._shelf, hubs)
+        self._exchange = Exchange(around, self._shelf, catalog)
+        self.sessions = SessionRegistry(around.settings.sessions_per_principal, self._evicted)
+        self._handshake = HandshakeDoor(around, self._shelf, self._exchange, catalog, self.sessions)
+        self._stateless = StatelessDoor(around, self._shelf, self._exchange, catalog, hubs)
+        self.endpoint = Endpoint(
+            Dispatch(around, self._handshake, self._stateless), around.entropy.token("", 6) + "-"
+        )
+        self._sweeper: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._sweeper = asyncio.ensure_future(self._sweep_for_ever())
+
+    def apply(self, tables: Published) -> None:
+        """Judge everything from now on by ``tables``; calls in flight were judged when they came in."""
+        self._shelf.current = tables
+
+    async def recheck(self) -> None:
+        """Somebody's standing may have changed: end what is open for those who no longer may."""
+        for session in self.sessions:
+            if not await self._still(session.access, session.server):
+                await self._handshake.end(session, "access ended")
+        for access, reply in list(self._stateless.subscriptions):
+            if not await self._still(access, ""):
+                reply.abandon()
+
+    async def _still(self, access: Access, server: str) -> bool:
+        if server and server not in self._shelf.current.reachable(access):
+            return False
+        return await self._around.is_active(access)
+
+    async def close(self) -> None:
+        """Answer nobody any more: end sessions and streams (instances are the pool's business)."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for session in self.sessions:
+            self.sessions.remove(session)
+            session.close()
+        for _, reply in list(self._stateless.subscriptions):
+            reply.abandon()
+        if self._endings:
+            await asyncio.wait(self._endings, timeout=5)
+
+    # -- the sweep: everything that would otherwise need a timer of its own ---------------------------------
+
+    async def _sweep_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            try:
+                self._sweep(self._around.clock.monotonic())
+            except GatekitError:
+                _log.exception("sweep failed")
+
+    def _sweep(self, now: float) -> None:
+        keepalive = self._around.settings.keepalive
+        for flight in self._exchange.flights:
+            _look_after(flight, now, keepalive)
+        wall = self._around.clock.now()
+        for access, reply in list(self._stateless.subscriptions):
+            _look_after_stream(access, reply, now, wall, keepalive)
+        for session in self.sessions:
+            if session.stream is not None:
+                _look_after_stream(session.access, session.stream, now, wall, keepalive)
+                session.touched_at = now
+            elif not session.calls and now - session.touched_at > self._around.settings.session_idle:
+                self._finish(session, "idle")
+
+    def _evicted(self, session: McpSession) -> None:
+        self._finish(session, "too many sessions of one person")
+
+    def _finish(self, session: McpSession, reason: str) -> None:
+        task = asyncio.ensure_future(self._handshake.end(session, reason))
+        self._endings.add(task)
+        task.add_done_callback(self._endings.discard)
+
+
+def _look_after(flight: InFlight, now: float, keepalive: float) -> None:
+    reply = flight.reply
+    if flight.disconnect_cancels and not flight.watched and now - reply.started_at > _WATCH_AFTER:
+        flight.watched = True
+        reply.watch().add_done_callback(lambda task: None if task.cancelled() else _left(flight))
+    if now - reply.touched_at > keepalive:
+        reply.keepalive(now)
+
+
+def _left(flight: InFlight) -> None:
+    if not flight.reply.ended:
+        flight.cancel()
+
+
+def _look_after_stream(access: Access, reply: Reply, now: float, wall: float, keepalive: float) -> None:
+    if wall >= access.expires_at > 0:
+        reply.abandon()  # a stream must not outlive its token
+    elif now - reply.touched_at > keepalive:
+        reply.keepalive(now)

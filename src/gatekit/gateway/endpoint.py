@@ -1,0 +1,148 @@
+"""``POST|GET|DELETE /s/{server}/mcp`` and ``/mcp`` as a bare ASGI callable. Nothing below this file knows
+ASGI.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from gatekit.gateway.dispatch import Dispatch
+from gatekit.gateway.inbound import Inbound, Refused
+from gatekit.gateway.ports import Headers
+from gatekit.protocol import jsonrpc
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_log = logging.getLogger("gatekit.gateway")
+
+AGGREGATE_PATH = "/mcp"
+_PREFIX, _SUFFIX = "/s/", "/mcp"
+_BASE: Headers = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+_ALLOWED_HEADERS = (
+    b"authorization, content-type, accept, mcp-protocol-version, mcp-session-id, last-event-id, "
+    b"mcp-method, mcp-name"
+)
+_EXPOSED = b"WWW-Authenticate, Mcp-Session-Id, Mcp-Protocol-Version, X-Request-Id"
+
+
+def endpoint_of(path: str) -> str | None:
+    """Server name of an MCP endpoint's path, ``""`` for the aggregate one, None for any other path."""
+    if path.startswith(_PREFIX) and path.endswith(_SUFFIX):
+        name = path[len(_PREFIX) : -len(_SUFFIX)]
+        return name if name and "/" not in name else None
+    return "" if path == AGGREGATE_PATH else None
+
+
+class AsgiWire:
+    """``gateway.ports.Wire`` over one ASGI request."""
+
+    __slots__ = ("_receive", "_send", "started")
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self.started = False
+
+    async def respond(self, status: int, headers: Headers, body: bytes) -> None:
+        self.started = True
+        length = (b"content-length", str(len(body)).encode("ascii"))
+        await self._send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def start(self, status: int, headers: Headers) -> None:
+        self.started = True
+        await self._send({"type": "http.response.start", "status": status, "headers": list(headers)})
+
+    async def write(self, data: bytes, more: bool) -> None:
+        await self._send({"type": "http.response.body", "body": data, "more_body": more})
+
+    async def gone(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+    async def body(self, limit: int) -> bytes:
+        """The request's body; raises ``Refused`` (413) when it grows beyond ``limit`` bytes."""
+        message = await self._receive()
+        first: bytes = message.get("body", b"")
+        if not message.get("more_body"):
+            return _bounded(first, limit)
+        chunks, size = [first], len(first)
+        while message.get("more_body"):
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise Refused(400, "the body was cut off")
+            chunks.append(message.get("body", b""))
+            size += len(chunks[-1])
+            if size > limit:
+                raise Refused(413, f"the body may have at most {limit} bytes")
+        return b"".join(chunks)
+
+
+def _bounded(body: bytes, limit: int) -> bytes:
+    if len(body) > limit:
+        raise Refused(413, f"the body may have at most {limit} bytes")
+    return body
+
+
+class Endpoint:
+    """The ASGI application of all MCP endpoints."""
+
+    def __init__(self, dispatch: Dispatch, boot_id: str) -> None:
+        self._dispatch = dispatch
+        self._boot_id = boot_id
+        self._numbers = itertools.count(1)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        server = endpoint_of(scope["path"])
+        wire = AsgiWire(receive, send)
+        pairs = scope["headers"]
+        request_id = f"{self._boot_id}{next(self._numbers):x}"
+        client = scope.get("client")
+        inbound = Inbound(
+            scope["method"], server or "", pairs, wire.body, client[0] if client else "", request_id
+        )
+        origin = inbound.table.get(b"origin")
+        answer: Headers = (*_BASE, (b"x-request-id", request_id.encode("ascii")))
+        if origin is not None:
+            answer = (*answer, *_cors(origin))
+        if inbound.method == "OPTIONS":
+            await wire.respond(204, (*answer, *_preflight(inbound)), b"")
+            return
+        await self._guarded(inbound, wire, answer)
+
+    async def _guarded(self, inbound: Inbound, wire: AsgiWire, answer: Headers) -> None:
+        try:
+            await self._dispatch.serve(inbound, wire, answer)
+        except asyncio.CancelledError:
+            raise
+        except Exception:  # noqa: BLE001 - the request edge: one request's failure must not be more than that
+            _log.exception("request failed request_id=%s server=%s", inbound.request_id, inbound.server)
+            if not wire.started:
+                body = jsonrpc.encode_fault(None, -32603, f"Internal error (request {inbound.request_id})")
+                await wire.respond(500, (*answer, (b"content-type", b"application/json")), body)
+
+
+def _cors(origin: bytes) -> Headers:
+    # Any page may read the answer to a request that carries a token; whether its origin is accepted at all is
+    # decided after the token (inbound.check_origin). No credentials mode, so cookies never travel.
+    return (
+        (b"access-control-allow-origin", origin),
+        (b"access-control-expose-headers", _EXPOSED),
+        (b"vary", b"Origin"),
+    )
+
+
+def _preflight(inbound: Inbound) -> Headers:
+    # Fetch standard: ``*`` does not cover Authorization, so the asked headers are echoed.
+    asked = inbound.table.get(b"access-control-request-headers") or _ALLOWED_HEADERS
+    return (
+        (b"access-control-allow-methods", b"GET, POST, DELETE, OPTIONS"),
+        (b"access-control-allow-headers", asked[:2048]),
+        (b"access-control-max-age", b"600"),
+    )

@@ -1,0 +1,77 @@
+"""The two dialects a client may speak, each as the face of one call: Outcome and Notice → JSON-RPC bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from gatekit.model.call import Call, Fault, NeedsInput, Notice, Outcome
+from gatekit.protocol import jsonrpc
+from gatekit.protocol.era import handshake, stateless
+from gatekit.upstream.link import Link
+
+_NO_ROUND_TRIP = Fault(
+    -31008, "the server asks for input in a way that this client's protocol revision cannot answer"
+)
+_HTTP_ERRORS = frozenset({403, 503})
+"""In the handshake era a JSON-RPC error travels with HTTP 200, but for these."""
+
+
+class HandshakeFace:
+    """2024-11-05 … 2025-11-25."""
+
+    __slots__ = ("version",)
+
+    def __init__(self, version: str) -> None:
+        self.version = version
+
+    def render(self, call: Call, outcome: Outcome, link: Link | None) -> tuple[int, bytes]:
+        if isinstance(outcome, NeedsInput):
+            outcome = _NO_ROUND_TRIP
+        if isinstance(outcome, Fault):
+            code, message, data = handshake.fault(call.method, outcome.code, outcome.message, outcome.data)
+            status = outcome.status if outcome.status in _HTTP_ERRORS else 200
+            return status, jsonrpc.encode_fault(call.id, code, message, data)
+        body = outcome.body
+        era, upstream = (link.era, link.version) if link is not None else ("handshake", self.version)
+        if handshake.needs_rewrite(call.method, "handshake", self.version, era, upstream):
+            body = handshake.result(call.method, as_object(body), self.version)
+        return 200, jsonrpc.encode_result(call.id, body)
+
+    def notice(self, notice: Notice) -> bytes | None:
+        return jsonrpc.encode_notification(notice.method, notice.params)
+
+
+class StatelessFace:
+    """2026-07-28 and later."""
+
+    __slots__ = ("server_info",)
+
+    def __init__(self, server_info: dict[str, Any]) -> None:
+        self.server_info = server_info
+
+    def render(self, call: Call, outcome: Outcome, link: Link | None) -> tuple[int, bytes]:
+        if isinstance(outcome, Fault):
+            code, message, data, status = stateless.fault(outcome.code, outcome.message, outcome.data)
+            if outcome.status in _HTTP_ERRORS:
+                status = outcome.status
+            return status, jsonrpc.encode_fault(call.id, code, message, data)
+        if isinstance(outcome, NeedsInput):
+            return 200, jsonrpc.encode_result(call.id, outcome.body)
+        info = self.server_info if link is None else link.server_info
+        return 200, jsonrpc.encode_result(
+            call.id, stateless.result(call.method, as_object(outcome.body), server_info=info)
+        )
+
+    def notice(self, notice: Notice) -> bytes | None:
+        return jsonrpc.encode_notification(notice.method, notice.params)
+
+
+def as_object(body: Raw | dict[str, Any]) -> dict[str, Any]:
+    """The decoded result; an upstream whose result is no object gets an empty one."""
+    if not isinstance(body, Raw):
+        return body
+    decoded = msgspec.json.decode(body)
+    return decoded if isinstance(decoded, dict) else {}

@@ -1,0 +1,284 @@
+"""The handshake era's door: ``initialize`` opens a session, everything else happens in one.
+
+Streamable HTTP of 2025-03-26, 2025-06-18 and 2025-11-25: POST carries one message, GET opens the stream for
+what belongs to no call, DELETE ends the session. Lenient where real clients need it: a missing protocol
+header, and requests before ``notifications/initialized``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gatekit.errors import (
+    InvalidParams,
+    InvalidRequestFault,
+    SessionMissing,
+    UnsupportedVersion,
+)
+from gatekit.gateway.catalog import Catalog
+from gatekit.gateway.exchange import Exchange
+from gatekit.gateway.faces import HandshakeFace
+from gatekit.gateway.inbound import Inbound, Refused
+from gatekit.gateway.ports import Surroundings
+from gatekit.gateway.published import Shelf
+from gatekit.gateway.reply import Reply
+from gatekit.gateway.sessions import McpSession, SessionRegistry
+from gatekit.model.access import Access
+from gatekit.model.audit import SessionEvent
+from gatekit.model.call import Call, ClientSide, Fault, Outcome, Result
+from gatekit.model.decision import Deny
+from gatekit.model.server import Server
+from gatekit.protocol import jsonrpc, methods
+from gatekit.protocol.era import handshake
+from gatekit.protocol.jsonrpc import Message, Notification, Request, Response
+from gatekit.upstream.link import Link
+
+_SESSION_HEADER = b"mcp-session-id"
+_AGGREGATE_CAPABILITIES: dict[str, Any] = {
+    "tools": {"listChanged": True},
+    "prompts": {"listChanged": True},
+    "resources": {"listChanged": True},
+    "completions": {},
+    "logging": {},
+}
+_NOT_SHARED = frozenset({"logging", "experimental", "tasks"})
+"""Capabilities that make sense only where the instance belongs to one session."""
+
+
+class HandshakeDoor:
+    """Serves one message, stream or farewell of a handshake-era client."""
+
+    def __init__(
+        self,
+        around: Surroundings,
+        shelf: Shelf,
+        exchange: Exchange,
+        catalog: Catalog,
+        sessions: SessionRegistry,
+    ) -> None:
+        self._around = around
+        self._shelf = shelf
+        self._exchange = exchange
+        self._catalog = catalog
+        self.sessions = sessions
+
+    # -- POST ---------------------------------------------------------------------------------------------
+
+    async def post(self, inbound: Inbound, access: Access, message: Message, size: int, reply: Reply) -> None:
+        """Serve one message. Raises ProtocolFault for what is wrong with the message as such."""
+        if isinstance(message, Request) and message.method == "initialize":
+            await self._initialize(inbound, access, message, size, reply)
+            return
+        session = self._session(inbound, access)
+        if isinstance(message, Request):
+            await self._request(inbound, access, session, message, size, reply)
+            return
+        self._check_reach(session, access)
+        if isinstance(message, Notification):
+            self._notification(session, message)
+        else:
+            _answer(session, message)
+        await reply.empty(202)
+
+    async def _request(
+        self,
+        inbound: Inbound,
+        access: Access,
+        session: McpSession,
+        message: Request,
+        size: int,
+        reply: Reply,
+    ) -> None:
+        if message.method == "ping":
+            await reply.finish(200, jsonrpc.encode_result(message.id, {}))
+            return
+        if message.id in session.calls:
+            raise InvalidRequestFault("a request with this id is still in flight")
+        call = self._call(inbound, access, message, session.client, size, session.id)
+        await self._exchange.run(call, reply, HandshakeFace(session.client.version), session)
+
+    def _call(
+        self, inbound: Inbound, access: Access, message: Request, client: ClientSide, size: int, session: str
+    ) -> Call:
+        return Call(
+            id=message.id,
+            method=message.method,
+            params=message.params,
+            server=inbound.server,
+            access=access,
+            client=client,
+            session=session,
+            request_id=inbound.request_id,
+            address=inbound.peer,
+            started=self._around.clock.monotonic(),
+            bytes_in=size,
+        )
+
+    def _notification(self, session: McpSession, message: Notification) -> None:
+        if message.method == "notifications/cancelled":
+            request_id = message.params.get("requestId")
+            if isinstance(request_id, str | int):
+                session.cancel(request_id)
+            return
+        if message.method == "notifications/initialized":
+            return  # every Link did its own handshake before it was handed out
+        for key in session.keys:
+            link = self._around.pool.get(key)
+            if link is not None:
+                link.notify(message.method, message.params)
+
+    def _check_reach(self, session: McpSession, access: Access) -> None:
+        if session.server and isinstance(self._shelf.current.may_reach(access, session.server), Deny):
+            raise Refused(403, "you may not use this server")
+
+    def _session(self, inbound: Inbound, access: Access) -> McpSession:
+        session_id = inbound.header(_SESSION_HEADER)
+        if not session_id:
+            raise SessionMissing("Mcp-Session-Id header is missing: open a session with initialize first")
+        session = self.sessions.find(session_id, inbound.server, access)
+        version = inbound.header(b"mcp-protocol-version")
+        if version and version not in methods.HANDSHAKE_VERSIONS:
+            raise UnsupportedVersion(f"Unsupported protocol version: {version[:40]}")
+        session.touched_at = self._around.clock.monotonic()
+        return session
+
+    # -- initialize ---------------------------------------------------------------------------------------
+
+    async def _initialize(
+        self, inbound: Inbound, access: Access, message: Request, size: int, reply: Reply
+    ) -> None:
+        client = _introduced(message.params)
+        session_id = self._around.entropy.token("", 24)
+        call = self._call(inbound, access, message, client, size, session_id)
+        session = McpSession(session_id, inbound.server, access, client, call.started)
+
+        async def open_session(_call: Call) -> tuple[Outcome, Link | None]:
+            return await self._opened(call, session, reply)
+
+        face = _InitializeFace(client.version)
+        await self._exchange.run(call, reply, face, None, open_session)
+
+    async def _opened(self, call: Call, session: McpSession, reply: Reply) -> tuple[Outcome, Link | None]:
+        server = self._shelf.current.servers.get(call.server)
+        link: Link | None = None
+        if server is None:
+            result = self._aggregate_greeting(call)
+        else:
+            link = await self._catalog.link(server, call, session)
+            result = handshake.initialize_result(
+                call.client.version, link.server_info, _offered(server, link), link.instructions
+            )
+        self.sessions.add(session)
+        self._catalog.follow(session, call)
+        reply.add_headers((_SESSION_HEADER, session.id.encode("ascii")))
+        self._note(session, call, "opened")
+        return Result(result), link
+
+    def _aggregate_greeting(self, call: Call) -> dict[str, Any]:
+        reachable = self._shelf.current.reachable(call.access)
+        settings = self._around.settings
+        return handshake.initialize_result(
+            call.client.version,
+            {"name": settings.name, "version": settings.version},
+            _AGGREGATE_CAPABILITIES,
+            f"Tools of several servers, named server__tool: {', '.join(reachable)}." if reachable else None,
+        )
+
+    def _note(self, session: McpSession, call: Call, action: Any, reason: str = "") -> None:
+        access = session.access
+        self._around.trail.record(
+            SessionEvent(
+                at=self._around.clock.now(),
+                request_id=call.request_id,
+                principal_id=access.principal.id,
+                principal=access.principal.username,
+                client_id=access.client_id,
+                client=access.client_name,
+                address=call.address,
+                action=action,
+                server=session.server,
+                session=session.id,
+                reason=reason,
+            )
+        ).add_done_callback(_seen)
+
+    # -- GET and DELETE -----------------------------------------------------------------------------------
+
+    async def get(self, inbound: Inbound, access: Access, reply: Reply) -> None:
+        """The stream for what belongs to no call. One a session: a second one replaces the first."""
+        if not reply.sse_ok:
+            raise Refused(406, "Accept must include text/event-stream")
+        session = self._session(inbound, access)
+        self._check_reach(session, access)
+        if session.stream is not None:
+            session.stream.abandon()
+        reply.open_stream()
+        session.attach(reply)
+        try:
+            await reply.read_until_gone()
+        finally:
+            session.detach(reply)
+            session.touched_at = self._around.clock.monotonic()
+
+    async def delete(self, inbound: Inbound, access: Access, reply: Reply) -> None:
+        """The client says goodbye; its instances stop."""
+        session = self._session(inbound, access)
+        await self.end(session, "ended by the client")
+        await reply.empty(204)
+
+    async def end(self, session: McpSession, reason: str) -> None:
+        """End a session, its calls, its stream and the instances that were its own."""
+        self.sessions.remove(session)
+        self._catalog.unfollow(session)
+        session.close()
+        for key in list(session.keys):
+            await self._around.pool.stop(key, reason)
+
+
+class _InitializeFace(HandshakeFace):
+    """The answer to initialize is composed by the gateway, whatever the upstream speaks."""
+
+    def render(self, call: Call, outcome: Outcome, link: Link | None) -> tuple[int, bytes]:  # noqa: ARG002
+        return super().render(call, outcome, None)
+
+
+def _introduced(params: dict[str, Any]) -> ClientSide:
+    version, capabilities, info = (
+        params.get("protocolVersion"),
+        params.get("capabilities", {}),
+        params.get("clientInfo", {}),
+    )
+    if not isinstance(version, str):
+        raise InvalidParams("initialize: protocolVersion must be a string")
+    if not isinstance(capabilities, dict) or not isinstance(info, dict):
+        raise InvalidParams("initialize: capabilities and clientInfo must be objects")
+    return ClientSide(
+        era="handshake", version=handshake.negotiate(version), capabilities=capabilities, info=info
+    )
+
+
+def _offered(server: Server, link: Link) -> dict[str, Any]:
+    if server.instances == "session":
+        return link.capabilities
+    offered = {k: v for k, v in link.capabilities.items() if k not in _NOT_SHARED}
+    resources = offered.get("resources")
+    if isinstance(resources, dict) and "subscribe" in resources:
+        offered["resources"] = {k: v for k, v in resources.items() if k != "subscribe"}
+    return offered
+
+
+def _answer(session: McpSession, message: Response) -> None:
+    if message.error is not None:
+        code, text = message.error.get("code"), message.error.get("message")
+        outcome: Result | Fault = Fault(
+            code if isinstance(code, int) else -32603, str(text), message.error.get("data")
+        )
+    else:
+        outcome = Result(message.result or {})
+    session.answer(message.id, outcome)
+
+
+def _seen(future: Any) -> None:
+    """A session record that cannot be made safe is no reason to end the session: the next call is refused."""
+    if not future.cancelled():
+        future.exception()

@@ -1,0 +1,109 @@
+"""One HTTP request as the data plane sees it: headers in a table, and what must hold before the body is
+read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from urllib.parse import urlsplit
+
+from gatekit.errors import GatekitError
+from gatekit.model.access import Access
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class Refused(GatekitError):
+    """The request is turned away at the HTTP level; ``public`` is the body's message."""
+
+    def __init__(self, status: int, public: str) -> None:
+        self.status = status
+        self.public = public
+        super().__init__(public)
+
+
+class Inbound:
+    """Method, headers and body of one request to an MCP endpoint."""
+
+    __slots__ = ("_pairs", "_read", "access", "method", "peer", "request_id", "server", "table")
+
+    def __init__(
+        self,
+        method: str,
+        server: str,
+        pairs: Sequence[tuple[bytes, bytes]],
+        read: Callable[[int], Awaitable[bytes]],
+        peer: str,
+        request_id: str,
+    ) -> None:
+        self.method = method
+        self.server = server
+        """Name of the Server; ``""`` is the aggregate endpoint."""
+        self.table = dict(pairs)
+        self.peer = peer
+        self.request_id = request_id
+        self.access: Access | None = None
+        self._pairs = pairs
+        self._read = read
+
+    def header(self, name: bytes) -> str:
+        """The value of a header, ``""`` if absent; for repeated ones the last."""
+        return self.table.get(name, b"").decode("latin-1")
+
+    def values(self, name: bytes) -> list[bytes]:
+        """Every value of a header, in order."""
+        if len(self.table) == len(self._pairs):
+            value = self.table.get(name)
+            return [] if value is None else [value]
+        return [v for n, v in self._pairs if n == name]
+
+    def every(self) -> dict[bytes, list[bytes]]:
+        """All headers, repeated ones kept apart (for the stateless era's header checks)."""
+        if len(self.table) == len(self._pairs):
+            return {name: [value] for name, value in self.table.items()}
+        table: dict[bytes, list[bytes]] = {}
+        for name, value in self._pairs:
+            table.setdefault(name, []).append(value)
+        return table
+
+    async def body(self, limit: int) -> bytes:
+        """The whole body; raises ``Refused`` (413) as soon as it is longer than ``limit`` bytes."""
+        declared = self.table.get(b"content-length")
+        if declared is not None and (not declared.isdigit() or int(declared) > limit):
+            raise Refused(413, f"the body may have at most {limit} bytes")
+        return await self._read(limit)
+
+
+def check_origin(origin: str, allowed: frozenset[str]) -> None:
+    """DNS-rebinding protection (MCP, Streamable HTTP: Origin MUST be validated, 403 if invalid)."""
+    if not origin or origin in allowed:
+        return
+    try:
+        parts = urlsplit(origin)
+        host = parts.hostname or ""
+    except ValueError:
+        raise Refused(403, "Origin not allowed") from None
+    if parts.scheme in ("http", "https") and host in _LOOPBACK:
+        return
+    raise Refused(403, "Origin not allowed")
+
+
+def check_content_type(value: str) -> None:
+    """Exactly ``application/json``, at most with ``charset=utf-8`` (oauth.md incident 18: odd encodings)."""
+    media, _, parameters = value.partition(";")
+    if media.strip().lower() != "application/json":
+        raise Refused(415, "Content-Type must be application/json")
+    parameter = parameters.strip().lower()
+    if parameter and parameter.replace('"', "") not in ("charset=utf-8", "charset=utf8"):
+        raise Refused(415, "Content-Type must be application/json in UTF-8")
+
+
+def accepts(value: str) -> tuple[bool, bool]:
+    """(JSON is acceptable, an event stream is acceptable). An absent header accepts both."""
+    if not value or value == "application/json, text/event-stream":
+        return True, True
+    kinds = {part.partition(";")[0].strip().lower() for part in value.split(",")}
+    anything = "*/*" in kinds
+    json_ok = anything or "application/json" in kinds or "application/*" in kinds
+    sse_ok = anything or "text/event-stream" in kinds or "text/*" in kinds
+    return json_ok, sse_ok

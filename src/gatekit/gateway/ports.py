@@ -1,0 +1,99 @@
+"""What the data plane needs from its neighbours, as narrow as it is used. ``app`` fits the real things in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from gatekit.errors import BearerError
+from gatekit.model.access import Access
+from gatekit.model.audit import AuditEvent
+from gatekit.model.ports import Clock, Entropy
+from gatekit.model.server import Server
+from gatekit.upstream.link import Hello, Link, UpstreamKey
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+class Wire(Protocol):
+    """One HTTP answer, and the news that nobody reads it any more."""
+
+    async def respond(self, status: int, headers: Headers, body: bytes) -> None:
+        """A whole answer at once."""
+        ...
+
+    async def start(self, status: int, headers: Headers) -> None: ...
+
+    async def write(self, data: bytes, more: bool) -> None: ...
+
+    async def gone(self) -> None:
+        """Return when the client has disconnected."""
+        ...
+
+
+class Door(Protocol):
+    """The bearer check (``oauth.bearer.Bearer``)."""
+
+    def cached(self, authorization: bytes) -> Access | None: ...
+
+    async def check(self, authorization: Sequence[bytes]) -> Access: ...
+
+    def challenge(self, error: BearerError, server: str) -> str: ...
+
+
+class Trail(Protocol):
+    """The audit recorder (``audit.recorder.Recorder``)."""
+
+    @property
+    def healthy(self) -> bool: ...
+
+    def record(self, event: AuditEvent) -> asyncio.Future[None]: ...
+
+
+class LinkPool(Protocol):
+    """The upstream pool (``upstream.pool.Pool``)."""
+
+    def get(self, key: UpstreamKey) -> Link | None: ...
+
+    async def acquire(self, key: UpstreamKey, server: Server, hello: Hello) -> Link: ...
+
+    async def stop(self, key: UpstreamKey, reason: str) -> None: ...
+
+    def hold(self, key: UpstreamKey) -> None: ...
+
+    def unhold(self, key: UpstreamKey) -> None: ...
+
+
+class GatewaySettings(Struct, frozen=True, kw_only=True):
+    """What an operator may set about the data plane."""
+
+    max_body_bytes: int = 17 * 1024 * 1024
+    max_depth: int = 64
+    allowed_origins: frozenset[str] = frozenset()
+    """Origins besides loopback ones that browser pages may call from."""
+    session_idle: float = 3600.0
+    """Seconds after which a session without traffic or open stream ends."""
+    sessions_per_principal: int = 100
+    keepalive: float = 15.0
+    """Seconds of silence after which an event stream gets a comment."""
+    name: str = "gatekit"
+    version: str = ""
+
+
+class Surroundings(Struct, frozen=True, kw_only=True):
+    """Everything that is injected once."""
+
+    door: Door
+    trail: Trail
+    pool: LinkPool
+    clock: Clock
+    entropy: Entropy
+    settings: GatewaySettings
+    is_active: Callable[[Access], Awaitable[bool]]
+    """Asked for everybody with something open when somebody's standing may have changed."""
+
+
+ServerInfo = dict[str, Any]

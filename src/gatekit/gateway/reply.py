@@ -1,0 +1,177 @@
+"""Writes one HTTP answer: JSON when the outcome comes first, an event stream as soon as a signal must go
+out.
+
+The switch is late on purpose: until the first signal an error can still carry the HTTP status that the
+specification asks for (MCP 2026-07-28, Streamable HTTP). Signals arrive from a Link's owner, which never
+waits: they are queued here and one small task per *stream* (not per call) writes them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from gatekit.gateway.ports import Headers, Wire
+from gatekit.protocol import sse
+
+_JSON = (b"content-type", b"application/json")
+_STREAM_HEAD = (
+    (b"content-type", b"text/event-stream"),
+    (b"cache-control", b"no-store"),
+    # Otherwise nginx buffers the stream (MCP 2026-07-28, Streamable HTTP: SHOULD).
+    (b"x-accel-buffering", b"no"),
+)
+_MAX_QUEUED_BYTES = 32 * 1024 * 1024
+
+
+class Reply:
+    """One answer in the making. All methods are called from the event loop's thread."""
+
+    __slots__ = (
+        "_ended",
+        "_gone",
+        "_headers",
+        "_queue",
+        "_queued",
+        "_task",
+        "_wake",
+        "_wire",
+        "json_ok",
+        "sse_ok",
+        "started_at",
+        "touched_at",
+    )
+
+    def __init__(self, wire: Wire, headers: Headers, *, json_ok: bool, sse_ok: bool, now: float) -> None:
+        self._wire = wire
+        self._headers = headers
+        self._queue: deque[bytes] | None = None
+        self._queued = 0
+        self._wake: asyncio.Future[None] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._gone: asyncio.Task[None] | None = None
+        self._ended = False
+        self.json_ok = json_ok
+        self.sse_ok = sse_ok
+        self.started_at = now
+        self.touched_at = now
+
+    @property
+    def streaming(self) -> bool:
+        return self._task is not None
+
+    @property
+    def ended(self) -> bool:
+        return self._ended
+
+    def add_headers(self, *headers: tuple[bytes, bytes]) -> None:
+        self._headers = (*self._headers, *headers)
+
+    def signal(self, message: bytes) -> bool:
+        """Queue one JSON-RPC message for the stream. False: it cannot be sent (no stream, or too slow)."""
+        if self._ended or not self.sse_ok:
+            return False
+        return self._push(sse.event(message))
+
+    def keepalive(self, now: float) -> None:
+        """Queue a comment; starts the stream if there is none yet."""
+        if not self._ended and self.sse_ok:
+            self._push(sse.comment("keep-alive"))
+            self.touched_at = now
+
+    def raw(self, chunk: bytes) -> bool:
+        """Queue an already encoded event."""
+        return not self._ended and self._push(chunk)
+
+    async def finish(self, status: int, body: bytes) -> None:
+        """Send the final message and end the answer."""
+        if self._ended:
+            return
+        if self._task is None:
+            if self.json_ok or status != 200:
+                self._ended = True
+                await self._wire.respond(status, (_JSON, *self._headers), body)
+                return
+            self._begin()
+        self._push(sse.event(body))
+        await self.end()
+
+    async def empty(self, status: int) -> None:
+        """An answer without a body: 202 for notifications, 204 for an ended session."""
+        self._ended = True
+        await self._wire.respond(status, self._headers, b"")
+
+    async def end(self) -> None:
+        """End the stream after everything queued was written."""
+        self._ended = True
+        self._rouse()
+        if self._task is not None:
+            await asyncio.shield(self._task)
+
+    def abandon(self) -> None:
+        """Nobody reads any more, or nobody may: end without waiting."""
+        self._ended = True
+        self._rouse()
+
+    def open_stream(self) -> None:
+        """Send the stream's head now, before there is anything to say (GET streams, subscriptions)."""
+        if self._task is None:
+            self._begin()
+
+    def watch(self) -> asyncio.Task[None]:
+        """A task that ends when the client has disconnected; made once."""
+        if self._gone is None:
+            self._gone = asyncio.ensure_future(self._wire.gone())
+        return self._gone
+
+    async def read_until_gone(self) -> None:
+        """Keep an open stream until the client leaves or somebody ends it."""
+        if self._task is None:
+            return
+        await asyncio.wait({self.watch(), self._task}, return_when=asyncio.FIRST_COMPLETED)
+        self.abandon()
+        await asyncio.wait({self._task})
+
+    def close(self) -> None:
+        """Release what belongs to this answer."""
+        if self._gone is not None:
+            self._gone.cancel()
+
+    # -- the stream's writer ---------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        self._queue = deque()
+        self._task = asyncio.ensure_future(self._pump())
+
+    def _push(self, chunk: bytes) -> bool:
+        if self._queue is None:
+            self._begin()
+        if self._queue is None or self._queued + len(chunk) > _MAX_QUEUED_BYTES:
+            return False
+        self._queue.append(chunk)
+        self._queued += len(chunk)
+        self._rouse()
+        return True
+
+    def _rouse(self) -> None:
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+    async def _pump(self) -> None:
+        queue = self._queue
+        if queue is None:
+            return
+        await self._wire.start(200, (*_STREAM_HEAD, *self._headers))
+        while True:
+            if queue:
+                chunk = b"".join(queue)
+                queue.clear()
+                self._queued = 0
+                await self._wire.write(chunk, more=True)
+                continue
+            if self._ended:
+                break
+            self._wake = asyncio.get_running_loop().create_future()
+            await self._wake
+            self._wake = None
+        await self._wire.write(b"", more=False)

@@ -1,0 +1,109 @@
+"""Whose thing is that, and which instance answers: (endpoint, method, name) → Target.
+
+On a server's own endpoint names are passed unchanged. On the aggregate endpoint a name carries its server
+(``server__tool``); what cannot be traced to exactly one server that the caller may reach is unknown.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from gatekit.errors import InvalidParams
+from gatekit.gateway.published import Published
+from gatekit.gateway.sessions import McpSession
+from gatekit.model.call import Call
+from gatekit.model.server import Server
+from gatekit.policy.engine import Kind
+from gatekit.protocol import methods, names
+from gatekit.upstream.link import Hello, UpstreamKey
+
+
+class Target(Struct, frozen=True):
+    """One server, and what the caller means there."""
+
+    server: Server
+    kind: Kind
+    name: str
+    """Name or URI as the upstream knows it; ``""`` where the method has none."""
+    params: dict[str, Any]
+    """As the upstream must see them."""
+
+
+class Unknown(Struct, frozen=True):
+    """Nothing of that name, as far as this caller is concerned."""
+
+    what: str
+    name: str
+
+
+class Malformed(Struct, frozen=True):
+    """The params do not name what the method needs."""
+
+    fault: InvalidParams
+
+
+class Everywhere(Struct, frozen=True):
+    """The aggregate endpoint's answer is put together from several servers."""
+
+    servers: tuple[Server, ...]
+
+
+Route = Target | Everywhere | Unknown | Malformed
+
+
+def route(call: Call, tables: Published) -> Route:
+    """Find the Target of a call. Says nothing about permission except on the aggregate endpoint, where a
+    server that is out of reach does not exist."""
+    try:
+        about = methods.target(call.method, call.params)
+    except InvalidParams as fault:
+        return Malformed(fault)
+    kind: Kind = "server" if about.permission == "none" else about.permission
+    name = about.name if kind != "server" else ""
+    if call.server:
+        server = tables.servers.get(call.server)
+        if server is None:
+            return Unknown("server", call.server)
+        return Target(server, kind, name, call.params)
+    reachable = tables.reachable(call.access)
+    if not name:
+        return Everywhere(tuple(tables.servers[s] for s in reachable))
+    found = names.split_uri(name, reachable) if kind == "resource" else names.split(name, reachable)
+    if found is None:
+        return Unknown(kind, name)
+    server_name, own = found
+    return Target(tables.servers[server_name], kind, own, _renamed(call, own))
+
+
+def _renamed(call: Call, own: str) -> dict[str, Any]:
+    params = call.params
+    if call.method == "completion/complete":
+        ref = params["ref"]
+        key = "name" if ref.get("type") == "ref/prompt" else "uri"
+        return {**params, "ref": {**ref, key: own}}
+    return {**params, methods.spec(call.method).name_key: own}
+
+
+def upstream_key(server: Server, call: Call) -> UpstreamKey:
+    """Which instance serves this call (architecture §5.5: session, user or shared)."""
+    if server.instances == "shared":
+        return UpstreamKey(server.name, "shared")
+    person = call.access.principal.id
+    if server.instances == "user":
+        return UpstreamKey(server.name, f"user:{person}", person)
+    if call.session:
+        return UpstreamKey(server.name, f"session:{call.session}", person)
+    return UpstreamKey(server.name, f"user:{person}:{call.access.client_id}", person)
+
+
+def hello_for(server: Server, call: Call, session: McpSession | None) -> Hello:
+    """What a new instance is told of the client. Only an instance that belongs to one session may ask that
+    session's client for something, so only there are the client's capabilities passed on."""
+    own = session is not None and server.instances == "session"
+    return Hello(
+        era=call.client.era,
+        version=call.client.version,
+        capabilities=call.client.capabilities if own else {},
+    )

@@ -1,0 +1,218 @@
+"""Handshake-era sessions: one ``McpSession`` per ``Mcp-Session-Id``, bound to a principal, never a
+credential.
+
+A session remembers what the handshake said, which calls are in flight under which client id, which
+questions of the upstream still wait for the client's answer, and where to send what belongs to no call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from gatekit.errors import SessionUnknown
+from gatekit.gateway.reply import Reply
+from gatekit.model.access import Access
+from gatekit.model.call import ClientSide, Fault, Notice, Question, RequestId, Result, Signal
+from gatekit.protocol import jsonrpc
+from gatekit.upstream.link import UpstreamKey
+
+_BACKLOG = 256
+"""Messages kept for a client that has no stream open yet; the oldest fall out."""
+
+_NEEDED_CAPABILITY = {
+    "sampling/createMessage": "sampling",
+    "elicitation/create": "elicitation",
+    "roots/list": "roots",
+}
+
+_NOT_OFFERED = Fault(-32601, "the client does not offer this")
+_SESSION_ENDED = Fault(-32000, "the client's session ended")
+
+
+class InFlight:
+    """One call that the client may cancel."""
+
+    __slots__ = ("cancelled", "disconnect_cancels", "reply", "task", "watched")
+
+    def __init__(
+        self, reply: Reply, task: asyncio.Task[Any] | None, *, disconnect_cancels: bool = False
+    ) -> None:
+        self.reply = reply
+        self.task = task
+        self.cancelled = False
+        self.disconnect_cancels = disconnect_cancels
+        self.watched = False
+
+    def cancel(self) -> bool:
+        """End the call on the caller's behalf; the caller's task answers and records it."""
+        if self.task is None or self.cancelled:
+            return False
+        self.cancelled = True
+        self.task.cancel()
+        return True
+
+
+class McpSession:
+    """What the gateway remembers between the requests of one handshake-era client."""
+
+    __slots__ = (
+        "_asked",
+        "access",
+        "backlog",
+        "calls",
+        "client",
+        "ended",
+        "followed",
+        "id",
+        "keys",
+        "log_level",
+        "questions",
+        "server",
+        "stream",
+        "touched_at",
+    )
+
+    def __init__(self, session_id: str, server: str, access: Access, client: ClientSide, now: float) -> None:
+        self.id = session_id
+        self.server = server
+        self.access = access
+        self.client = client
+        self.touched_at = now
+        self.calls: dict[RequestId, InFlight] = {}
+        self.questions: dict[str, Question] = {}
+        self.stream: Reply | None = None
+        self.backlog: deque[bytes] = deque(maxlen=_BACKLOG)
+        self.keys: set[UpstreamKey] = set()
+        """Instances that are this session's own."""
+        self.followed: UpstreamKey | None = None
+        """The shared instance whose list changes it hears."""
+        self.log_level: str | None = None
+        self.ended = False
+        self._asked = 0
+
+    # -- from the upstream to the client ------------------------------------------------------------------
+
+    def on_signal(self, signal: Signal) -> None:
+        """A signal that belongs to no particular call."""
+        if self.ended:
+            if isinstance(signal, Question):
+                signal.answer(_SESSION_ENDED)
+            return
+        if isinstance(signal, Notice):
+            self._deliver(jsonrpc.encode_notification(signal.method, signal.params), signal.method)
+            return
+        self._ask(signal)
+
+    def _ask(self, question: Question) -> None:
+        needed = _NEEDED_CAPABILITY.get(question.method)
+        if needed is not None and needed not in self.client.capabilities:
+            question.answer(_NOT_OFFERED)
+            return
+        self._asked += 1
+        # Our own id: two upstreams of one session may use the same one, and the client must not see either.
+        asked_id = f"gk-{self._asked}"
+        self.questions[asked_id] = question
+        self._deliver(jsonrpc.encode_request(asked_id, question.method, question.params), question.method)
+
+    def _deliver(self, message: bytes, method: str) -> None:
+        if not method.endswith("list_changed") and method != "notifications/resources/updated":
+            for flight in reversed(self.calls.values()):
+                if flight.reply.signal(message):
+                    return
+        if self.stream is not None and self.stream.signal(message):
+            return
+        self.backlog.append(message)
+
+    # -- from the client to the upstream ------------------------------------------------------------------
+
+    def answer(self, asked_id: RequestId, outcome: Result | Fault) -> bool:
+        """The client's answer to a question; False if nothing waits under that id."""
+        question = self.questions.pop(str(asked_id), None)
+        if question is None:
+            return False
+        question.answer(outcome)
+        return True
+
+    def cancel(self, request_id: RequestId) -> bool:
+        """The client no longer wants the answer of one of its calls."""
+        flight = self.calls.get(request_id)
+        return flight is not None and flight.cancel()
+
+    # -- streams ------------------------------------------------------------------------------------------
+
+    def attach(self, stream: Reply) -> None:
+        """Open the stream for what belongs to no call, and empty the backlog into it."""
+        self.stream = stream
+        while self.backlog:
+            if not stream.signal(self.backlog[0]):
+                return
+            self.backlog.popleft()
+
+    def detach(self, stream: Reply) -> None:
+        if self.stream is stream:
+            self.stream = None
+
+    def close(self) -> None:
+        """End everything that hangs on the session."""
+        self.ended = True
+        if self.stream is not None:
+            self.stream.abandon()
+        for flight in list(self.calls.values()):
+            flight.cancel()
+        for question in self.questions.values():
+            question.answer(_SESSION_ENDED)
+        self.questions.clear()
+
+
+class SessionRegistry:
+    """All sessions of this process. A session of somebody else does not exist."""
+
+    def __init__(self, per_principal: int, on_evicted: Callable[[McpSession], None]) -> None:
+        self._sessions: dict[str, McpSession] = {}
+        self._of: dict[str, dict[str, McpSession]] = {}
+        self._per_principal = per_principal
+        self._on_evicted = on_evicted
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def __iter__(self) -> Iterator[McpSession]:
+        return iter(list(self._sessions.values()))
+
+    def add(self, session: McpSession) -> None:
+        """Register; a person's idlest sessions make room when there are too many."""
+        mine = self._of.setdefault(session.access.principal.id, {})
+        while len(mine) >= self._per_principal:
+            idlest = min(mine.values(), key=lambda s: (bool(s.calls or s.stream), s.touched_at))
+            self.remove(idlest)
+            self._on_evicted(idlest)
+        self._sessions[session.id] = session
+        mine[session.id] = session
+
+    def remove(self, session: McpSession) -> None:
+        self._sessions.pop(session.id, None)
+        mine = self._of.get(session.access.principal.id)
+        if mine is not None:
+            mine.pop(session.id, None)
+            if not mine:
+                del self._of[session.access.principal.id]
+
+    def find(self, session_id: str, server: str, access: Access) -> McpSession:
+        """The session, if it exists, belongs to this principal and client, and to this endpoint.
+
+        Raises SessionUnknown otherwise; its ``detail`` says which, its public text does not.
+        """
+        session = self._sessions.get(session_id)
+        if session is None:
+            raise SessionUnknown("Session not found", "unknown session")
+        if session.access.principal.id != access.principal.id:
+            raise SessionUnknown("Session not found", "session of another principal")
+        if session.server != server:
+            raise SessionUnknown("Session not found", "session of another server")
+        if session.access.client_id != access.client_id:
+            raise SessionUnknown("Session not found", "session of another client")
+        session.access = access
+        return session

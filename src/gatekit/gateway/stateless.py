@@ -1,0 +1,145 @@
+"""The stateless era's door (MCP 2026-07-28): every POST carries its envelope, nothing is remembered.
+
+A disconnect is a cancellation (MUST); ``server/discover`` and ``subscriptions/listen`` are answered here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gatekit.errors import LinkError
+from gatekit.gateway import router
+from gatekit.gateway.catalog import Catalog
+from gatekit.gateway.exchange import Exchange, fault_of_link
+from gatekit.gateway.faces import StatelessFace
+from gatekit.gateway.inbound import Inbound
+from gatekit.gateway.listen import Hubs, Subscription
+from gatekit.gateway.ports import Surroundings
+from gatekit.gateway.published import Shelf
+from gatekit.gateway.reply import Reply
+from gatekit.gateway.router import Target
+from gatekit.model.access import Access
+from gatekit.model.call import Call, Outcome, Result
+from gatekit.model.server import Server
+from gatekit.protocol.era import stateless
+from gatekit.protocol.jsonrpc import Message, Notification, Request
+from gatekit.upstream.link import Link, UpstreamKey
+
+_AGGREGATE_CAPABILITIES: dict[str, Any] = {"tools": {}, "prompts": {}, "resources": {}, "completions": {}}
+_UNDELIVERABLE = frozenset({"logging", "experimental", "tasks"})
+"""Capabilities of a handshake-era upstream that have no counterpart in this era."""
+
+
+class StatelessDoor:
+    """Serves one POST of a stateless-era client."""
+
+    def __init__(
+        self, around: Surroundings, shelf: Shelf, exchange: Exchange, catalog: Catalog, hubs: Hubs
+    ) -> None:
+        self._around = around
+        self._shelf = shelf
+        self._exchange = exchange
+        self._catalog = catalog
+        self._hubs = hubs
+        settings = around.settings
+        self._face = StatelessFace({"name": settings.name, "version": settings.version})
+        self.subscriptions: set[tuple[Access, Reply]] = set()
+
+    async def post(self, inbound: Inbound, access: Access, message: Message, size: int, reply: Reply) -> None:
+        """Serve one message. Raises ProtocolFault where the ladder refuses it."""
+        if isinstance(message, Notification):
+            await reply.empty(202)  # the core protocol defines none from clients over HTTP
+            return
+        assert isinstance(message, Request)
+        client, params = stateless.read(message, inbound.every())
+        call = Call(
+            id=message.id,
+            method=message.method,
+            params=params,
+            server=inbound.server,
+            access=access,
+            client=client,
+            request_id=inbound.request_id,
+            address=inbound.peer,
+            started=self._around.clock.monotonic(),
+            bytes_in=size,
+        )
+        if message.method == "subscriptions/listen":
+            await self._listen(call, reply)
+        elif message.method == "server/discover":
+            await self._exchange.run(call, reply, self._face, None, self._discover)
+        else:
+            await self._exchange.run(call, reply, self._face)
+
+    async def _discover(self, call: Call) -> tuple[Outcome, Link | None]:
+        server = self._shelf.current.servers.get(call.server)
+        if server is None:
+            settings = self._around.settings
+            info = {"name": settings.name, "version": settings.version}
+            return Result(stateless.discover_result(info, _AGGREGATE_CAPABILITIES, None)), None
+        link = await self._catalog.link(server, call, None)
+        return (
+            Result(stateless.discover_result(link.server_info, _offered(link), link.instructions)),
+            link,
+        )
+
+    # -- subscriptions/listen -----------------------------------------------------------------------------
+
+    async def _listen(self, call: Call, reply: Reply) -> None:
+        target, decision = self._exchange.judge(call)
+        servers = (
+            (target.server,)
+            if isinstance(target, Target)
+            else tuple(self._shelf.current.servers[s] for s in self._shelf.current.reachable(call.access))
+        )
+        if not await self._exchange.admitted(call, target, decision, reply, self._face):
+            return
+        try:
+            links = await self._links(call, servers)
+        except LinkError as error:
+            status, body = self._face.render(call, fault_of_link(error), None)
+            await reply.finish(status, body)
+            return
+        await self._stream(call, reply, links)
+
+    async def _links(self, call: Call, servers: tuple[Server, ...]) -> list[tuple[UpstreamKey, Server, Link]]:
+        return [
+            (router.upstream_key(server, call), server, await self._catalog.link(server, call, None))
+            for server in servers
+        ]
+
+    async def _stream(self, call: Call, reply: Reply, links: list[tuple[UpstreamKey, Server, Link]]) -> None:
+        wanted = call.params.get("notifications")
+        rights = self._shelf.current.rights(call.access.principal)
+        capabilities: dict[str, Any] = {}
+        for _, _server, link in links:
+            capabilities |= _offered(link)
+        name = call.server
+
+        def may_read(uri: str) -> bool:
+            return bool(name) and rights.visible(name, "resource", uri)
+
+        subscription = Subscription(
+            call.id, wanted if isinstance(wanted, dict) else {}, capabilities, may_read, reply
+        )
+        subscription.open()
+        held = (call.access, reply)
+        self.subscriptions.add(held)
+        for key, _, link in links:
+            self._hubs.join(key, subscription.on_notice)
+            self._around.pool.hold(key)
+            for uri in subscription.uris:
+                await link.call("resources/subscribe", {"uri": uri})
+        try:
+            await reply.read_until_gone()
+        finally:
+            self.subscriptions.discard(held)
+            for key, _, _link in links:
+                self._hubs.leave(key, subscription.on_notice)
+                self._around.pool.unhold(key)
+
+
+def _offered(link: Link) -> dict[str, Any]:
+    if link.era == "stateless":
+        return link.capabilities
+    return {k: v for k, v in link.capabilities.items() if k not in _UNDELIVERABLE}
