@@ -8,6 +8,7 @@ from collections.abc import Callable
 from gatekit.config import document as doc
 from gatekit.config.addresses import secure_origin
 from gatekit.config.faults import nearest
+from gatekit.config.fields import kinds
 from gatekit.config.model import AuthConfig, Connection, GitHubConnection, LocalConnection, Secret
 from gatekit.config.schema import AuthIn, GitHubKeys, ProviderIn
 from gatekit.model.people import LOCAL
@@ -74,7 +75,7 @@ def _entry(name: str, entry: ProviderIn, document: doc.Document) -> Connection |
 
 
 def _refuse_github_keys(keys: GitHubKeys, path: doc.Path, document: doc.Document, why: str) -> None:
-    for key in GitHubKeys.model_fields:
+    for key in kinds(GitHubKeys):
         if getattr(keys, key) is not None:
             document.fault((*path, key), why)
 

@@ -58,8 +58,12 @@ class Document(Struct):
 
     def fault(self, path: Path, text: str) -> None:
         """Add a fault, unless this very place has one: what follows from a fault is no news."""
-        if not any(known.path == path for known in self.faults):
+        if not self.faulty(path):
             self.faults.append(Fault(self.line(path), path, text))
+
+    def faulty(self, path: Path) -> bool:
+        """Whether a fault was found at exactly this place."""
+        return any(known.path == path for known in self.faults)
 
     def note(self, path: Path, text: str) -> None:
         self.notes.append(Fault(self.line(path), path, text))

@@ -52,7 +52,7 @@ def try_load(path: Path, environ: Mapping[str, str] | None = None) -> Attempt:
     if syntax_ok:
         references.resolve_all()
         file = validate(document, references.places)
-        config = resolve(file, document, references, path) if file is not None else None
+        config = resolve(file, document, references, path)
     if document.faults or config is None:
         faults = sorted(document.faults, key=lambda fault: fault.line)
         return Attempt(ConfigError([fault.render(path.name) for fault in faults]), tuple(references.files))

@@ -1,4 +1,4 @@
-"""What an operator may write. Names, types and bounds only; what it means is decided in ``resolve``.
+"""What an operator may write. Names, kinds and bounds only; what it means is decided in ``resolve``.
 
 ``docs/configuration.md`` describes every field here, and a test holds it to that.
 """
@@ -7,137 +7,137 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, PlainValidator, Tag
+from msgspec import field
 
 from gatekit.config import document as doc
-from gatekit.config.units import seconds, size
+from gatekit.config.fields import (
+    Command,
+    Duration,
+    Entries,
+    Flag,
+    MapOrList,
+    OneOf,
+    Section,
+    Size,
+    Sub,
+    Text,
+    Texts,
+    Whole,
+    default_of,
+    kinds,
+)
+from gatekit.config.model import Durability
+from gatekit.model.server import Instances
 
+_DAY = 86400
+_MB = 1024**2
 
-def _command(value: object) -> str | list[str]:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list) and all(isinstance(word, str) for word in value):
-        return value
-    raise ValueError("expected text, or a list of words (numbers in quotes)")
-
-
-Text = Annotated[str, Field(min_length=1)]
-Duration = Annotated[float, BeforeValidator(seconds)]
-Size = Annotated[int, BeforeValidator(size)]
-Names = list[Text]
+Names = tuple[str, ...]
 """An access list: see the grammar of selectors in ``gatekit.model.rules``."""
+Globs = dict[str, Names]
 
 
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class TokensIn(Section):
-    access_ttl: Annotated[Duration, Field(ge=60, le=86400)] = 3600
-    refresh_ttl: Annotated[Duration, Field(ge=300, le=366 * 86400)] = 30 * 86400
-    refresh_grace: Annotated[Duration, Field(ge=0, le=300)] = 45
+class TokensIn(Section, frozen=True):
+    access_ttl: Annotated[float, Duration(60, _DAY)] = 3600
+    refresh_ttl: Annotated[float, Duration(300, 366 * _DAY)] = 30 * _DAY
+    refresh_grace: Annotated[float, Duration(0, 300)] = 45
     # RFC 6749 §4.1.2: a maximum of ten minutes is recommended.
-    code_ttl: Annotated[Duration, Field(ge=5, le=600)] = 60
+    code_ttl: Annotated[float, Duration(5, 600)] = 60
 
 
-class RegistrationIn(Section):
-    enabled: bool = True
-    private_use_schemes: Names = ["cursor"]
-    per_minute: Annotated[int, Field(ge=1, le=100_000)] = 60
-    per_minute_per_address: Annotated[int, Field(ge=1, le=100_000)] = 20
+class RegistrationIn(Section, frozen=True):
+    enabled: Annotated[bool, Flag()] = True
+    private_use_schemes: Annotated[Names, Texts()] = ("cursor",)
+    per_minute: Annotated[int, Whole(1, 100_000)] = 60
+    per_minute_per_address: Annotated[int, Whole(1, 100_000)] = 20
 
 
-class GitHubKeys(Section):
+class GitHubKeys(Section, frozen=True):
     """Keys of one provider; written inline under ``proxy.auth`` or in its entry under ``providers``."""
 
-    client_id: Text | None = None
-    client_secret: Text | None = None
-    base_url: Text | None = None
-    api_url: Text | None = None
-    allowed_orgs: Names | None = None
+    client_id: Annotated[str | None, Text()] = None
+    client_secret: Annotated[str | None, Text()] = None
+    base_url: Annotated[str | None, Text()] = None
+    api_url: Annotated[str | None, Text()] = None
+    allowed_orgs: Annotated[Names | None, Texts()] = None
 
 
-class ProviderIn(GitHubKeys):
-    type: Literal["local", "github"] | None = None
-    title: Text | None = None
+class ProviderIn(GitHubKeys, frozen=True):
+    type: Annotated[Literal["local", "github"] | None, OneOf(("local", "github"))] = None
+    title: Annotated[str | None, Text()] = None
 
 
-class AuthIn(GitHubKeys):
-    enabled: bool = True
-    provider: Text | None = None
-    providers: dict[str, ProviderIn] | None = None
-    allowed_users: Names | None = None
-    allowed_groups: Names | None = None
-    users: Names | None = None
+class AuthIn(GitHubKeys, frozen=True):
+    enabled: Annotated[bool, Flag()] = True
+    provider: Annotated[str | None, Text()] = None
+    providers: Annotated[dict[str, ProviderIn] | None, Entries(Sub(ProviderIn))] = None
+    allowed_users: Annotated[Names | None, Texts()] = None
+    allowed_groups: Annotated[Names | None, Texts()] = None
+    users: Annotated[Names | None, Texts()] = None
     tokens: TokensIn = TokensIn()
     registration: RegistrationIn = RegistrationIn()
 
 
-class ProxyIn(Section):
-    transport: Literal["http"] = "http"
-    host: Text = "127.0.0.1"
-    port: Annotated[int, Field(ge=1, le=65535)] = 8080
-    public_url: Text | None = None
-    allowed_origins: Names = []
-    trusted_proxies: Names = []
+_STDIO_LATER = "only http is supported so far; serving MCP over stdio comes in a later version"
+
+
+class ProxyIn(Section, frozen=True):
+    transport: Annotated[Literal["http"], OneOf(("http",), _STDIO_LATER)] = "http"
+    host: Annotated[str, Text()] = "127.0.0.1"
+    port: Annotated[int, Whole(1, 65535)] = 8080
+    public_url: Annotated[str | None, Text()] = None
+    allowed_origins: Annotated[Names, Texts()] = ()
+    trusted_proxies: Annotated[Names, Texts()] = ()
     auth: AuthIn = AuthIn()
 
 
-class AuditIn(Section):
-    durability: Literal["process", "disk"] = "process"
+class AuditIn(Section, frozen=True):
+    durability: Annotated[Durability, OneOf(("process", "disk"))] = "process"
 
 
-class LimitsIn(Section):
-    max_body: Annotated[Size, Field(ge=1024, le=1024**3)] = 17 * 1024**2
-    max_depth: Annotated[int, Field(ge=8, le=512)] = 64
+class LimitsIn(Section, frozen=True):
+    max_body: Annotated[int, Size(1024, 1024**3)] = 17 * _MB
+    max_depth: Annotated[int, Whole(8, 512)] = 64
 
 
-class ServerIn(Section):
-    command: Annotated[str | list[str], PlainValidator(_command)]
-    args: list[str] = []
-    env: dict[str, str] = {}
-    cwd: Text | None = None
-    title: str = ""
-    instances: Literal["session", "user", "shared"] = "session"
-    idle_timeout: Annotated[Duration, Field(ge=0.1, le=30 * 86400)] = 300
-    max_instances: Annotated[int, Field(ge=1, le=100_000)] = 50
-    max_instances_per_user: Annotated[int, Field(ge=1, le=100_000)] = 10
-    max_line: Annotated[Size, Field(ge=1024, le=1024**3)] = 16 * 1024**2 + 65536
-    start_timeout: Annotated[Duration, Field(ge=0.1, le=3600)] = 30
-    call_timeout: Annotated[Duration, Field(ge=0.1, le=86400)] = 300
-    probe_timeout: Annotated[Duration, Field(ge=0.05, le=60)] = 3
-    allow_dangerous: bool = False
-    allowed_users: Names | None = None
-    allowed_groups: Names | None = None
-    users: Names | None = None
-    tools: dict[str, Names] = {}
-    prompts: dict[str, Names] = {}
-    resources: dict[str, Names] = {}
+class ServerIn(Section, frozen=True):
+    command: Annotated[str | tuple[str, ...], Command()]
+    args: Annotated[tuple[str, ...], Texts(empty=True)] = ()
+    env: Annotated[dict[str, str], Entries(Text(empty=True))] = field(default_factory=dict)
+    cwd: Annotated[str | None, Text()] = None
+    title: Annotated[str, Text(empty=True)] = ""
+    instances: Annotated[Instances, OneOf(("session", "user", "shared"))] = "session"
+    idle_timeout: Annotated[float, Duration(0.1, 30 * _DAY)] = 300
+    max_instances: Annotated[int, Whole(1, 100_000)] = 50
+    max_instances_per_user: Annotated[int, Whole(1, 100_000)] = 10
+    max_line: Annotated[int, Size(1024, 1024**3)] = 16 * _MB + 65536
+    start_timeout: Annotated[float, Duration(0.1, 3600)] = 30
+    call_timeout: Annotated[float, Duration(0.1, _DAY)] = 300
+    probe_timeout: Annotated[float, Duration(0.05, 60)] = 3
+    allow_dangerous: Annotated[bool, Flag()] = False
+    allowed_users: Annotated[Names | None, Texts()] = None
+    allowed_groups: Annotated[Names | None, Texts()] = None
+    users: Annotated[Names | None, Texts()] = None
+    tools: Annotated[Globs, Entries(Texts())] = field(default_factory=dict)
+    prompts: Annotated[Globs, Entries(Texts())] = field(default_factory=dict)
+    resources: Annotated[Globs, Entries(Texts())] = field(default_factory=dict)
 
 
-class NamedServerIn(ServerIn):
+class NamedServerIn(ServerIn, frozen=True, kw_only=True):
     """The list form: the name is a key of the entry."""
 
-    name: Text
+    name: Annotated[str, Text()]
 
 
-def _form(value: object) -> str | None:
-    return "map" if isinstance(value, dict) else "list" if isinstance(value, list) else None
-
-
-Servers = Annotated[
-    Annotated[dict[str, ServerIn], Tag("map")] | Annotated[list[NamedServerIn], Tag("list")],
-    Discriminator(_form),
-]
-
-
-class FileIn(Section):
+class FileIn(Section, frozen=True):
     """The whole file."""
 
-    data_dir: Text = "gatekit-data"
+    data_dir: Annotated[str, Text()] = "gatekit-data"
     proxy: ProxyIn = ProxyIn()
-    groups: dict[str, Names] = {}
-    servers: Servers = {}
+    groups: Annotated[Globs, Entries(Texts())] = field(default_factory=dict)
+    servers: Annotated[dict[str, ServerIn] | list[NamedServerIn], MapOrList(ServerIn, NamedServerIn)] = field(
+        default_factory=dict
+    )
     audit: AuditIn = AuditIn()
     limits: LimitsIn = LimitsIn()
 
@@ -163,10 +163,10 @@ def section_at(path: doc.Path) -> type[Section] | None:
 
 def settings() -> dict[str, Any]:
     """Every setting as ``place.key`` with its default (``...`` for a required one), sections left out."""
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = field(default_factory=dict)
     for place, model in PLACES.items():
-        for name, info in model.model_fields.items():
+        for name, (_, info) in kinds(model).items():
             path = f"{place}.{name}".removeprefix(".")
             if path not in PLACES:
-                found[path] = ... if info.is_required() else info.default
+                found[path] = ... if info.required else default_of(info)
     return found

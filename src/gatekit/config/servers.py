@@ -45,6 +45,8 @@ class Servers:
 
     def _check_name(self, name: str, path: doc.Path) -> None:
         place = (*path, "name") if isinstance(path[-1], int) else path
+        if self._document.faulty(path) or self._document.faulty(place):
+            return
         if not _NAME.fullmatch(name):
             self._document.fault(
                 place, f"'{name}' cannot be a server's name: 1 to 64 of letters, digits, _ . -"
@@ -128,7 +130,7 @@ class Servers:
         return Secret(value) if path in self._references.places else value
 
     def _rules(self, name: str, section: ServerIn, path: doc.Path) -> ServerRules:
-        declared: tuple[tuple[NarrowedKind, Mapping[str, list[str]]], ...] = (
+        declared: tuple[tuple[NarrowedKind, Mapping[str, tuple[str, ...]]], ...] = (
             ("tool", section.tools),
             ("prompt", section.prompts),
             ("resource", section.resources),

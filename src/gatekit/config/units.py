@@ -12,9 +12,9 @@ _BYTES = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
 
 def seconds(value: object) -> float:
-    """``300``, ``"5m"``, ``"1h30m"``, ``"500ms"`` → seconds. Raises ``ValueError`` with a text for people."""
+    """``300``, ``"5m"``, ``"1h30m"``, ``"500ms"`` → seconds. ``ValueError`` says what was expected."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise ValueError("expected a duration like 300 (seconds), 5m or 1h30m")
+        raise ValueError("a duration like 300 (seconds), 5m or 1h30m")
     if isinstance(value, (int, float)):
         return float(value)
     text = value.strip().lower()
@@ -22,19 +22,19 @@ def seconds(value: object) -> float:
         return float(text)
     parts = _DURATION_PART.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise ValueError("expected a duration like 300 (seconds), 5m or 1h30m")
+        raise ValueError("a duration like 300 (seconds), 5m or 1h30m")
     return sum(float(number) * _SECONDS[unit] for number, unit in parts)
 
 
 def size(value: object) -> int:
-    """``1048576``, ``"16MB"``, ``"512k"`` → bytes (1 KB = 1 KiB = 1024). Raises ``ValueError``."""
+    """``1048576``, ``"16MB"``, ``"512k"`` → bytes; 1 KB is 1024. ``ValueError`` says what was expected."""
     if isinstance(value, bool) or not isinstance(value, (int, str)):
-        raise ValueError("expected a size like 1048576 (bytes), 512KB or 16MB")
+        raise ValueError("a size like 1048576 (bytes), 512KB or 16MB")
     if isinstance(value, int):
         return value
     match = _SIZE.fullmatch(value.strip())
     if match is None:
-        raise ValueError("expected a size like 1048576 (bytes), 512KB or 16MB")
+        raise ValueError("a size like 1048576 (bytes), 512KB or 16MB")
     return int(float(match[1]) * _BYTES[(match[2] or "")[:1].lower()])
 
 

@@ -1,0 +1,110 @@
+"""Settings that load and are probably not meant. Each is one line; none of them stops the gateway.
+
+What must stop it (plain http off this machine, authentication off in public …) is a fault of ``resolve``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from gatekit.config.addresses import is_loopback
+from gatekit.config.model import Config, GitHubConnection, ServerConfig
+from gatekit.model.rules import AccessList, Anyone
+
+_PLACEHOLDERS = ("your-", "your_", "change-me", "changeme", "replace-me", "example-", "<", "xxx", "todo")
+
+
+def warnings(config: Config, environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """Everything worth a word, notes of the load included. Looks at the file system, writes nothing."""
+    return (
+        *config.notes,
+        *_sign_in(config),
+        *_gateway_list(config),
+        *_servers(config, os.environ if environ is None else environ),
+        *_files(config),
+    )
+
+
+def _sign_in(config: Config) -> Iterator[str]:
+    if not config.auth.enabled:
+        yield "proxy.auth.enabled: is false, so every program on this machine may use every server"
+        return
+    for connection in config.auth.connections:
+        if not isinstance(connection, GitHubConnection):
+            continue
+        for key in ("client_id", "client_secret"):
+            if getattr(connection, key).lower().startswith(_PLACEHOLDERS):
+                yield (
+                    f"{connection.name}: {key} is a placeholder, so nobody can sign in; register an OAuth "
+                    f"app at GitHub with the callback URL {config.public_url}/callback/{connection.name}"
+                )
+        if _open_to_strangers(config) and not connection.allowed_orgs:
+            yield f"{connection.name}: a list holds `*`, so everybody in the world may come in"
+
+
+def _open_to_strangers(config: Config) -> bool:
+    rules = config.rules
+    lists = (
+        (rules.gateway,) if rules.gateway is not None else tuple(server.allowed for server in rules.servers)
+    )
+    return any(Anyone() in (allowed or ()) for allowed in lists)
+
+
+def _gateway_list(config: Config) -> Iterator[str]:
+    if config.auth.enabled and config.rules.gateway == ():
+        yield "proxy.auth.allowed_users: is empty, so nobody may come in at all"
+    if not config.servers:
+        yield "servers: there are none, so there is nothing to use"
+
+
+def _servers(config: Config, environ: Mapping[str, str]) -> Iterator[str]:
+    for entry, rules in zip(config.servers, config.rules.servers, strict=True):
+        place = f"{config.path.name}:{entry.line}: servers.{entry.server.name}"
+        if config.auth.enabled:
+            yield from _server_list(place, rules.allowed, config.rules.gateway)
+        for rule in rules.tools:
+            if not rule.allowed:
+                yield f'{place}: {rule.kind}s "{rule.glob}" are closed to everybody'
+        yield from _program(place, entry, environ)
+
+
+def _server_list(place: str, allowed: AccessList, gateway: AccessList) -> Iterator[str]:
+    if allowed is None and gateway is None:
+        yield f"{place}: has no list (allowed_users, allowed_groups or users), so nobody may use it"
+    elif allowed == ():
+        yield f"{place}: its list is empty, so nobody may use it"
+
+
+def _program(place: str, entry: ServerConfig, environ: Mapping[str, str]) -> Iterator[str]:
+    server = entry.server
+    program = server.command[0]
+    cwd = Path(server.cwd or ".")
+    if not cwd.is_dir():
+        yield f"{place}: its cwd {cwd} is not a folder"
+    if "/" in program:
+        found = os.access(cwd / program, os.X_OK) and (cwd / program).is_file()
+        where = f"at {cwd / program}"
+    else:
+        path = dict(server.env).get("PATH", environ.get("PATH", os.defpath))
+        found = shutil.which(program, path=path) is not None
+        where = "on PATH"
+    if not found:
+        yield f"{place}: the program '{program}' was not found {where}"
+    if entry.allow_dangerous:
+        yield f"{place}: allow_dangerous is set, so its command and variables are not checked"
+
+
+def _files(config: Config) -> Iterator[str]:
+    for path in config.secret_files:
+        try:
+            mode = path.stat().st_mode
+        except OSError:
+            continue
+        if mode & stat.S_IROTH:
+            yield f"{path}: everybody on this machine can read this secret (chmod 600 {path})"
+    if not is_loopback(config.host) and config.path.stat().st_mode & stat.S_IWOTH:
+        yield f"{config.path}: everybody on this machine can change this file"

@@ -1,0 +1,164 @@
+"""Follow the file: a change applies without a restart, all of it or none of it.
+
+The file and every secret file that it names are looked at once a second; a signal may ask for it at once.
+A change counts when it has stood still for a moment, so that an editor's half-written file is not taken for a
+shorter one. A file that does not load changes nothing, and says why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from gatekit.config.load import Attempt, try_load
+from gatekit.config.model import Config
+from gatekit.errors import ConfigError, GatekitError
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 1.0
+SETTLE_SECONDS = 0.15
+
+NEEDS_RESTART = ("host", "port", "public_url", "data_dir", "audit")
+"""Fields of Config that are fixed while the process lives: sockets, the issuer, open files."""
+
+_NAMES = {
+    "host": "proxy.host",
+    "port": "proxy.port",
+    "public_url": "proxy.public_url",
+    "auth": "proxy.auth.enabled",
+}
+
+_Signature = tuple[object, ...]
+
+
+class Reloader:
+    """Keeps ``current`` up to date. Run it as one background task.
+
+    ``apply`` gets each new Config and switches everything to it; if it raises ``GatekitError`` the old one
+    stays. ``on_refused`` gets what is wrong with a file that was not taken. ``on_restart_needed`` gets the
+    names of changed settings that wait for a restart; the rest of such a file applies.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        current: Config,
+        apply: Callable[[Config], Awaitable[None]],
+        on_refused: Callable[[ConfigError], None],
+        on_restart_needed: Callable[[tuple[str, ...]], None] | None = None,
+        *,
+        environ: Mapping[str, str] | None = None,
+        poll: float = POLL_SECONDS,
+        settle: float = SETTLE_SECONDS,
+    ) -> None:
+        self.current = current
+        self._path = path.absolute()
+        self._apply = apply
+        self._on_refused = on_refused
+        self._on_restart_needed = on_restart_needed
+        self._environ = environ
+        self._poll = poll
+        self._settle = settle
+        self._secret_files = current.secret_files
+        # Empty: the first look compares nothing and reads, because the file may have changed since it was
+        # loaded; a Config equal to the current one is not applied again.
+        self._seen: _Signature = ()
+        self._poked = asyncio.Event()
+        self._busy = asyncio.Lock()
+
+    def poke(self) -> None:
+        """Read the file now, changed or not (SIGHUP)."""
+        self._poked.set()
+
+    async def run(self) -> None:
+        """Follow the file until cancelled."""
+        while True:
+            poked = await self._wait()
+            if not poked and self._signature() == self._seen:
+                continue
+            await self._settled()
+            try:
+                await self.reload()
+            except Exception:  # noqa: BLE001 - background job: following the file must not end unnoticed
+                log.exception("the changed configuration could not be applied")
+
+    async def reload(self) -> bool:
+        """Read the file once and apply it if it differs. True if the running configuration is that of the
+        file now (settings that need a restart excepted)."""
+        async with self._busy:
+            while True:
+                self._seen = self._signature()
+                attempt = await asyncio.to_thread(try_load, self._path, self._environ)
+                # A refused file may name no secrets only because it could not be read that far.
+                self._secret_files = attempt.files or self._secret_files
+                if self._signature() == self._seen:
+                    break  # what was read is what was looked at
+            return await self._take(attempt)
+
+    async def _wait(self) -> bool:
+        try:
+            await asyncio.wait_for(self._poked.wait(), self._poll)
+        except TimeoutError:
+            return False
+        self._poked.clear()
+        return True
+
+    async def _settled(self) -> None:
+        signature = self._signature()
+        while True:
+            await asyncio.sleep(self._settle)
+            if (now := self._signature()) == signature:
+                return
+            signature = now
+
+    async def _take(self, attempt: Attempt) -> bool:
+        if isinstance(attempt.outcome, ConfigError):
+            self._on_refused(attempt.outcome)
+            return False
+        waiting = tuple(
+            name for name in NEEDS_RESTART if getattr(attempt.outcome, name) != getattr(self.current, name)
+        )
+        config = self._without_switching_auth(
+            replace(attempt.outcome, **{name: getattr(self.current, name) for name in waiting})
+        )
+        if config.auth.enabled != attempt.outcome.auth.enabled:
+            waiting += ("auth",)
+        if waiting and self._on_restart_needed is not None:
+            self._on_restart_needed(tuple(_NAMES.get(name, name) for name in waiting))
+        if config == self.current:
+            return True
+        try:
+            await self._apply(config)
+        except GatekitError as error:
+            self._on_refused(ConfigError([f"{self._path.name}: could not be applied: {error}"]))
+            return False
+        self.current = config
+        return True
+
+    def _without_switching_auth(self, config: Config) -> Config:
+        # A file may allow `enabled: false` only because it moves the gateway to loopback, which waits for a
+        # restart; switching now would open the address that is still listened on.
+        enabled = self.current.auth.enabled
+        return replace(
+            config,
+            auth=replace(config.auth, enabled=enabled),
+            rules=replace(config.rules, auth_enabled=enabled),
+        )
+
+    def _signature(self) -> _Signature:
+        """Changes whenever one of the files may have changed."""
+        return tuple(_stat(path) for path in (self._path, *self._secret_files))
+
+
+def _stat(path: Path) -> tuple[int, ...]:
+    try:
+        found = os.stat(path)  # follows links: a mounted ConfigMap is swapped by its link
+    except OSError:
+        return ()
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)

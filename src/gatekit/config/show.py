@@ -1,0 +1,163 @@
+"""The resolved configuration for people: secrets masked, lists in the words of the file."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from gatekit.config.model import Config, Connection, GitHubConnection, Secret, ServerConfig
+from gatekit.config.units import show_seconds, show_size
+from gatekit.model.rules import (
+    AccessList,
+    Anyone,
+    ByEmail,
+    ByGroup,
+    ByLogin,
+    Selector,
+    ServerRules,
+)
+
+MASK = "***"
+
+_SECRET_NAME = re.compile(
+    r"key|token|secret|pass|credential|auth|cookie|session|private|dsn|database_url|connection|sas",
+    re.IGNORECASE,
+)
+_SECRET_OPTION = re.compile(
+    r"(--?[\w-]*(?:key|token|secret|pass\w*|credential\w*)[\w-]*)(=?)(.*)", re.IGNORECASE
+)
+_URL_PASSWORD = re.compile(r"(\w+://[^/\s:@]*:)[^/\s@]+(@)")
+
+
+def describe(config: Config) -> dict[str, Any]:
+    """Plain data for ``gatekit check`` and ``--json``, in the shape of the file. Holds no secret."""
+    return {
+        "file": str(config.path),
+        "data_dir": str(config.data_dir),
+        "proxy": {
+            "transport": "http",
+            "host": config.host,
+            "port": config.port,
+            "public_url": config.public_url,
+            "allowed_origins": list(config.allowed_origins),
+            "trusted_proxies": list(config.trusted_proxies),
+            "auth": _auth(config),
+        },
+        "groups": {name: [selector(member) for member in members] for name, members in config.rules.groups},
+        "servers": {
+            entry.server.name: _server(entry, rules, config.rules.gateway)
+            for entry, rules in zip(config.servers, config.rules.servers, strict=True)
+        },
+        "audit": {"durability": config.audit.durability},
+        "limits": {"max_body": show_size(config.limits.max_body_bytes), "max_depth": config.limits.max_depth},
+    }
+
+
+def selector(value: Selector) -> str:
+    """A selector as it may be written in the file, always with its prefix."""
+    if isinstance(value, Anyone):
+        return "*"
+    if isinstance(value, ByEmail):
+        return value.address
+    if isinstance(value, ByGroup):
+        return f"group:{value.name}"
+    if isinstance(value, ByLogin):
+        return f"{value.connection}:{value.login}"
+    kind = "team" if "/" in value.name else "org"
+    return f"{value.connection}:{kind}:{value.name}"
+
+
+def masked(text: str) -> str:
+    """A command-line word without what looks like a secret."""
+    if isinstance(text, Secret):
+        return MASK
+    option = _SECRET_OPTION.fullmatch(text)
+    if option and option[2]:
+        return f"{option[1]}={MASK}"
+    return _URL_PASSWORD.sub(rf"\1{MASK}\2", text)
+
+
+def _words(words: tuple[str, ...]) -> list[str]:
+    shown: list[str] = []
+    hide_next = False
+    for word in words:
+        shown.append(MASK if hide_next and not word.startswith("-") else masked(word))
+        option = _SECRET_OPTION.fullmatch(word)
+        hide_next = bool(option and not option[2] and not option[3])
+    return shown
+
+
+def _variable(name: str, value: str) -> str:
+    # Written into the file in the clear, perhaps; that is no reason to print it as well.
+    return MASK if _SECRET_NAME.search(name) else masked(value)
+
+
+def _auth(config: Config) -> dict[str, Any]:
+    tokens, registration = config.tokens, config.registration
+    return {
+        "enabled": config.auth.enabled,
+        "providers": {connection.name: _connection(connection) for connection in config.auth.connections},
+        "bare_names_belong_to": config.auth.default_connection,
+        "allowed_users": _access(
+            config.rules.gateway, absent="not declared: whoever a server names may come in"
+        ),
+        "tokens": {
+            "access_ttl": show_seconds(tokens.access_ttl),
+            "refresh_ttl": show_seconds(tokens.refresh_ttl),
+            "refresh_grace": show_seconds(tokens.refresh_grace),
+            "code_ttl": show_seconds(tokens.code_ttl),
+        },
+        "registration": {
+            "enabled": registration.enabled,
+            "private_use_schemes": list(registration.private_use_schemes),
+            "per_minute": registration.per_minute,
+            "per_minute_per_address": registration.per_minute_per_address,
+        },
+    }
+
+
+def _connection(connection: Connection) -> dict[str, Any]:
+    if not isinstance(connection, GitHubConnection):
+        return {"type": "local"}
+    return {
+        "type": "github",
+        "client_id": masked(connection.client_id),
+        "client_secret": MASK,
+        "base_url": connection.base_url,
+        "api_url": connection.api_url,
+        "allowed_orgs": list(connection.allowed_orgs),
+        "title": connection.title,
+    }
+
+
+def _access(allowed: AccessList, absent: str) -> list[str] | str:
+    if allowed is None:
+        return absent
+    return [selector(entry) for entry in allowed] or "nobody"
+
+
+def _server(entry: ServerConfig, rules: ServerRules, gateway: AccessList) -> dict[str, Any]:
+    server = entry.server
+    inherited = "nobody" if gateway is None else "everybody on the gateway-wide list"
+    shown: dict[str, Any] = {
+        "command": _words(server.command),
+        "env": {name: _variable(name, value) for name, value in server.env},
+        "cwd": server.cwd,
+        "instances": server.instances,
+        "idle_timeout": show_seconds(server.idle_timeout),
+        "max_instances": server.max_instances,
+        "max_instances_per_user": server.max_instances_per_user,
+        "max_line": show_size(server.max_line_bytes),
+        "start_timeout": show_seconds(server.start_timeout),
+        "call_timeout": show_seconds(server.call_timeout),
+        "probe_timeout": show_seconds(server.probe_timeout),
+        "allow_dangerous": entry.allow_dangerous,
+        "allowed_users": _access(rules.allowed, absent=inherited),
+    }
+    for kind in ("tool", "prompt", "resource"):
+        narrowed = {rule.glob: _access(rule.allowed, "") for rule in rules.tools if rule.kind == kind}
+        if narrowed:
+            shown[f"{kind}s"] = narrowed
+    if server.title:
+        shown["title"] = server.title
+    return shown
