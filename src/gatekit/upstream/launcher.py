@@ -1,4 +1,4 @@
-"""The gateway's end of the launcher process (``launcher_main``): start it, order spawns and kills, restart it."""
+"""The gateway's end of the launcher process (``launcher_main``): orders spawns and kills, restarts it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from gatekit.errors import LinkError, SpawnFailed
+from gatekit.errors import SpawnFailed
 
 _log = logging.getLogger("gatekit.upstream")
 _MAIN = Path(__file__).with_name("launcher_main.py")
@@ -131,9 +131,9 @@ class Launcher:
         if process is None:
             return
         loop = asyncio.get_running_loop()
-        ended = loop.create_future()
+        ended: asyncio.Future[None] = loop.create_future()
         handle = os.pidfd_open(process.pid)
-        loop.add_reader(handle, lambda: ended.done() or ended.set_result(None))
+        loop.add_reader(handle, _settle, ended)
         try:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(ended, timeout)
@@ -213,7 +213,8 @@ class Launcher:
         if not self._closing:
             _log.error("the launcher process died; all upstream processes end with it, starting another")
             if self._process is not None:
-                self._process.poll()
+                self._process.kill()
+                self._process.wait()
             self.start()
 
     def _disconnect(self) -> None:
@@ -272,6 +273,3 @@ def enlarge_pipe(fd: int, size: int) -> None:
     """Give a pipe more room, if the system lets us (there is a budget per user)."""
     with contextlib.suppress(OSError):
         fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, size)
-
-
-__all__ = ["Child", "Launcher", "LinkError", "Recipe", "enlarge_pipe"]

@@ -1,0 +1,209 @@
+"""Which era an upstream speaks, and the opening exchange in it.
+
+A server is asked in the era of the client that it is started for, so that a pair of equals loses nothing:
+``initialize`` first for a handshake client, ``server/discover`` first for a stateless one (MCP 2026-07-28,
+stdio). Field gaps of the probe: servers that *exit* on any request before ``initialize``, and servers that
+stay *silent* when ``_meta`` is present. Both get a fresh process and the handshake, and what was learnt is
+remembered per launch recipe, so that the price is paid once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from gatekit.errors import LinkClosed, LinkError, LinkTimeout, ParseFault, SpawnFailed
+from gatekit.model.call import EraName, Fault, Result
+from gatekit.model.ports import Clock
+from gatekit.model.server import Server
+from gatekit.protocol import jsonrpc
+from gatekit.upstream.link import Hello
+from gatekit.upstream.stdio import StdioLink
+
+HANDSHAKE_VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05", "2024-10-07")
+STATELESS_VERSIONS = ("2026-07-28",)
+REMEMBERED_SECONDS = 86400.0
+"""After this long a server that knew only the handshake is probed again: it may have been updated."""
+
+_META = "io.modelcontextprotocol/"
+_METHOD_NOT_FOUND = -32601
+_UNSUPPORTED_VERSION = -32022
+
+
+class Remember(Protocol):
+    """A small memory that outlives the process (``store.settings``)."""
+
+    async def get(self, key: str) -> str | None: ...
+
+    async def put(self, key: str, value: str) -> None: ...
+
+
+class Opened(Struct, frozen=True):
+    """The upstream answered; ``link`` is ready for calls."""
+
+    link: StdioLink
+
+
+class Refused(Struct, frozen=True):
+    """The upstream answered, but does not speak the era that it was addressed in."""
+
+    link: StdioLink
+    reason: str
+
+
+class Lost(Struct, frozen=True):
+    """The upstream exited or stayed silent; this process is of no use any more."""
+
+    reason: str
+
+
+Opening = Opened | Refused | Lost
+
+Spawn = Callable[[], Awaitable[StdioLink]]
+Discard = Callable[[StdioLink], Awaitable[None]]
+
+
+class Negotiator:
+    """Opens Links; ``info`` is our ``clientInfo``."""
+
+    def __init__(self, clock: Clock, remember: Remember, info: dict[str, Any]) -> None:
+        self._clock = clock
+        self._remember = remember
+        self._info = info
+
+    async def open(self, server: Server, hello: Hello, spawn: Spawn, discard: Discard) -> StdioLink:
+        """Start a process with ``spawn`` (again, if the probe cost the first one) and open it.
+
+        ``discard`` ends a process that is of no use. Raise ``SpawnFailed`` or another ``LinkError``.
+        """
+        key = "era:" + hashlib.sha256(server.fingerprint().encode()).hexdigest()  # env holds secrets
+        known = await self._recall(key)
+        link = await spawn()
+        if hello.era == "stateless" and known != "handshake":
+            patience = server.start_timeout if known == "stateless" else server.probe_timeout
+            opening = await self._discover(link, hello, patience)
+            if isinstance(opening, Lost):
+                await discard(link)
+                link = await spawn()
+        else:
+            opening = Lost("not tried")
+        if not isinstance(opening, Opened):
+            opening = await self._handshake(link, hello)
+        if not isinstance(opening, Opened):
+            raise SpawnFailed(f"the server could not be opened: {opening.reason}")
+        await self._learn(key, known, opening.link.era, hello)
+        return opening.link
+
+    async def _recall(self, key: str) -> EraName | None:
+        value = await self._remember.get(key) or ""
+        era, _, at = value.partition(" ")
+        if era == "stateless":
+            return "stateless"
+        fresh = at.isdigit() and self._clock.now() - int(at) < REMEMBERED_SECONDS
+        return "handshake" if era == "handshake" and fresh else None
+
+    async def _learn(self, key: str, known: EraName | None, era: EraName, hello: Hello) -> None:
+        # A server that answers ``initialize`` to a handshake client may well know both eras.
+        if era != known and (era == "stateless" or hello.era == "stateless"):
+            await self._remember.put(key, f"{era} {int(self._clock.now())}")
+
+    # -- handshake era ---------------------------------------------------------------------------------
+
+    async def _handshake(self, link: StdioLink, hello: Hello) -> Opening:
+        asked = hello.version if hello.version in HANDSHAKE_VERSIONS else HANDSHAKE_VERSIONS[0]
+        params = {"protocolVersion": asked, "capabilities": hello.capabilities, "clientInfo": self._info}
+        opening = await self._ask(link, "initialize", params, link.server.start_timeout)
+        if isinstance(opening, Lost):
+            return opening
+        if isinstance(opening, Fault):
+            # Perhaps a server of the stateless era alone, whichever way it words its refusal.
+            second = await self._discover(link, hello, link.server.probe_timeout)
+            why = f"initialize was refused: {opening.message}"
+            return second if isinstance(second, Opened) else Refused(link, why)
+        version = opening.get("protocolVersion")
+        if version not in HANDSHAKE_VERSIONS:
+            return Refused(link, f"it speaks protocol version {version!r}, which is unknown here")
+        link.era = "handshake"
+        link.version = version
+        link.meta = {}
+        _describe(link, opening, opening.get("serverInfo"))
+        link.notify("notifications/initialized", {})
+        return Opened(link)
+
+    # -- stateless era ---------------------------------------------------------------------------------
+
+    async def _discover(self, link: StdioLink, hello: Hello, patience: float) -> Opening:
+        version = STATELESS_VERSIONS[0]
+        link.meta = self._envelope(version, hello)
+        answer = await self._ask(link, "server/discover", {}, patience)
+        if isinstance(answer, Fault) and answer.code == _UNSUPPORTED_VERSION:
+            offered = answer.data.get("supported") if isinstance(answer.data, dict) else None
+            mutual = _mutual(offered)
+            if mutual and mutual != version:
+                link.meta = self._envelope(version := mutual, hello)
+                answer = await self._ask(link, "server/discover", {}, patience)
+        if isinstance(answer, Lost):
+            return answer
+        if isinstance(answer, Fault):
+            link.meta = {}
+            return Refused(link, f"server/discover was refused: {answer.message}")
+        mutual = _mutual(answer.get("supportedVersions"))
+        if mutual is None:
+            link.meta = {}
+            return Refused(link, f"it speaks {answer.get('supportedVersions')!r}, none known here")
+        link.era = "stateless"
+        link.version = mutual
+        link.meta = self._envelope(mutual, hello)
+        meta = answer.get("_meta")
+        _describe(link, answer, meta.get(_META + "serverInfo") if isinstance(meta, dict) else None)
+        return Opened(link)
+
+    def _envelope(self, version: str, hello: Hello) -> dict[str, Any]:
+        """MCP 2026-07-28, envelope: what ``_meta`` of every request carries."""
+        return {
+            _META + "protocolVersion": version,
+            _META + "clientInfo": self._info,
+            _META + "clientCapabilities": hello.capabilities,
+        }
+
+    async def _ask(
+        self, link: StdioLink, method: str, params: dict[str, Any], patience: float
+    ) -> dict[str, Any] | Fault | Lost:
+        try:
+            async with asyncio.timeout(patience):
+                end = await link.call(method, params)
+        except TimeoutError:
+            return Lost(f"no answer to {method} within {patience:g} s")
+        except (LinkClosed, LinkTimeout) as error:
+            return Lost(error.public)
+        except LinkError as error:
+            return Fault(_METHOD_NOT_FOUND, error.public)
+        if isinstance(end, Fault):
+            return end
+        return _body(end)
+
+
+def _body(end: Result) -> dict[str, Any] | Fault:
+    if isinstance(end.body, dict):
+        return end.body
+    try:
+        return jsonrpc.decode_object(end.body)
+    except ParseFault as fault:
+        return Fault(fault.code, fault.public)
+
+
+def _mutual(offered: object) -> str | None:
+    if not isinstance(offered, list):
+        return None
+    return next((version for version in STATELESS_VERSIONS if version in offered), None)
+
+
+def _describe(link: StdioLink, answer: dict[str, Any], info: object) -> None:
+    capabilities, instructions = answer.get("capabilities"), answer.get("instructions")
+    link.capabilities = capabilities if isinstance(capabilities, dict) else {}
+    link.instructions = instructions if isinstance(instructions, str) else None
+    link.server_info = info if isinstance(info, dict) else {}

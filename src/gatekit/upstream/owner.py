@@ -1,0 +1,143 @@
+"""The owner task of one Link: admitted → starting → ready → draining → dead."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, Literal
+
+from gatekit.errors import LinkClosed, LinkError, PoolFull, SpawnFailed
+from gatekit.model.server import Server
+from gatekit.upstream.link import Hello, UpstreamKey
+from gatekit.upstream.stdio import StdioLink
+from gatekit.upstream.supervisor import AT_ONCE, PROMPT, Ending, Process
+
+if TYPE_CHECKING:
+    from gatekit.upstream.pool import Pool
+
+_log = logging.getLogger("gatekit.upstream")
+
+State = Literal["waiting", "starting", "ready", "draining", "dead"]
+
+
+class Owner:
+    """Everything that happens to one Link happens in this task; callers only ever hold futures."""
+
+    def __init__(self, pool: Pool, key: UpstreamKey, server: Server, hello: Hello) -> None:
+        self._pool = pool
+        self.key = key
+        self.server = server
+        self.hello = hello
+        self.state: State = "waiting"
+        self.link: StdioLink | None = None
+        self.pid = 0
+        self.admitted = False
+        self.since = self.last_used = pool.clock.monotonic()
+        self.calls_seen = 0
+        loop = asyncio.get_running_loop()
+        self.ready: asyncio.Future[StdioLink] = loop.create_future()
+        # A start that nobody waits for any more (or that was made for an open stream) may fail unseen.
+        self.ready.add_done_callback(lambda ready: ready.cancelled() or ready.exception())
+        self._stop: asyncio.Future[tuple[str, Ending]] = loop.create_future()
+        self._process: Process | None = None
+        self.task = loop.create_task(self._run(), name=f"upstream {key.server} {key.scope}")
+        self.task.add_done_callback(self._ended)
+
+    def stop(self, reason: str, ending: Ending) -> None:
+        """Ask for the end; the first request counts. Calls that may not wait fail before this returns."""
+        if self._stop.done():
+            return
+        self._stop.set_result((reason, ending))
+        if self.link is None:
+            self.task.cancel()
+        elif ending.calls:
+            self.link.drain()
+        else:
+            self.link.fail(LinkClosed(reason))
+
+    def reconfigure(self, server: Server) -> None:
+        """Settings that need no other process."""
+        self.server = server
+        if self.link is not None:
+            self.link.server = server
+
+    async def _run(self) -> None:
+        try:
+            await self._start()
+            await self._watch()
+        except LinkError as error:
+            self._start_failed(error)
+        except asyncio.CancelledError:
+            reason = self._stop.result()[0] if self._stop.done() else "the gateway is shutting down"
+            self._start_failed(LinkClosed(reason))
+        except Exception as error:  # noqa: BLE001  Link owner boundary
+            _log.exception("server %s: its owner failed", self.server.name)
+            known = isinstance(error, GatekitError)
+            self._start_failed(
+                SpawnFailed("the server could not be started", str(error) if known else repr(error))
+            )
+        finally:
+            await self._finish()
+
+    async def _start(self) -> None:
+        pool = self._pool
+        await pool.admit(self)
+        await pool.wait_out(self)
+        async with pool.gate(self.server.name):
+            self.state = "starting"
+            link = await pool.negotiator.open(self.server, self.hello, self._spawn, self._discard)
+        now = pool.clock.monotonic()
+        self.link = link
+        self.state = "ready"
+        self.since = self.last_used = now
+        self.calls_seen = link.calls
+        link.ready(now)
+        pool.on_ready(self, link)
+        self.ready.set_result(link)
+
+    async def _spawn(self) -> StdioLink:
+        self._process = await self._pool.supervisor.spawn(self.server)
+        self.pid = self._process.child.pid
+        return self._process.link
+
+    async def _discard(self, _link: StdioLink) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            await self._pool.supervisor.end(process, AT_ONCE, "the server did not answer the probe")
+
+    async def _watch(self) -> None:
+        process, link = self._process, self.link
+        if process is None or link is None:
+            return
+        ends: set[asyncio.Future[Any]] = {process.over, self._stop}
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        if self._stop.done():
+            self.state = "draining"
+            reason, ending = self._stop.result()
+            await self._pool.supervisor.end(process, ending, reason)
+            self._process = None
+            self._pool.on_stopped(self, reason)
+        else:
+            self._pool.on_crashed(self, link, process.detail(process.over.result()))
+
+    def _start_failed(self, error: LinkError) -> None:
+        if self.ready.done():
+            return
+        if isinstance(error, SpawnFailed) and self._process is not None:
+            error = SpawnFailed(error.public, self._process.detail(error.detail))
+        counts = not isinstance(error, PoolFull | LinkClosed) and not getattr(error, "retry_after", 0.0)
+        self._pool.on_failed(self, error.detail, counts)
+        self.ready.set_exception(error)
+
+    async def _finish(self) -> None:
+        """Whatever happened, nothing of the process is left behind."""
+        process, self._process = self._process, None
+        if process is not None:
+            await self._pool.supervisor.end(process, PROMPT, "the server has ended")
+
+    def _ended(self, _task: object) -> None:
+        # Not in a ``finally``: a task that is cancelled before its first step never enters its body.
+        self.state = "dead"
+        if not self.ready.done():
+            self.ready.set_exception(LinkClosed("the server was stopped"))
+        self._pool.on_gone(self)

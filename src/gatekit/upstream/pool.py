@@ -1,0 +1,325 @@
+"""Who shares which process: ``UpstreamKey`` → Link, with admission, idle stop, reload and restart.
+
+``get`` is all that a call needs while its process runs. Everything slow happens in the owner task that each
+key has while something runs for it (``owner``): wait in line, wait out a back-off, start, watch, end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from gatekit.errors import LinkClosed, PoolFull, SpawnFailed
+from gatekit.model.audit import ProcessEvent
+from gatekit.model.ports import Clock
+from gatekit.model.server import Server
+from gatekit.upstream.backoff import Backoff
+from gatekit.upstream.link import Hello, SignalSink, UpstreamKey
+from gatekit.upstream.negotiate import Negotiator, Remember
+from gatekit.upstream.owner import Owner
+from gatekit.upstream.stdio import StdioLink
+from gatekit.upstream.supervisor import CLOSING, GENTLE, PROMPT, Ending, Supervisor
+
+_log = logging.getLogger("gatekit.upstream")
+
+SWEEP_SECONDS = 1.0
+LINE_SECONDS = 2.0
+"""How long a start waits for a place before ``PoolFull``."""
+EVICT_SECONDS = 10.0
+"""Idle time after which a person's own instance may make room for the same person's next one."""
+PATIENCE = 1.0
+"""A back-off this short is waited out; a longer one is reported."""
+STARTS_PER_SERVER = 4
+"""Processes of one server that may be starting at the same time."""
+CLOSE_SECONDS = 5.0
+_LINE_POLL = 0.05
+
+
+class Pool:
+    """All Links of the gateway. Methods are called from the event loop."""
+
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        clock: Clock,
+        remember: Remember,
+        on_event: Callable[[ProcessEvent], None],
+        sweep_seconds: float = SWEEP_SECONDS,
+    ) -> None:
+        self.supervisor = supervisor
+        self.clock = clock
+        self.negotiator = Negotiator(clock, remember, supervisor.info)
+        self._on_event = on_event
+        self._sweep_seconds = sweep_seconds
+        self._links: dict[UpstreamKey, StdioLink] = {}
+        self._owners: dict[UpstreamKey, Owner] = {}
+        self._ending: set[Owner] = set()
+        self._held: dict[UpstreamKey, int] = {}
+        self._sinks: dict[UpstreamKey, SignalSink] = {}
+        self._revive: dict[UpstreamKey, tuple[Server, Hello]] = {}
+        self._backoff = Backoff()
+        self._gates: dict[str, asyncio.Semaphore] = {}
+        self._sweeper: asyncio.Task[None] | None = None
+        self._closed = False
+
+    # -- for calls -------------------------------------------------------------------------------------
+
+    def get(self, key: UpstreamKey) -> StdioLink | None:
+        """The Link of ``key`` if it can take a call right now."""
+        link = self._links.get(key)
+        return link if link is not None and link.alive else None
+
+    async def acquire(self, key: UpstreamKey, server: Server, hello: Hello) -> StdioLink:
+        """The Link of ``key``, started if need be; starts of one key are made once.
+
+        Raise ``SpawnFailed`` (also while a back-off runs), ``PoolFull``, ``LinkClosed`` (stopped meanwhile).
+        """
+        link = self.get(key)
+        if link is not None:
+            return link
+        owner = self._owners.get(key) or self._start(key, server, hello)
+        return await asyncio.shield(owner.ready)
+
+    def hold(self, key: UpstreamKey) -> None:
+        """A stream is open on ``key``: no idle stop, and after a crash a restart that waits for no call."""
+        self._held[key] = self._held.get(key, 0) + 1
+
+    def unhold(self, key: UpstreamKey) -> None:
+        count = self._held.pop(key, 0) - 1
+        if count > 0:
+            self._held[key] = count
+        else:
+            self._revive.pop(key, None)
+
+    # -- ending ----------------------------------------------------------------------------------------
+
+    def release(self, key: UpstreamKey) -> None:
+        """The session behind ``key`` is over."""
+        self._stop(key, "the session ended", PROMPT)
+
+    async def stop(self, key: UpstreamKey, reason: str) -> None:
+        """Stop at once: calls that wait fail now, the process ends in the background."""
+        self._stop(key, reason, PROMPT)
+
+    def stop_server(self, name: str, reason: str = "the server was stopped") -> None:
+        self._stop_all((key for key in self._owners if key.server == name), reason, PROMPT)
+
+    def stop_principal(self, principal_id: str, reason: str = "access was withdrawn") -> None:
+        self._stop_all((key for key in self._owners if key.principal_id == principal_id), reason, PROMPT)
+
+    def replace(self, servers: Iterable[Server]) -> None:
+        """A new configuration: what was removed or is started differently now is drained and stopped."""
+        wanted = {server.name: server for server in servers}
+        for key, owner in list(self._owners.items()):
+            server = wanted.get(key.server)
+            if server is None:
+                self._stop(key, "the server was removed", GENTLE)
+            elif server.fingerprint() != owner.server.fingerprint():
+                sink = owner.link.sink if owner.link else None
+                self._stop(key, "the server's configuration changed", GENTLE)
+                self._keep(owner, server, sink)
+            else:
+                owner.reconfigure(server)
+        for key, (_, hello) in list(self._revive.items()):
+            server = wanted.get(key.server)
+            if server is None:
+                del self._revive[key]
+            else:
+                self._revive[key] = (server, hello)
+
+    async def close(self) -> None:
+        """Stop everything, in order within ``CLOSE_SECONDS``, and then the rest by force."""
+        self._closed = True
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        self._stop_all(list(self._owners), "the gateway is shutting down", CLOSING)
+        tasks = {owner.task for owner in self._ending}
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
+            for task in late:
+                task.cancel()
+        await self.supervisor.close()
+
+    def _stop_all(self, keys: Iterable[UpstreamKey], reason: str, ending: Ending) -> None:
+        for key in list(keys):
+            self._stop(key, reason, ending)
+
+    def _stop(self, key: UpstreamKey, reason: str, ending: Ending) -> None:
+        self._revive.pop(key, None)
+        self._sinks.pop(key, None)
+        owner = self._owners.pop(key, None)
+        self._links.pop(key, None)
+        if owner is not None:
+            self._ending.add(owner)
+            owner.stop(reason, ending)
+
+    # -- for owners ------------------------------------------------------------------------------------
+
+    def _start(self, key: UpstreamKey, server: Server, hello: Hello) -> Owner:
+        if self._closed:
+            raise LinkClosed("the gateway is shutting down")
+        if self._sweeper is None:
+            self._sweeper = asyncio.create_task(self._sweep_forever(), name="upstream sweep")
+        owner = self._owners[key] = Owner(self, key, server, hello)
+        return owner
+
+    async def admit(self, owner: Owner) -> None:
+        """Wait for a place. Raise ``PoolFull``."""
+        deadline = self.clock.monotonic() + LINE_SECONDS
+        while True:
+            full = self._full(owner)
+            if full is None:
+                owner.admitted = True
+                return
+            if self.clock.monotonic() >= deadline:
+                raise PoolFull(full)
+            await asyncio.sleep(_LINE_POLL)
+
+    def _full(self, owner: Owner) -> str | None:
+        server, person = owner.server, owner.key.principal_id
+        peers = [
+            other
+            for other in (*self._owners.values(), *self._ending)
+            if other.admitted and other.key.server == server.name
+        ]
+        if len(peers) >= server.max_instances:
+            return f"{server.max_instances} instances of the server are running, which is the limit"
+        own = [other for other in peers if person and other.key.principal_id == person]
+        if len(own) < server.max_instances_per_user:
+            return None
+        self._evict(own)
+        return f"{server.max_instances_per_user} instances are running for this person, which is the limit"
+
+    def _evict(self, own: list[Owner]) -> None:
+        """Clients that never end their sessions would otherwise lock their own user out."""
+        if any(other in self._ending for other in own):
+            return
+        now = self.clock.monotonic()
+        idle = [other for other in own if self._idle(other, now) > EVICT_SECONDS]
+        if idle:
+            oldest = min(idle, key=lambda other: other.last_used)
+            self._stop(oldest.key, "it made room for another instance of the same person", PROMPT)
+
+    def gate(self, server: str) -> asyncio.Semaphore:
+        return self._gates.setdefault(server, asyncio.Semaphore(STARTS_PER_SERVER))
+
+    async def wait_out(self, owner: Owner) -> None:
+        """Wait a short back-off out; raise ``SpawnFailed`` for a long one."""
+        now = self.clock.monotonic()
+        # Crashes after the start count for their key alone, or one person could stop a server for all.
+        causes: tuple[Any, ...] = (owner.key, owner.server.fingerprint())
+        delay, cause = max((self._backoff.remaining(cause, now), n) for n, cause in enumerate(causes))
+        if delay > PATIENCE:
+            raise SpawnFailed(
+                f"the server failed; the next start is tried in {delay:.0f} s",
+                self._backoff.detail(causes[cause]),
+                retry_after=delay,
+            )
+        await asyncio.sleep(delay)
+
+    def on_ready(self, owner: Owner, link: StdioLink) -> None:
+        self._backoff.worked(owner.server.fingerprint())
+        self._links[owner.key] = link
+        sink = self._sinks.pop(owner.key, None)
+        if sink is not None:
+            link.listen(sink)
+        self._tell(owner, "started", f"{link.era} {link.version}")
+
+    def on_failed(self, owner: Owner, detail: str, counts: bool) -> None:
+        """The start failed; ``counts``: because of the server, not for want of a place."""
+        if counts:
+            self._backoff.failed(owner.server.fingerprint(), self.clock.monotonic(), detail)
+        self._forget(owner)
+        if counts:
+            self._keep(owner, owner.server, None)
+        self._tell(owner, "failed", detail)
+
+    def on_crashed(self, owner: Owner, link: StdioLink, detail: str) -> None:
+        now = self.clock.monotonic()
+        self._backoff.failed(owner.key, now, detail, lived=now - owner.since)
+        self._forget(owner)
+        self._keep(owner, owner.server, link.sink)
+        self._ending.add(owner)  # what is left of its tree still counts
+        self._tell(owner, "exited", detail)
+
+    def on_stopped(self, owner: Owner, reason: str) -> None:
+        self._tell(owner, "stopped", reason)
+
+    def on_gone(self, owner: Owner) -> None:
+        self._forget(owner)
+        self._ending.discard(owner)
+
+    def _forget(self, owner: Owner) -> None:
+        if self._owners.get(owner.key) is owner:
+            del self._owners[owner.key]
+            self._links.pop(owner.key, None)
+
+    def _keep(self, owner: Owner, server: Server, sink: SignalSink | None) -> None:
+        """What the next process of this key takes over; it starts by itself if a stream is open."""
+        if sink is not None:
+            self._sinks[owner.key] = sink
+        if owner.key in self._held:
+            self._revive[owner.key] = (server, owner.hello)
+
+    def _tell(self, owner: Owner, action: Any, detail: str) -> None:
+        self._on_event(
+            ProcessEvent(
+                at=self.clock.now(),
+                action=action,
+                server=owner.server.name,
+                pid=owner.pid,
+                principal_id=owner.key.principal_id,
+                detail=detail,
+            )
+        )
+
+    # -- periodic --------------------------------------------------------------------------------------
+
+    async def _sweep_forever(self) -> None:
+        while True:
+            await asyncio.sleep(self._sweep_seconds)
+            try:
+                self.sweep()
+            except Exception:  # noqa: BLE001  background job boundary
+                _log.exception("upstream sweep failed")
+
+    def sweep(self) -> None:
+        """Timeouts of calls, idle stops, restarts for open streams, forgetting."""
+        now = self.clock.monotonic()
+        for owner in (*self._owners.values(), *self._ending):
+            if owner.link is not None:
+                owner.link.sweep(now)
+        for owner in list(self._owners.values()):
+            if self._idle(owner, now) > owner.server.idle_timeout:
+                self._stop(owner.key, "idle", PROMPT)
+        for key, (server, hello) in list(self._revive.items()):
+            if key in self._owners:
+                del self._revive[key]
+            elif not self._backoff.remaining(key, now) + self._backoff.remaining(server.fingerprint(), now):
+                del self._revive[key]
+                self._start(key, server, hello)
+        for key in [key for key in self._sinks if key not in self._held and key not in self._backoff]:
+            del self._sinks[key]
+        self._backoff.forget_old(now)
+
+    def _idle(self, owner: Owner, now: float) -> float:
+        """Seconds without a call; 0 for who is starting, working or held open."""
+        link = owner.link
+        if link is None or link.pending or link.calls != owner.calls_seen or owner.key in self._held:
+            owner.last_used = now
+            owner.calls_seen = link.calls if link else 0
+        return now - owner.last_used
+
+    def stats(self) -> dict[str, int]:
+        """Numbers for metrics and tests."""
+        links = [link for link in self._links.values() if link.alive]
+        return {
+            "ready": len(links),
+            "starting": len(self._owners) - len(links),
+            "ending": len(self._ending),
+            "calls": sum(link.calls for link in links),
+            "pending": sum(link.pending for link in links),
+            "stray_lines": sum(link.stray_lines for link in links),
+        }
