@@ -1,0 +1,131 @@
+"""One view of every page: what the page tests render and ``scripts/screenshots`` takes pictures of."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from gatekit.oauth.pages import (
+    ConsentView,
+    HomeView,
+    InviteView,
+    ProviderButton,
+    ServerChoice,
+    SignInView,
+)
+from gatekit.web.assets import ICON, STATIC, STYLESHEET
+from gatekit.web.pages import HtmlPages
+
+ORIGIN = "https://mcp.example.com"
+
+SERVERS = (
+    ("All servers", f"{ORIGIN}/mcp"),
+    ("Everything", f"{ORIGIN}/s/everything/mcp"),
+    ("Shared files", f"{ORIGIN}/s/files/mcp"),
+    ("Time", f"{ORIGIN}/s/time/mcp"),
+)
+
+GITHUB = ProviderButton("GitHub", "/go/github?txn=gk_tx_sample")
+
+
+def sign_in(**changes: object) -> SignInView:
+    values: dict[str, object] = {
+        "action": "/login",
+        "csrf": "csrf-value",
+        "txn": "gk_tx_sample",
+        "client_name": "Claude Code (gatekit)",
+        "providers": (GITHUB,),
+    }
+    return SignInView(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def consent(**changes: object) -> ConsentView:
+    values: dict[str, object] = {
+        "action": "/consent",
+        "csrf": "csrf-value",
+        "txn": "gk_tx_sample",
+        "username": "alice",
+        "client_name": "Claude Code (gatekit)",
+        "client_id": "client_01KB3Q5T8N6V2W4X7Y9Z0ABCDE",
+        "client_uri_host": "",
+        "redirect_host": "localhost:51763",
+        "loopback": True,
+        "resources": (
+            ServerChoice(resource=f"{ORIGIN}/s/files/mcp", name="files", title="Shared files"),
+        ),
+        "choosing": False,
+        "scopes": ("mcp",),
+        "switch_url": "/switch?txn=gk_tx_sample",
+    }
+    return ConsentView(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def choosing(**changes: object) -> ConsentView:
+    offered = tuple(ServerChoice(resource=url, name=title, title=title) for title, url in SERVERS)
+    web: dict[str, object] = {
+        "client_name": "Acme Assistant",
+        "client_uri_host": "assistant.example.net",
+        "redirect_host": "assistant.example.net",
+        "loopback": False,
+        "resources": offered,
+        "choosing": True,
+    }
+    return consent(**{**web, **changes})
+
+
+def invite(**changes: object) -> InviteView:
+    values: dict[str, object] = {"action": "/invite/gk_inv_sample", "csrf": "csrf-value", "username": "alice"}
+    return InviteView(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def home(**changes: object) -> HomeView:
+    values: dict[str, object] = {
+        "username": "alice",
+        "servers": SERVERS,
+        "logout_action": "/logout",
+        "csrf": "csrf-value",
+    }
+    return HomeView(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def every_page() -> dict[str, str]:
+    """Name → document."""
+    pages = HtmlPages()
+    return {
+        "sign-in": pages.sign_in(sign_in()),
+        "sign-in-refused": pages.sign_in(
+            sign_in(
+                username="alice",
+                error="That username and password do not fit together. After several wrong attempts, wait a "
+                "few minutes before the next one.",
+            )
+        ),
+        "consent": pages.consent(consent()),
+        "consent-choosing": pages.consent(choosing()),
+        "invite": pages.invite(invite()),
+        "home": pages.home(home()),
+        "home-stranger": pages.home(HomeView(username="", servers=(), sign_in_url="/login")),
+        "home-empty": pages.home(home(servers=())),
+        "problem": pages.problem(
+            title="This application is not known here",
+            message="It sent a client identifier that this gateway has never issued, or has since removed.",
+            remedy="Remove the saved sign-in for this server in your application and connect again.",
+            reference="req_01KB3Q5T8N6V2W4X7Y9Z0ABCDE",
+        ),
+    }
+
+
+def main(folder: Path) -> None:
+    """Write every page with its stylesheet, so that a browser can open them without a server."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for asset in (STYLESHEET, ICON):
+        name = Path(asset.path).name
+        (folder / name).write_bytes((STATIC / name).read_bytes())
+    for name, document in every_page().items():
+        local = document.replace(STYLESHEET.url, "gatekit.css").replace(ICON.path, "icon.svg")
+        (folder / f"{name}.html").write_text(local, encoding="utf-8")
+        print(name)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
