@@ -27,7 +27,7 @@ MACHINE_PATH = re.compile("(?:^|[^A-Za-z0-9_./-])/(?:" + "|".join(MACHINE_ROOTS)
 PINNED_LISTS = (
     "requirements/runtime.txt",
     "requirements/dev.txt",
-    "requirements/node.txt",
+    "src/gatekit/demo/servers/node.txt",
     "src/gatekit/demo/servers/requirements.txt",
 )
 NPM_FOLDERS = ("tests/clients/peers", "src/gatekit/demo/servers")

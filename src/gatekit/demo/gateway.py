@@ -1,0 +1,163 @@
+"""The demonstration's gateway: its folder, its configuration file, its process, its people."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from gatekit.demo.browser import StoryError
+from gatekit.demo.servers import Commands
+from gatekit.demo.wire import fetch
+
+HOST = "127.0.0.1"
+START_WITHIN = 20.0
+STOP_WITHIN = 15.0
+PR_SET_PDEATHSIG = 1
+
+PEOPLE = {"alice": ("developers", "sre_team"), "bob": ("developers",)}
+SERVERS = {"everything": "developers", "filesystem": "sre_team", "time": "developers"}
+
+
+def free_port(preferred: int) -> int:
+    """``preferred`` or the next free one above it; 0 asks for any."""
+    for port in range(preferred, preferred + 50 if preferred else 1):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise StoryError(f"no free port from {preferred} on")
+
+
+class DemoGateway:
+    """``gatekit serve`` in a process of its own, as everybody runs it, with a folder of its own."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder = folder
+        self.url = f"http://{HOST}:{port}"
+        self.config = folder / "gatekit.yaml"
+        self.log = folder / "gateway.log"
+        self.data = folder / "data"
+        self._port = port
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def endpoint(self, server: str = "") -> str:
+        """The URL to paste: of one server, or of all that a person may use."""
+        return f"{self.url}/s/{server}/mcp" if server else f"{self.url}/mcp"
+
+    def configure(self, commands: Commands) -> None:
+        """Write the file that a newcomer would write."""
+        groups = {
+            group: [name for name, member_of in PEOPLE.items() if group in member_of]
+            for group in ("developers", "sre_team")
+        }
+        lines = [
+            "# Written by `gatekit demo`. Change it while the gateway runs: people, groups and servers apply",
+            "# at once. Take bob out of developers, and his next request is refused.",
+            "data_dir: data",
+            "proxy:",
+            f"  host: {HOST}",
+            f"  port: {self._port}",
+            f"  public_url: {self.url}",
+            "  auth:",
+            "    enabled: true",
+            "    provider: local",
+            "    allowed_groups: [developers, sre_team]",
+            "groups:",
+            *(f"  {group}: [{', '.join(members)}]" for group, members in groups.items()),
+            "servers:",
+        ]
+        for name, group in SERVERS.items():
+            command = json.dumps(list(getattr(commands, name)))
+            lines += [f"  - name: {name}", f"    command: {command}", f"    users: [{group}]"]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.config.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    def start(self) -> float:
+        """Start it and wait until it is ready; return the seconds that took."""
+        began = time.monotonic()
+        with self.log.open("ab") as log:
+            # A session of its own: Ctrl-C reaches the demonstration only, which then stops it in order.
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "gatekit", "serve"],
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+            )
+        while time.monotonic() - began < START_WITHIN:
+            if self._process.poll() is not None:
+                raise StoryError(f"the gateway ended at once: {self._last_words()}")
+            try:
+                if fetch(f"{self.url}/readyz").status == 200:
+                    return time.monotonic() - began
+            except StoryError:
+                time.sleep(0.02)
+        raise StoryError(f"the gateway was not ready after {START_WITHIN:.0f} s: {self._last_words()}")
+
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def last_words(self) -> str:
+        return self._last_words()
+
+    def stop(self) -> None:
+        """Stop it in order; after ``STOP_WITHIN`` seconds by force."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(STOP_WITHIN)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def gatekit(self, *arguments: str, check: bool = True) -> str:
+        """Run a command of ``gatekit`` for this gateway; return what it printed."""
+        done = subprocess.run(  # noqa: S603 - our own program
+            [sys.executable, "-m", "gatekit", *arguments],
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode and check:
+            raise StoryError(
+                f"`gatekit {' '.join(arguments)}` said: {done.stderr.strip() or done.stdout.strip()}"
+            )
+        return done.stdout
+
+    def invite(self, name: str) -> str:
+        """A one-time sign-in link for one of the people, who is created if need be."""
+        known = any(
+            each.get("username") == name for each in json.loads(self.gatekit("users", "list", "--json"))
+        )
+        printed = self.gatekit("users", "invite" if known else "add", name)
+        link = re.search(r"https?://\S+/invite/\S+", printed)
+        if link is None:
+            raise StoryError(f"no sign-in link for {name} in: {printed.strip()[:200]}")
+        return link.group(0)
+
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, "GATEKIT_CONFIG": str(self.config), "PYTHONUNBUFFERED": "1"}
+
+    def _last_words(self) -> str:
+        lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        return " / ".join(lines[-3:]) or "it said nothing"
+
+
+def _die_with_parent() -> None:
+    """Should the demonstration be killed outright, the gateway gets a SIGTERM (prctl(2))."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
