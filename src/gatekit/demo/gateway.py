@@ -89,7 +89,7 @@ class DemoGateway:
         with self.log.open("ab") as log:
             # A session of its own: Ctrl-C reaches the demonstration only, which then stops it in order.
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "gatekit", "serve"],
+                [sys.executable, "-m", "gatekit", "serve", "--config", str(self.config)],
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
