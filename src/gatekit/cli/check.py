@@ -78,8 +78,13 @@ def _lines(value: dict[str, Any], depth: int = 0) -> list[str]:
             lines.append(f"{margin}{key}:")
             lines.extend(_lines(item, depth + 1))
         else:
-            lines.append(f"{margin}{key}: {_scalar(item)}")
+            lines.append(f"{margin}{key}: {_words(item) if key == 'command' else _scalar(item)}")
     return lines
+
+
+def _words(words: list[str]) -> str:
+    """A command as one would type it; only for the eye, since masked words are no words."""
+    return " ".join(word if word and not any(map(str.isspace, word)) else f'"{word}"' for word in words)
 
 
 def _scalar(value: object) -> str:

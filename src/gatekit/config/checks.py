@@ -36,12 +36,13 @@ def _sign_in(config: Config) -> Iterator[str]:
     for connection in config.auth.connections:
         if not isinstance(connection, GitHubConnection):
             continue
-        for key in ("client_id", "client_secret"):
-            if getattr(connection, key).lower().startswith(_PLACEHOLDERS):
-                yield (
-                    f"{connection.name}: {key} is a placeholder, so nobody can sign in; register an OAuth "
-                    f"app at GitHub with the callback URL {config.public_url}/callback/{connection.name}"
-                )
+        keys = ("client_id", "client_secret")
+        left = [key for key in keys if getattr(connection, key).lower().startswith(_PLACEHOLDERS)]
+        if left:
+            yield (
+                f"{connection.name}: {' and '.join(left)} left as in the example, so nobody can sign in; register "
+                f"an OAuth app at GitHub with the callback URL {config.public_url}/callback/{connection.name}"
+            )
         if _open_to_strangers(config) and not connection.allowed_orgs:
             yield f"{connection.name}: a list holds `*`, so everybody in the world may come in"
 

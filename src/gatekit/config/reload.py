@@ -8,7 +8,6 @@ shorter one. A file that does not load changes nothing, and says why.
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -18,8 +17,6 @@ from msgspec.structs import replace
 from gatekit.config.load import Attempt, try_load
 from gatekit.config.model import Config
 from gatekit.errors import ConfigError, GatekitError
-
-log = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
 SETTLE_SECONDS = 0.15
@@ -77,16 +74,13 @@ class Reloader:
         self._poked.set()
 
     async def run(self) -> None:
-        """Follow the file until cancelled."""
+        """Follow the file until cancelled. May be called again after it failed; it goes on where it was."""
         while True:
             poked = await self._wait()
             if not poked and self._signature() == self._seen:
                 continue
             await self._settled()
-            try:
-                await self.reload()
-            except Exception:  # noqa: BLE001 - background job: following the file must not end unnoticed
-                log.exception("the changed configuration could not be applied")
+            await self.reload()
 
     async def reload(self) -> bool:
         """Read the file once and apply it if it differs. True if the running configuration is that of the

@@ -33,6 +33,7 @@ Keys = frozenset[Key]
 
 ANYONE: Key = ("anyone",)
 
+_SLASHES = re.compile("/+")
 _ASCII_UPPER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 
 
@@ -112,7 +113,7 @@ def readings(kind: str, name: str) -> tuple[str, ...]:
         return (name,)
     decoded = unquote(name)
     scheme, mark, rest = decoded.partition("://")
-    flat = f"{scheme}{mark}{normpath(rest)}" if mark and rest else decoded
+    flat = f"{scheme}{mark}{normpath(_SLASHES.sub('/', rest))}" if mark and rest else decoded
     return (name, decoded, flat)
 
 
