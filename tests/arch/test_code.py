@@ -7,6 +7,7 @@ import re
 import tomllib
 
 import pytest
+
 from tests.arch.tree import PACKAGE, ROOT, dotted, functions, imports, modules, room
 
 MAX_FILE_LINES = 400

@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
 from tests.arch.tree import ROOT, repository_files
 
 # Put together at run time, so that this file does not hold what it forbids.

@@ -48,8 +48,8 @@ class DemoGateway:
         self.config = folder / "gatekit.yaml"
         self.log = folder / "gateway.log"
         self.data = folder / "data"
-        self._port = port
-        self._process: subprocess.Popen[bytes] | None = None
+        self.port = port
+        self.process: subprocess.Popen[bytes] | None = None
 
     def endpoint(self, server: str = "") -> str:
         """The URL to paste: of one server, or of all that a person may use."""
@@ -67,7 +67,7 @@ class DemoGateway:
             "data_dir: data",
             "proxy:",
             f"  host: {HOST}",
-            f"  port: {self._port}",
+            f"  port: {self.port}",
             f"  public_url: {self.url}",
             "  auth:",
             "    enabled: true",
@@ -88,7 +88,7 @@ class DemoGateway:
         began = time.monotonic()
         with self.log.open("ab") as log:
             # A session of its own: Ctrl-C reaches the demonstration only, which then stops it in order.
-            self._process = subprocess.Popen(
+            self.process = subprocess.Popen(  # noqa: S603 - our own program
                 [sys.executable, "-m", "gatekit", "serve", "--config", str(self.config)],
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
@@ -98,7 +98,7 @@ class DemoGateway:
                 preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             )
         while time.monotonic() - began < START_WITHIN:
-            if self._process.poll() is not None:
+            if self.process.poll() is not None:
                 raise StoryError(f"the gateway ended at once: {self._last_words()}")
             try:
                 if fetch(f"{self.url}/readyz").status == 200:
@@ -108,21 +108,21 @@ class DemoGateway:
         raise StoryError(f"the gateway was not ready after {START_WITHIN:.0f} s: {self._last_words()}")
 
     def alive(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+        return self.process is not None and self.process.poll() is None
 
     def last_words(self) -> str:
         return self._last_words()
 
     def stop(self) -> None:
         """Stop it in order; after ``STOP_WITHIN`` seconds by force."""
-        if self._process is None or self._process.poll() is not None:
+        if self.process is None or self.process.poll() is not None:
             return
-        self._process.send_signal(signal.SIGTERM)
+        self.process.send_signal(signal.SIGTERM)
         try:
-            self._process.wait(STOP_WITHIN)
+            self.process.wait(STOP_WITHIN)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            self.process.kill()
+            self.process.wait()
 
     def gatekit(self, *arguments: str, check: bool = True) -> str:
         """Run a command of ``gatekit`` for this gateway; return what it printed."""

@@ -1,0 +1,58 @@
+"""Fixtures that every room may use. Slow things are made once and shared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gatekit.demo.browser import Person
+from tests.support.running import ECHO, RunningGateway, three_servers
+
+MakeGateway = Callable[..., RunningGateway]
+
+
+@pytest.fixture
+def make_gateway(tmp_path: Path) -> Iterator[MakeGateway]:
+    """``make_gateway(servers)``: a running gateway of one's own; by default with the light echo server."""
+    made: list[RunningGateway] = []
+
+    def make(servers: Mapping[str, Mapping[str, Any]] | None = None, **extra: Any) -> RunningGateway:
+        light = {"echo": {"command": list(ECHO), "users": ["developers"]}}
+        gateway = RunningGateway(tmp_path / f"gateway{len(made)}", servers or light)
+        gateway.extra.update(extra)
+        gateway.write()
+        made.append(gateway)
+        gateway.start()
+        return gateway
+
+    yield make
+    for gateway in made:
+        gateway.stop()
+
+
+@pytest.fixture(scope="session")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
+    """One gateway with the three published servers for all tests that do not change it."""
+    folder = tmp_path_factory.mktemp("gateway")
+    running = RunningGateway(folder, three_servers((folder / "files").resolve()))
+    running.write()
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture(scope="session")
+def alice(gateway: RunningGateway) -> Person:
+    """In developers and sre_team."""
+    return gateway.person("alice")
+
+
+@pytest.fixture(scope="session")
+def bob(gateway: RunningGateway) -> Person:
+    """In developers only."""
+    return gateway.person("bob")
