@@ -94,7 +94,7 @@ async def bare_callback(recorder: Recorder, per_tick: int) -> None:
         await future
 
 
-async def nothing(_: Recorder, per_tick: int) -> None:
+async def nothing(recorder: Recorder, per_tick: int) -> None:
     loop = asyncio.get_running_loop()
 
     async def call() -> None:

@@ -1,7 +1,7 @@
 """The light child: an echo server over stdio that costs as little as Python allows.
 
-Blocking reads of everything that is there, one write for all the answers: it can answer far more calls a second
-than anything in front of it can pass on, so that what is measured is what stands in front.
+Blocking reads of everything that is there, one write for all the answers: it can answer far more calls a
+second than anything in front of it can pass on, so that what is measured is what stands in front.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import msgspec
 
 class Params(msgspec.Struct):
     arguments: dict[str, Any] = {}
-    protocolVersion: str = ""  # noqa: N815 - MCP's spelling
+    protocolVersion: str = ""
 
 
 class Message(msgspec.Struct):

@@ -1,6 +1,6 @@
-"""Peer: FastMCP's proxy with its JWT verifier, in front of a stdio command. Runs in a virtual environment of its own.
+"""Peer: FastMCP's proxy with its JWT verifier, in front of a stdio command; in an environment of its own.
 
-usage: fastmcp_proxy.py PORT -- COMMAND …      prints one line with a token, then serves http://127.0.0.1:PORT/mcp
+usage: fastmcp_proxy.py PORT -- COMMAND …      prints a token, then serves http://127.0.0.1:PORT/mcp
 """
 
 from __future__ import annotations
