@@ -85,7 +85,7 @@ class Catalog:
         listed = _LISTED.get(spec.list_key)
         if listed is None:
             return result
-        body = _decoded(result)
+        body = as_object(result.body)
         items = body.get(spec.list_key)
         if not isinstance(items, list):
             return result
@@ -118,7 +118,7 @@ class Catalog:
             if "logging" in link.capabilities:
                 await link.call(call.method, call.params)
         except LinkError as error:
-            _log.warning("server unavailable server=%s error=%s", server.name, error)
+            _log.warning("server unavailable server=%s error=%s", server.name, error.detail)
 
     async def _all_of(
         self, server: Server, call: Call, spec: MethodSpec, session: McpSession | None
@@ -128,8 +128,8 @@ class Catalog:
             return await self._pages(server, call, spec, session)
         except LinkError as error:
             # The other servers' tools are worth more than an error: the list goes on without this one.
-            _log.warning("server left out of the merged list server=%s error=%s", server.name, error)
-            return f"{server.name}: {error}"
+            _log.warning("server left out of the merged list server=%s error=%s", server.name, error.detail)
+            return f"{server.name}: {error.detail}"
 
     async def _pages(
         self, server: Server, call: Call, spec: MethodSpec, session: McpSession | None
@@ -143,7 +143,7 @@ class Catalog:
             outcome = await link.call(call.method, params)
             if isinstance(outcome, Fault):
                 break
-            body = _decoded(self.filtered(call, spec, server.name, outcome))
+            body = as_object(self.filtered(call, spec, server.name, outcome).body)
             page = body.get(spec.list_key)
             items += [_renamed(server.name, spec.list_key, item) for item in page or ()]
             cursor = body.get("nextCursor")
@@ -159,12 +159,14 @@ def _renamed(server: str, list_key: str, item: dict[str, Any]) -> dict[str, Any]
     return {**item, key: names.join_uri(server, own) if kind == "resource" else names.join(server, own)}
 
 
-def _decoded(result: Result) -> dict[str, Any]:
-    body = result.body
+def as_object(body: Raw | dict[str, Any]) -> dict[str, Any]:
+    """A result as an object. Raises LinkError if the upstream sent something else."""
     if not isinstance(body, Raw):
         return body
     try:
         decoded = msgspec.json.decode(body)
     except msgspec.DecodeError as error:
-        raise LinkError(f"unreadable list: {error}") from error
-    return decoded if isinstance(decoded, dict) else {}
+        raise LinkError("unreadable result", str(error)) from error
+    if not isinstance(decoded, dict):
+        raise LinkError("a result that is no object")
+    return decoded

@@ -27,10 +27,11 @@ from gatekit.model.access import EVERY_SERVER, Access
 from gatekit.model.audit import DoorRefused
 from gatekit.protocol import jsonrpc
 from gatekit.protocol.era import detect
+from gatekit.protocol.jsonrpc import Request
 
 _log = logging.getLogger("gatekit.gateway")
 
-_JSON = (b"content-type", b"application/json")
+_VERSION = b"mcp-protocol-version"
 _ALLOW_HANDSHAKE = (b"allow", b"GET, POST, DELETE, OPTIONS")
 _RECORDS_PER_SECOND = 50.0
 """Refusals at the door are recorded up to this rate, so that a stranger cannot fill the disk."""
@@ -108,10 +109,17 @@ class Dispatch:
         message = jsonrpc.decode_client(body, max_depth=settings.max_depth)
         if isinstance(message, list):
             raise InvalidRequestFault("JSON-RPC batches are not supported")
-        if detect.detect(message, inbound.every()) == "stateless":
-            await self._stateless.post(inbound, access, message, len(body), reply)
-        else:
-            await self._handshake.post(inbound, access, message, len(body), reply)
+        door = (
+            self._stateless
+            if detect.detect(message, {_VERSION: inbound.values(_VERSION)}) == "stateless"
+            else self._handshake
+        )
+        try:
+            await door.post(inbound, access, message, len(body), reply)
+        except ProtocolFault as fault:
+            if fault.request_id is None and isinstance(message, Request):
+                fault.request_id = message.id
+            raise
 
     async def _challenge(self, inbound: Inbound, error: BearerError, reply: Reply) -> None:
         if not isinstance(error, TokenMissing):

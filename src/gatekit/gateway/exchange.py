@@ -22,19 +22,17 @@ from gatekit.errors import (
     InvalidParams,
     LineTooLong,
     LinkBusy,
-    LinkClosed,
     LinkError,
     LinkTimeout,
     PoolFull,
     ProtocolFault,
     RecordingFailed,
-    SpawnFailed,
     UpstreamBusy,
     UpstreamDown,
     UpstreamTimeout,
 )
 from gatekit.gateway import router
-from gatekit.gateway.catalog import Catalog
+from gatekit.gateway.catalog import Catalog, as_object
 from gatekit.gateway.ports import Surroundings
 from gatekit.gateway.published import Published, Shelf
 from gatekit.gateway.reply import Reply
@@ -43,7 +41,7 @@ from gatekit.gateway.sessions import InFlight, McpSession
 from gatekit.model.audit import CallEvent
 from gatekit.model.call import Call, Fault, NeedsInput, Notice, Outcome, Result
 from gatekit.model.decision import Allow, Decision, Deny
-from gatekit.protocol import jsonrpc, methods
+from gatekit.protocol import jsonrpc, methods, names
 from gatekit.protocol.era import stateless
 from gatekit.upstream.link import Link
 
@@ -54,15 +52,6 @@ _FAULT_OF: dict[type[LinkError], type[ProtocolFault]] = {
     PoolFull: UpstreamBusy,
     LinkBusy: UpstreamBusy,
 }
-_PUBLIC_OF: dict[type[LinkError], str] = {
-    LineTooLong: "the server's answer is larger than the gateway passes on",
-    LinkTimeout: "the server did not answer in time",
-    PoolFull: "too many instances of this server are in use, try again shortly",
-    LinkBusy: "the server does not take in more requests right now, try again shortly",
-    LinkClosed: "the server stopped before it answered; it is started again with the next call",
-    SpawnFailed: "the server could not be started",
-}
-
 _LISTS = frozenset(method for method, row in methods.METHODS.items() if row.list_key)
 
 OutcomeName = Literal["ok", "tool_error", "error", "cancelled", "input_required", "refused"]
@@ -136,7 +125,7 @@ class Exchange:
                 answered = Answered(_refusal(target, call), detail=decision.reason)
             else:
                 answered = await self._perform(call, target, flight, face, session, local)
-            status, body = face.render(call, answered.outcome, answered.link)
+            status, body = _rendered(call, answered, face)
             if not await self._recorded(call, target, decision, answered, len(body)):
                 status, body = face.render(call, fault_of(_unrecorded()), None)
         finally:
@@ -193,7 +182,7 @@ class Exchange:
         except ProtocolFault as fault:
             return Answered(fault_of(fault), detail=fault.detail)
         except LinkError as error:
-            return Answered(fault_of_link(error), detail=str(error))
+            return Answered(fault_of_link(error), detail=error.detail)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if not flight.cancelled or task is None:
@@ -222,6 +211,9 @@ class Exchange:
             outcome = self._catalog.filtered(call, methods.spec(call.method), target.server.name, outcome)
         elif link.era == "stateless" and isinstance(outcome, Result):
             outcome = _classified(outcome)
+        if not call.server and isinstance(outcome, Result):
+            renamed = names.rename_result(target.server.name, call.method, as_object(outcome.body))
+            outcome = Result(renamed)
         return Answered(outcome, link)
 
     # -- the record ---------------------------------------------------------------------------------------
@@ -267,7 +259,7 @@ class Exchange:
             upstream_era=link.version if link is not None else "",
         )
         try:
-            await asyncio.shield(around.trail.record(event))
+            await around.trail.record(event)
         except AuditUnavailable:
             return False
         return True
@@ -284,6 +276,14 @@ def _authorize(call: Call, target: Route, tables: Published) -> Decision:
     if not target.servers:
         return Deny("no server within reach", "default")
     return Allow("aggregate")
+
+
+def _rendered(call: Call, answered: Answered, face: Face) -> tuple[int, bytes]:
+    try:
+        return face.render(call, answered.outcome, answered.link)
+    except LinkError as error:  # the result had to be looked into, and is none
+        answered.outcome, answered.detail = fault_of_link(error), error.detail
+        return face.render(call, answered.outcome, answered.link)
 
 
 def _refusal(target: Route, call: Call) -> Fault:
@@ -343,7 +343,7 @@ def fault_of(fault: ProtocolFault) -> Fault:
 def fault_of_link(error: LinkError) -> Fault:
     """The wire form of a Link's failure; the public text never carries the child's output."""
     kind = _FAULT_OF.get(type(error), UpstreamDown)
-    return Fault(kind.code, _PUBLIC_OF.get(type(error), "the server is not available"), None, kind.status)
+    return Fault(kind.code, error.public, None, kind.status)
 
 
 def _unrecorded() -> ProtocolFault:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-from msgspec import Raw
-
+from gatekit.gateway.catalog import as_object
 from gatekit.model.call import Call, Fault, NeedsInput, Notice, Outcome
 from gatekit.protocol import jsonrpc
 from gatekit.protocol.era import handshake, stateless
@@ -67,11 +65,3 @@ class StatelessFace:
 
     def notice(self, notice: Notice) -> bytes | None:
         return jsonrpc.encode_notification(notice.method, notice.params)
-
-
-def as_object(body: Raw | dict[str, Any]) -> dict[str, Any]:
-    """The decoded result; an upstream whose result is no object gets an empty one."""
-    if not isinstance(body, Raw):
-        return body
-    decoded = msgspec.json.decode(body)
-    return decoded if isinstance(decoded, dict) else {}

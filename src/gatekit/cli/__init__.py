@@ -1,0 +1,75 @@
+"""The command line: doors without logic. Each command lives in a file of its own and is imported when it is
+asked for, so that ``gatekit version`` does not pay for ``gatekit serve``.
+
+Errors are one line on standard error and an exit code: 2 for a configuration that cannot be used (and for
+wrong usage, by click), 1 for everything else.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import click
+
+from gatekit.errors import ConfigError, GatekitError
+
+COMMANDS = {
+    "init": ("gatekit.cli.init", "init", "Write a commented starter configuration."),
+    "check": ("gatekit.cli.check", "check", "Check a configuration and show what it means."),
+    "serve": ("gatekit.cli.serve", "serve", "Run the gateway."),
+    "demo": ("gatekit.cli.demo", "demo", "Run a complete demonstration on this machine."),
+    "users": ("gatekit.cli.users", "users", "People: add, invite, disable, delete."),
+    "groups": ("gatekit.cli.groups", "groups", "Groups and who is in them."),
+    "keys": ("gatekit.cli.keys", "keys", "API keys for clients that cannot do OAuth."),
+    "clients": ("gatekit.cli.clients", "clients", "Registered OAuth clients."),
+    "grants": ("gatekit.cli.grants", "grants", "What people allowed which clients; revoke it."),
+    "audit": ("gatekit.cli.audit", "audit", "Search and follow the audit trail."),
+    "version": ("gatekit.cli.version", "version", "Show the version."),
+}
+"""name → (module, attribute, short help)."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command only when it is run or its own help is shown."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        row = COMMANDS.get(cmd_name)
+        if row is None:
+            return None
+        command = getattr(importlib.import_module(row[0]), row[1])
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, row[2]) for name, row in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Gatekit: the authenticated front door for MCP servers.
+
+    \b
+    Example:
+      gatekit init && gatekit check && gatekit serve
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of the ``gatekit`` command."""
+    try:
+        cli.main(args=None if arguments is None else list(arguments), prog_name="gatekit")
+    except ConfigError as error:
+        for fault in error.faults:
+            click.echo(f"gatekit: {fault}", err=True)
+        sys.exit(error.exit_code)
+    except GatekitError as error:
+        click.echo(f"gatekit: {error}", err=True)
+        sys.exit(getattr(error, "exit_code", 1))
+    except KeyboardInterrupt:
+        sys.exit(130)

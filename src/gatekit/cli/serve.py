@@ -1,0 +1,114 @@
+"""``gatekit serve``: run the gateway until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import gc
+import signal
+import socket
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gatekit.errors import GatekitError
+
+DRAIN_SECONDS = 5
+
+
+@click.command()
+@click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    default="gatekit.yaml",
+    show_default=True,
+    help="The configuration file.",
+)
+@click.option("--quiet", is_flag=True, help="Log warnings and errors only.")
+def serve(path: Path, quiet: bool) -> None:
+    """Run the gateway until Ctrl-C (SIGINT) or SIGTERM.
+
+    Changes of the file apply by themselves; SIGHUP looks at it at once.
+
+    \b
+    Example:
+      gatekit serve --config gatekit.yaml
+    """
+    from gatekit.config.load import load
+    from gatekit.platform.telemetry import set_up_logging
+
+    set_up_logging(quiet=quiet)
+    config = load(path)
+    listener = _bind(config.host, config.port)
+    import uvloop
+
+    uvloop.run(_serve(config, listener))
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """Take the address before anything else starts, so that a second gateway fails at once and plainly."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise GatekitError(
+                f"{host}:{port} is in use: is another gateway running? "
+                "Stop it, or set proxy.port to a free one."
+            ) from None
+        raise GatekitError(f"cannot listen on {host}:{port}: {error.strerror}") from None
+    listener.set_inheritable(False)
+    return listener
+
+
+async def _serve(config: Any, listener: socket.socket) -> None:
+    import uvicorn
+
+    from gatekit.app import Application
+    from gatekit.config.reload import Reloader
+
+    application = await Application.open(config)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            application,
+            loop="none",
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=DRAIN_SECONDS,
+            timeout_keep_alive=75,
+        )
+    )
+    await application.start()
+    reloader = Reloader(
+        config.path, config, application.apply, application.refused, application.restart_needed
+    )
+    following = asyncio.ensure_future(reloader.run())
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloader.poke)
+    announce = asyncio.ensure_future(_announce(server, config))
+    # Everything alive now lives until the end: the collector need not look at it again.
+    gc.collect()
+    gc.freeze()
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        announce.cancel()
+        following.cancel()
+        await application.close()
+
+
+async def _announce(server: Any, config: Any) -> None:
+    while not server.started:  # noqa: ASYNC110 - uvicorn offers a flag and no event
+        await asyncio.sleep(0.01)
+    names = ", ".join(entry.server.name for entry in config.servers) or "none yet"
+    click.echo(f"Gatekit is ready at {config.public_url} (servers: {names})", err=True)

@@ -1,0 +1,32 @@
+"""The door when authentication is switched off: one anonymous local person, on loopback only (``config``)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gatekit.errors import BearerError
+from gatekit.model.access import EVERY_SERVER, Access
+from gatekit.model.people import LOCAL, Principal
+
+_NOBODY = Access(
+    principal=Principal(id="anonymous", username="anonymous", connection=LOCAL),
+    client_id="anonymous",
+    client_name="",
+    credential="access_token",
+    credential_id="",
+    servers=frozenset({EVERY_SERVER}),
+    aggregate=True,
+)
+
+
+class OpenDoor:
+    """Implements ``gateway.ports.Door``: everybody is the anonymous person."""
+
+    def cached(self, authorization: bytes) -> Access | None:  # noqa: ARG002
+        return _NOBODY
+
+    async def check(self, authorization: Sequence[bytes]) -> Access:  # noqa: ARG002
+        return _NOBODY
+
+    def challenge(self, error: BearerError, server: str) -> str:  # noqa: ARG002
+        return ""
