@@ -173,5 +173,7 @@ def _completed(ref: Any) -> Target:
 
 
 def at_least(version: str, minimum: str) -> bool:
-    """Whether ``version`` is a known revision not older than ``minimum``; unknown strings are not."""
-    return version in ALL_VERSIONS and ALL_VERSIONS.index(version) >= ALL_VERSIONS.index(minimum)
+    """Whether both are known revisions and ``version`` is not the older one."""
+    if version not in ALL_VERSIONS or minimum not in ALL_VERSIONS:
+        return False
+    return ALL_VERSIONS.index(version) >= ALL_VERSIONS.index(minimum)

@@ -286,6 +286,6 @@ def fault(
 
 
 def _says_missing(message: str, data: Any) -> bool:
-    """Whether invalid params means an absent resource: newer servers send its ``uri`` along, others say so."""
+    """Whether invalid params means an absent resource: newer servers send its ``uri``, others say so."""
     text = message.lower()
     return (isinstance(data, dict) and "uri" in data) or "not found" in text or "unknown resource" in text
