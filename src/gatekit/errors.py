@@ -8,6 +8,7 @@
     │   ├── StoreLocked
     │   ├── StoreCorrupt
     │   └── StoreFull
+    ├── VaultError                       a sealed value or the master key cannot be used
     ├── AuditUnavailable                 a record cannot be made safe, so nothing is answered
     ├── AdminError                       an operator asked for something impossible (exit 1)
     │   ├── NotFound
@@ -76,6 +77,12 @@ class StoreCorrupt(StoreError):
 
 class StoreFull(StoreError):
     """There is no room to write."""
+
+
+class VaultError(GatekitError):
+    """A sealed value does not open, or the master key cannot be used; the message says what to do."""
+
+    exit_code: ClassVar[int] = 1
 
 
 class AuditUnavailable(GatekitError):

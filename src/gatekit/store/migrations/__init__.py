@@ -1,0 +1,1 @@
+"""Steps between schema revisions, run by ``store/sql/migrate.py`` through alembic, forward and back."""

@@ -1,0 +1,117 @@
+"""OAuth clients, and the API keys of people whose clients cannot do OAuth."""
+
+from __future__ import annotations
+
+from gatekit.errors import Conflict, NotFound
+from gatekit.model.oauth import ApiKey, Client
+from gatekit.store.sql.engine import Database, Row
+from gatekit.store.sql.rows import decode, encode, insert
+
+_INSERT_CLIENT = insert("clients", Client)
+_INSERT_KEY = insert("api_keys", ApiKey)
+
+
+class SqlClients:
+    """Implements ``store.ports.Clients``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, client: Client) -> None:
+        async with self._database.transaction() as work:
+            try:
+                await work.run(_INSERT_CLIENT, encode(client))
+            except Conflict:
+                raise Conflict(f"there is a client {client.id} already") from None
+
+    async def get(self, client_id: str) -> Client | None:
+        row = await self._database.one("SELECT * FROM clients WHERE id = :id", id=client_id)
+        return decode(Client, row) if row else None
+
+    async def list(self) -> list[Client]:
+        rows = await self._database.all("SELECT * FROM clients ORDER BY created_at, id")
+        return [decode(Client, row) for row in rows]
+
+    async def used(self, client_id: str, now: int) -> None:
+        async with self._database.transaction() as work:
+            await work.all("UPDATE clients SET last_used_at = :now WHERE id = :id", now=now, id=client_id)
+
+    async def set_disabled(self, client_id: str, disabled: bool) -> None:
+        async with self._database.transaction() as work:
+            if not await work.all(
+                "UPDATE clients SET disabled = :disabled WHERE id = :id RETURNING id",
+                disabled=disabled,
+                id=client_id,
+            ):
+                raise NotFound(f"there is no client {client_id}")
+            await work.changed("client", client_id)
+
+    async def delete(self, client_id: str) -> None:
+        async with self._database.transaction() as work:
+            if not await work.all("DELETE FROM clients WHERE id = :id RETURNING id", id=client_id):
+                raise NotFound(f"there is no client {client_id}")
+            # No foreign keys to clients: clients from the configuration need no row here.
+            for row in await work.all("DELETE FROM grants WHERE client_id = :id RETURNING id", id=client_id):
+                await work.changed("grant", row["id"])
+            await work.all("DELETE FROM consents WHERE client_id = :id", id=client_id)
+            await work.all("DELETE FROM login_transactions WHERE client_id = :id", id=client_id)
+            await work.changed("client", client_id)
+
+    async def expire_unused(self, created_before: int) -> int:
+        async with self._database.transaction() as work:
+            gone = await work.all(
+                "DELETE FROM clients WHERE source = 'dynamic' AND last_used_at IS NULL "
+                "AND created_at < :before RETURNING id",
+                before=created_before,
+            )
+            return len(gone)
+
+
+class SqlApiKeys:
+    """Implements ``store.ports.ApiKeys``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, key: ApiKey) -> None:
+        async with self._database.transaction() as work:
+            try:
+                await work.run(_INSERT_KEY, encode(key))
+            except NotFound:
+                raise NotFound("the owner of the key does not exist") from None
+
+    async def by_hash(self, token_hash: str) -> ApiKey | None:
+        return _key(
+            await self._database.one("SELECT * FROM api_keys WHERE token_hash = :hash", hash=token_hash)
+        )
+
+    async def get(self, key_id: str) -> ApiKey | None:
+        return _key(await self._database.one("SELECT * FROM api_keys WHERE id = :id", id=key_id))
+
+    async def list(self, user_id: str | None = None) -> list[ApiKey]:
+        if user_id is None:
+            rows = await self._database.all("SELECT * FROM api_keys ORDER BY created_at, id")
+        else:
+            rows = await self._database.all(
+                "SELECT * FROM api_keys WHERE user_id = :user ORDER BY created_at, id", user=user_id
+            )
+        return [decode(ApiKey, row) for row in rows]
+
+    async def revoke(self, key_id: str, now: int) -> bool:
+        async with self._database.transaction() as work:
+            done = await work.all(
+                "UPDATE api_keys SET revoked_at = :now WHERE id = :id AND revoked_at IS NULL RETURNING id",
+                now=now,
+                id=key_id,
+            )
+            if done:
+                await work.changed("key", key_id)
+            return bool(done)
+
+    async def used(self, key_id: str, now: int) -> None:
+        async with self._database.transaction() as work:
+            await work.all("UPDATE api_keys SET last_used_at = :now WHERE id = :id", now=now, id=key_id)
+
+
+def _key(row: Row | None) -> ApiKey | None:
+    return decode(ApiKey, row) if row else None

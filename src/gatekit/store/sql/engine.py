@@ -1,0 +1,196 @@
+"""SQLite under the store: connections, transactions, and what its errors mean to an operator.
+
+One connection writes and one reads, each in a thread of its own. All transactions of a process queue for
+the writing connection; those of several processes queue in SQLite (``BEGIN IMMEDIATE`` takes the write lock
+at once, so that a transaction never fails half-way because somebody else wrote). Reads see the last
+committed state and wait for nobody (WAL).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+
+from gatekit.errors import (
+    Conflict,
+    GatekitError,
+    InvalidInput,
+    NotFound,
+    StoreCorrupt,
+    StoreError,
+    StoreFull,
+    StoreLocked,
+)
+
+Row = dict[str, Any]
+Params = Mapping[str, object]
+
+BUSY_SECONDS = 5.0
+"""How long a writer waits for another process."""
+
+
+class Work:
+    """One open transaction. Statements whose effect matters say ``RETURNING``."""
+
+    def __init__(self, connection: aiosqlite.Connection) -> None:
+        self._connection = connection
+
+    async def all(self, sql: str, **params: object) -> list[Row]:
+        return await _fetch(self._connection, sql, params)
+
+    async def one(self, sql: str, **params: object) -> Row | None:
+        rows = await _fetch(self._connection, sql, params)
+        return rows[0] if rows else None
+
+    async def run(self, sql: str, params: Params) -> None:
+        """For statements whose parameters are a whole record."""
+        await _fetch(self._connection, sql, params)
+
+    async def changed(self, noun: str, ident: str) -> None:
+        """Tell other processes, in the transaction of the change itself."""
+        await _fetch(
+            self._connection, "INSERT INTO changes (entry) VALUES (:entry)", {"entry": f"{noun}:{ident}"}
+        )
+
+
+class Database:
+    """An open SQLite file."""
+
+    def __init__(self, path: Path, writer: aiosqlite.Connection, reader: aiosqlite.Connection) -> None:
+        self.path = path
+        self._writer = writer
+        self._reader = reader
+        self._turn = asyncio.Lock()
+
+    @classmethod
+    async def open(cls, path: Path) -> Database:
+        """Raise ``StoreError``. The schema must be there already."""
+        writer = await connect(path)
+        try:
+            reader = await connect(path)
+        except BaseException:
+            await writer.close()
+            raise
+        return cls(path, writer, reader)
+
+    async def all(self, sql: str, **params: object) -> list[Row]:
+        """Read outside a transaction."""
+        with explained(self.path):
+            return await _fetch(self._reader, sql, params)
+
+    async def one(self, sql: str, **params: object) -> Row | None:
+        rows = await self.all(sql, **params)
+        return rows[0] if rows else None
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Work]:
+        """Commit at the end, or leave everything as it was if the body or the commit raises."""
+        async with self._turn:
+            with explained(self.path):
+                try:
+                    await _fetch(self._writer, "BEGIN IMMEDIATE", {})
+                    yield Work(self._writer)
+                    await self._writer.commit()
+                except BaseException:
+                    # Shielded: a caller that went away must not leave a transaction open. The connection's
+                    # thread works in order, so the next BEGIN comes after this in any case.
+                    await asyncio.shield(self._roll_back())
+                    raise
+
+    async def close(self) -> None:
+        """Give the file back. Idempotent."""
+        await self._reader.close()
+        await self._writer.close()
+
+    async def _roll_back(self) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            await self._writer.rollback()
+
+
+async def connect(path: Path) -> aiosqlite.Connection:
+    """Raise ``StoreError`` if the file cannot be used."""
+    with explained(path):
+        connection = await aiosqlite.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        connection.row_factory = sqlite3.Row
+        try:
+            await _configure(connection)
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
+
+
+async def _configure(connection: aiosqlite.Connection) -> None:
+    mode = await _fetch(connection, "PRAGMA journal_mode", {})
+    if mode[0]["journal_mode"] != "wal":
+        await _fetch(connection, "PRAGMA journal_mode = WAL", {})
+    await _fetch(connection, "PRAGMA synchronous = NORMAL", {})
+    await _fetch(connection, "PRAGMA foreign_keys = ON", {})
+
+
+async def _fetch(connection: aiosqlite.Connection, sql: str, params: Params) -> list[Row]:
+    """One statement, one trip to the connection's thread."""
+    try:
+        return [dict(row) for row in await connection.execute_fetchall(sql, params)]
+    except UnicodeEncodeError as error:
+        raise InvalidInput("a text holds characters that are not Unicode") from error
+    except ValueError as error:  # what aiosqlite says of a closed connection
+        raise StoreError("the database is closed already") from error
+
+
+# -- errors ------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn what SQLite says into a StoreError that says what to do (or Conflict, NotFound)."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise explain(error, path) from error
+
+
+def explain(error: sqlite3.Error, path: Path) -> GatekitError:
+    """The same error in the operator's words."""
+    name = getattr(error, "sqlite_errorname", "") or ""
+    if name in {"SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"}:
+        return Conflict("it exists already")
+    if name == "SQLITE_CONSTRAINT_FOREIGNKEY":
+        return NotFound("what it belongs to does not exist")
+    for prefix, kind, advice in _MEANING:
+        if name.startswith(prefix):
+            return kind(f"{path}: {advice}")
+    return StoreError(f"{path}: the database cannot be used ({error})")
+
+
+_MEANING: tuple[tuple[str, type[StoreError], str], ...] = (
+    (
+        "SQLITE_BUSY",
+        StoreLocked,
+        f"another process has held the database for {BUSY_SECONDS:.0f} s; find it with fuser, or try again",
+    ),
+    ("SQLITE_LOCKED", StoreLocked, "the database is locked by another process; try again"),
+    (
+        "SQLITE_NOTADB",
+        StoreCorrupt,
+        "this is not a database; restore it from a backup, or move it away and a new one is made",
+    ),
+    (
+        "SQLITE_CORRUPT",
+        StoreCorrupt,
+        "the database is damaged; stop Gatekit and restore it from a backup, together with its -wal file",
+    ),
+    ("SQLITE_FULL", StoreFull, "there is no room to write; free some space, nothing else needs to be done"),
+    ("SQLITE_IOERR_SHMSIZE", StoreFull, "there is no room to write; free some space"),
+    ("SQLITE_IOERR_WRITE", StoreFull, "the medium refuses to write; check its space, quota and health"),
+    ("SQLITE_READONLY", StoreError, "the database cannot be written; check its owner, mode and mount"),
+    ("SQLITE_PERM", StoreError, "the database may not be opened; check its owner and mode"),
+    ("SQLITE_CANTOPEN", StoreError, "the database cannot be opened; check that the folder may be written"),
+    ("SQLITE_IOERR", StoreError, "reading or writing the database failed; check the medium"),
+)

@@ -1,0 +1,90 @@
+"""Signing keys, settings, and the feed of changes."""
+
+from __future__ import annotations
+
+from gatekit.model.oauth import SigningKey
+from gatekit.store.sql.engine import Database
+from gatekit.store.sql.rows import decode, encode, insert
+
+_INSERT_KEY = insert("signing_keys", SigningKey)
+
+
+class SqlSigningKeys:
+    """Implements ``store.ports.SigningKeys``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, key: SigningKey) -> None:
+        async with self._database.transaction() as work:
+            await work.run(_INSERT_KEY, encode(key))
+
+    async def list(self, purpose: str) -> list[SigningKey]:
+        rows = await self._database.all(
+            "SELECT * FROM signing_keys WHERE purpose = :purpose ORDER BY created_at DESC, kid DESC",
+            purpose=purpose,
+        )
+        return [decode(SigningKey, row) for row in rows]
+
+    async def retire(self, kid: str, now: int) -> None:
+        async with self._database.transaction() as work:
+            await work.all(
+                "UPDATE signing_keys SET retired_at = :now WHERE kid = :kid AND retired_at IS NULL",
+                now=now,
+                kid=kid,
+            )
+
+
+class SqlSettings:
+    """Implements ``store.ports.Settings``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, key: str) -> str | None:
+        row = await self._database.one("SELECT value FROM settings WHERE name = :name", name=key)
+        return row["value"] if row else None
+
+    async def put(self, key: str, value: str) -> None:
+        async with self._database.transaction() as work:
+            await work.all(
+                "INSERT INTO settings (name, value) VALUES (:name, :value) "
+                "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                name=key,
+                value=value,
+            )
+
+    async def put_if_absent(self, key: str, value: str) -> str:
+        async with self._database.transaction() as work:
+            await work.all(
+                "INSERT INTO settings (name, value) VALUES (:name, :value) ON CONFLICT (name) DO NOTHING",
+                name=key,
+                value=value,
+            )
+            row = await work.one("SELECT value FROM settings WHERE name = :name", name=key)
+            return row["value"] if row else value
+
+
+class SqlChanges:
+    """Implements ``store.ports.Changes``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def since(self, sequence: int) -> tuple[int, list[str]]:
+        rows = await self._database.all(
+            "SELECT sequence, entry FROM changes WHERE sequence > :after ORDER BY sequence", after=sequence
+        )
+        if not rows:
+            return sequence, []
+        entries = [row["entry"] for row in rows]
+        if sequence and rows[0]["sequence"] > sequence + 1:
+            # Numbers follow each other without gaps, so some were trimmed before this reader saw them.
+            entries.insert(0, "all:*")
+        return rows[-1]["sequence"], entries
+
+    async def trim(self, keep: int) -> None:
+        async with self._database.transaction() as work:
+            await work.all(
+                "DELETE FROM changes WHERE sequence <= (SELECT MAX(sequence) FROM changes) - :keep", keep=keep
+            )

@@ -1,0 +1,181 @@
+-- The schema at the newest revision, for a new SQLite file. migrations/ builds the same one step by step (a test
+-- compares them), but needs a library that a gateway should not carry in memory only because it is new.
+
+CREATE TABLE users (
+    id TEXT NOT NULL PRIMARY KEY,
+    connection TEXT NOT NULL,
+    issuer TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    username TEXT NOT NULL,
+    login TEXT NOT NULL,
+    email TEXT,
+    email_verified BOOLEAN NOT NULL,
+    display_name TEXT NOT NULL,
+    disabled BOOLEAN NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    last_seen_at BIGINT,
+    password_hash TEXT
+);
+CREATE UNIQUE INDEX users_identity ON users (connection, issuer, subject);
+CREATE UNIQUE INDEX users_username ON users (username);
+
+CREATE TABLE local_groups (
+    name TEXT NOT NULL PRIMARY KEY,
+    created_at BIGINT NOT NULL
+);
+
+CREATE TABLE memberships (
+    user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    group_name TEXT NOT NULL,
+    source TEXT NOT NULL,
+    PRIMARY KEY (user_id, group_name, source)
+);
+CREATE INDEX memberships_group ON memberships (group_name);
+
+CREATE TABLE invites (
+    token_hash TEXT NOT NULL PRIMARY KEY,
+    user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    used_at BIGINT
+);
+CREATE INDEX invites_user ON invites (user_id);
+
+CREATE TABLE clients (
+    id TEXT NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL,
+    redirect_uris TEXT NOT NULL,
+    auth_method TEXT NOT NULL,
+    secret_hash TEXT,
+    grant_types TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    application_type TEXT NOT NULL,
+    client_uri TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    source TEXT NOT NULL,
+    disabled BOOLEAN NOT NULL,
+    created_at BIGINT NOT NULL,
+    last_used_at BIGINT
+);
+
+CREATE TABLE grants (
+    id TEXT NOT NULL PRIMARY KEY,
+    user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    client_id TEXT NOT NULL,
+    resources TEXT NOT NULL,
+    scopes TEXT NOT NULL,
+    auth_time BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    revoked_at BIGINT,
+    revoke_reason TEXT NOT NULL
+);
+CREATE INDEX grants_user ON grants (user_id);
+CREATE INDEX grants_client ON grants (client_id);
+
+CREATE TABLE authorization_codes (
+    code_hash TEXT NOT NULL PRIMARY KEY,
+    grant_id TEXT NOT NULL REFERENCES grants (id) ON DELETE CASCADE,
+    client_id TEXT NOT NULL,
+    redirect_uri TEXT NOT NULL,
+    code_challenge TEXT NOT NULL,
+    resources TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    used_at BIGINT
+);
+CREATE INDEX authorization_codes_grant ON authorization_codes (grant_id);
+
+CREATE TABLE refresh_tokens (
+    token_hash TEXT NOT NULL PRIMARY KEY,
+    grant_id TEXT NOT NULL REFERENCES grants (id) ON DELETE CASCADE,
+    client_id TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    used_at BIGINT,
+    successor_sealed TEXT
+);
+CREATE INDEX refresh_tokens_grant ON refresh_tokens (grant_id);
+CREATE INDEX refresh_tokens_expiry ON refresh_tokens (expires_at);
+
+CREATE TABLE denied_tokens (
+    token_id TEXT NOT NULL PRIMARY KEY,
+    expires_at BIGINT NOT NULL
+);
+
+CREATE TABLE api_keys (
+    id TEXT NOT NULL PRIMARY KEY,
+    token_hash TEXT NOT NULL,
+    user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    servers TEXT NOT NULL,
+    hint TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    revoked_at BIGINT,
+    last_used_at BIGINT
+);
+CREATE UNIQUE INDEX api_keys_token ON api_keys (token_hash);
+CREATE INDEX api_keys_user ON api_keys (user_id);
+
+CREATE TABLE browser_sessions (
+    token_hash TEXT NOT NULL PRIMARY KEY,
+    user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    auth_time BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    ended_at BIGINT
+);
+CREATE INDEX browser_sessions_user ON browser_sessions (user_id);
+
+CREATE TABLE login_transactions (
+    id_hash TEXT NOT NULL PRIMARY KEY,
+    browser_hash TEXT NOT NULL,
+    client_id TEXT NOT NULL,
+    redirect_uri TEXT NOT NULL,
+    state TEXT,
+    code_challenge TEXT NOT NULL,
+    scopes TEXT NOT NULL,
+    resources TEXT NOT NULL,
+    prompt TEXT NOT NULL,
+    user_id TEXT REFERENCES users (id) ON DELETE CASCADE,
+    provider TEXT NOT NULL,
+    provider_state TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    finished_at BIGINT
+);
+CREATE INDEX login_transactions_user ON login_transactions (user_id);
+CREATE INDEX login_transactions_expiry ON login_transactions (expires_at);
+
+CREATE TABLE consents (
+    user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    client_id TEXT NOT NULL,
+    redirect_uri TEXT NOT NULL,
+    scopes TEXT NOT NULL,
+    resources TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    PRIMARY KEY (user_id, client_id, redirect_uri, scopes, resources)
+);
+
+CREATE TABLE signing_keys (
+    kid TEXT NOT NULL PRIMARY KEY,
+    purpose TEXT NOT NULL,
+    algorithm TEXT NOT NULL,
+    public_jwk TEXT NOT NULL,
+    private_sealed TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    retired_at BIGINT
+);
+
+CREATE TABLE settings (
+    name TEXT NOT NULL PRIMARY KEY,
+    value TEXT NOT NULL
+);
+
+-- A sequence number is never used twice, not even after rows are trimmed: readers remember the newest they saw.
+CREATE TABLE changes (
+    sequence INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    entry TEXT NOT NULL
+);

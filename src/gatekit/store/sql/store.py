@@ -1,0 +1,68 @@
+"""Opens the store: file, schema, every port."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from gatekit.errors import StoreError
+from gatekit.store.sql.browsers import SqlBrowserSessions, SqlTransactions
+from gatekit.store.sql.clients import SqlApiKeys, SqlClients
+from gatekit.store.sql.engine import Database
+from gatekit.store.sql.facts import SqlChanges, SqlSettings, SqlSigningKeys
+from gatekit.store.sql.grants import SqlGrants
+from gatekit.store.sql.people import SqlGroups, SqlInvites, SqlUsers
+from gatekit.store.sql.revision import bring_up_to_date
+
+
+class SqlStore:
+    """Implements ``store.ports.Store`` over one open database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.users = SqlUsers(database)
+        self.groups = SqlGroups(database)
+        self.invites = SqlInvites(database)
+        self.clients = SqlClients(database)
+        self.grants = SqlGrants(database)
+        self.api_keys = SqlApiKeys(database)
+        self.browser_sessions = SqlBrowserSessions(database)
+        self.transactions = SqlTransactions(database)
+        self.signing_keys = SqlSigningKeys(database)
+        self.settings = SqlSettings(database)
+        self.changes = SqlChanges(database)
+
+    @property
+    def path(self) -> Path:
+        """The database file."""
+        return self._database.path
+
+    async def ready(self) -> None:
+        """Write and read one row, so that a full disk is noticed before a person meets it."""
+        mark = os.urandom(8).hex()
+        await self.settings.put("store.ready", mark)
+        if await self.settings.get("store.ready") is None:
+            raise StoreError(f"{self.path}: what was written cannot be read back")
+
+    async def close(self) -> None:
+        await self._database.close()
+
+
+async def open_store(path: Path) -> SqlStore:
+    """Open the database at ``path``; make it or bring its schema up to date if need be.
+
+    Raise ``StoreLocked``, ``StoreCorrupt``, ``StoreFull`` or ``StoreError``; the text names the file and says
+    what to do.
+    """
+    _prepare(path)
+    await bring_up_to_date(path)
+    return SqlStore(await Database.open(path))
+
+
+def _prepare(path: Path) -> None:
+    """The folder is for its owner only, and so is the file (SQLite gives -wal and -shm the same mode)."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise StoreError(f"{path}: the database cannot be opened ({error.strerror or error})") from error
