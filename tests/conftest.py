@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gatekit.demo.browser import Person
-from tests.support.running import ECHO, RunningGateway, three_servers
-
-MakeGateway = Callable[..., RunningGateway]
+from tests.support.running import ECHO, MakeGateway, RunningGateway, three_servers
 
 
 @pytest.fixture

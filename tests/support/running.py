@@ -143,3 +143,7 @@ def end_all(pids: set[int]) -> None:
     for pid in pids:
         if alive(pid):
             os.kill(pid, signal.SIGKILL)
+
+
+MakeGateway = Callable[..., RunningGateway]
+"""What the fixture ``make_gateway`` gives: called with servers, it returns a running gateway."""
