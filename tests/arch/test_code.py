@@ -18,7 +18,9 @@ BROAD_EXCEPTS = {
     "gateway/endpoint.py": "request edge: the answer is a JSON-RPC error and a log line",
     "gateway/edge.py": "request edge: the answer is a JSON-RPC error and a log line",
     "web/edge.py": "request edge: the answer is a page or JSON problem and a log line",
-    "upstream/supervisor.py": "Link owner: whatever happens, waiting calls get an answer and the child ends",
+    "upstream/owner.py": "Link owner: whatever happens, waiting calls get an answer and the child ends",
+    "upstream/signals.py": "Link owner: a faulty sink must not end the connection of everybody on the Link",
+    "upstream/pool.py": "background job: the sweep is logged and made again",
     "platform/background.py": "background job: it is logged and tried again",
     "cli/__init__.py": "command line: one line and an exit code instead of a traceback",
 }
@@ -34,7 +36,11 @@ AMBIENT = {
     "time.sleep": "nothing: it blocks the loop",
 }
 AMBIENT_MODULES = {"secrets", "uuid", "random"}
-INJECTED_FROM = {"platform/clock.py", "platform/vault.py"}
+INJECTED_FROM = {
+    "platform/clock.py",
+    "platform/vault.py",
+    "upstream/launcher_main.py",  # a process of its own without an event loop; it may import nothing of ours
+}
 
 PROCESS_MODULES = {"subprocess", "multiprocessing", "pty"}
 PROCESS_CALLS = re.compile(

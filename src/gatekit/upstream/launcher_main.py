@@ -43,8 +43,7 @@ MARKER = "GATEKIT_LINK"
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 MAX_PACKET = 65536
-CRASH_GRACE = 0.5
-"""Seconds for the rest of a tree whose first process ended by itself."""
+CRASH_GRACE = 0.5  # seconds for the rest of a tree whose first process ended by itself
 POLL_SECONDS = 0.05
 IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
@@ -153,9 +152,7 @@ class Tree:
     """The processes of one link, known by their first one."""
 
     def __init__(self, link: str, pid: int, marker: str) -> None:
-        self.link = link
-        self.pid = pid
-        self.marker = marker
+        self.link, self.pid, self.marker = link, pid, marker
         first = read_proc(pid)
         self.start = first.start if first else 0
         self.exited = False
@@ -198,10 +195,12 @@ class Launcher:
 
     def hear(self) -> None:
         try:
-            packet, fds, _flags, _addr = socket.recv_fds(self.channel, MAX_PACKET, 4, socket.MSG_CMSG_CLOEXEC)
+            packet, fds, _flags, _addr = socket.recv_fds(self.channel, MAX_PACKET, 4)
         except OSError:
             packet, fds = b"", []
         try:
+            for fd in fds:
+                os.set_inheritable(fd, False)
             if not packet:
                 self.ended = True
                 return
@@ -256,8 +255,7 @@ class Launcher:
         if tree.dying:
             tree.deadline = min(tree.deadline, deadline)
             return
-        tree.dying = True
-        tree.deadline = deadline
+        tree.dying, tree.deadline = True, deadline
         if grace > 0:
             # setsid made the first process leader of a group that bears its pid.
             with contextlib.suppress(OSError):

@@ -43,6 +43,11 @@ class Owner:
         self.task = loop.create_task(self._run(), name=f"upstream {key.server} {key.scope}")
         self.task.add_done_callback(self._ended)
 
+    @property
+    def spent(self) -> bool:
+        """It had a Link, and that cannot take calls any more."""
+        return self.link is not None and not self.link.alive
+
     def stop(self, reason: str, ending: Ending) -> None:
         """Ask for the end; the first request counts. Calls that may not wait fail before this returns."""
         if self._stop.done():
@@ -72,10 +77,7 @@ class Owner:
             self._start_failed(LinkClosed(reason))
         except Exception as error:  # noqa: BLE001  Link owner boundary
             _log.exception("server %s: its owner failed", self.server.name)
-            known = isinstance(error, GatekitError)
-            self._start_failed(
-                SpawnFailed("the server could not be started", str(error) if known else repr(error))
-            )
+            self._start_failed(SpawnFailed("the server could not be started", repr(error)))
         finally:
             await self._finish()
 

@@ -31,8 +31,15 @@ class _Reader(asyncio.Protocol):
 
 
 class _Writer(asyncio.BaseProtocol):
-    def __init__(self) -> None:
+    def __init__(self, on_end: Callable[[], None]) -> None:
         self.paused = False
+        self.lost = False
+        self._on_end = on_end
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        self.lost = True
+        self.paused = False
+        self._on_end()
 
     def pause_writing(self) -> None:
         self.paused = True
@@ -68,7 +75,7 @@ class Pipes:
     def __init__(self, name: str) -> None:
         self.stderr = StderrTail(name)
         self.eof: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._writer = _Writer()
+        self._writer = _Writer(self._mute)
         self._transports: list[asyncio.BaseTransport] = []
         self.write: Callable[[bytes], None] = _not_connected
 
@@ -109,16 +116,22 @@ class Pipes:
 
     def hang_up(self) -> None:
         """Close the child's stdin once everything is written: the polite request to end (MCP, stdio)."""
-        self._stdin.close()
+        if self._transports and not self._writer.lost:
+            self._mute()
+            self._stdin.close()
 
     def close(self) -> None:
         """Close everything; what the child has not read is dropped."""
-        self.write = _not_connected
-        if self._transports:
+        self._mute()
+        if self._transports and not self._writer.lost:
             self._stdin.abort()
         for transport in self._transports[1:]:
             transport.close()
+        self._transports.clear()
         self._ended()
+
+    def _mute(self) -> None:
+        self.write = _not_connected
 
     def _ended(self) -> None:
         if not self.eof.done():

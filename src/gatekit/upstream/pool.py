@@ -79,7 +79,9 @@ class Pool:
         link = self.get(key)
         if link is not None:
             return link
-        owner = self._owners.get(key) or self._start(key, server, hello)
+        owner = self._owners.get(key)
+        if owner is None or owner.spent:
+            owner = self._start(key, server, hello)
         return await asyncio.shield(owner.ready)
 
     def hold(self, key: UpstreamKey) -> None:
@@ -232,6 +234,7 @@ class Pool:
         if counts:
             self._backoff.failed(owner.server.fingerprint(), self.clock.monotonic(), detail)
         self._forget(owner)
+        self._ending.add(owner)
         if counts:
             self._keep(owner, owner.server, None)
         self._tell(owner, "failed", detail)
