@@ -122,7 +122,7 @@ class Exchange:
         self._enter(call, session, flight)
         try:
             if isinstance(decision, Deny):
-                answered = Answered(_refusal(target, call), detail=decision.reason)
+                answered = Answered(self._refusal(target, call), detail=decision.reason)
             else:
                 answered = await self._perform(call, target, flight, face, session, local)
             status, body = _rendered(call, answered, face)
@@ -135,7 +135,7 @@ class Exchange:
     async def admitted(self, call: Call, target: Route, decision: Decision, reply: Reply, face: Face) -> bool:
         """For streams: judge and record first; False if the refusal was already sent."""
         if isinstance(decision, Deny):
-            answered = Answered(_refusal(target, call), detail=decision.reason)
+            answered = Answered(self._refusal(target, call), detail=decision.reason)
         else:
             answered = Answered(Result({}))
         safe = self._around.trail.healthy and await self._recorded(call, target, decision, answered, 0)
@@ -178,7 +178,7 @@ class Exchange:
             if isinstance(target, Everywhere):
                 spec = methods.spec(call.method)
                 return Answered(await self._catalog.everywhere(call, spec, target.servers, session))
-            return Answered(_refusal(target, call))
+            return Answered(self._refusal(target, call))
         except ProtocolFault as fault:
             return Answered(fault_of(fault), detail=fault.detail)
         except LinkError as error:
@@ -215,6 +215,18 @@ class Exchange:
             renamed = names.rename_result(target.server.name, call.method, as_object(outcome.body))
             outcome = Result(renamed)
         return Answered(outcome, link)
+
+    def _refusal(self, target: Route, call: Call) -> Fault:
+        """What the caller hears of a refusal: the same words as for something that does not exist."""
+        if isinstance(target, Malformed):
+            return fault_of(target.fault)
+        if isinstance(target, Unknown) and target.what != "server":
+            return fault_of(InvalidParams(f"Unknown {target.what}: {target.name}"))
+        if isinstance(target, Target) and target.kind != "server":
+            reach = self._shelf.current.may_reach(call.access, target.server.name)
+            if isinstance(reach, Allow):
+                return fault_of(InvalidParams(f"Unknown {target.kind}: {_asked_name(call) or target.name}"))
+        return Fault(-31006, "you may not use this server", status=403)
 
     # -- the record ---------------------------------------------------------------------------------------
 
@@ -284,17 +296,6 @@ def _rendered(call: Call, answered: Answered, face: Face) -> tuple[int, bytes]:
     except LinkError as error:  # the result had to be looked into, and is none
         answered.outcome, answered.detail = fault_of_link(error), error.detail
         return face.render(call, answered.outcome, answered.link)
-
-
-def _refusal(target: Route, call: Call) -> Fault:
-    """What the caller hears of a refusal: the same words as for something that does not exist."""
-    if isinstance(target, Target) and target.kind != "server":
-        return fault_of(InvalidParams(f"Unknown {target.kind}: {_asked_name(call) or target.name}"))
-    if isinstance(target, Malformed):
-        return fault_of(target.fault)
-    if isinstance(target, Unknown) and target.what != "server":
-        return fault_of(InvalidParams(f"Unknown {target.what}: {target.name}"))
-    return Fault(-31006, "you may not use this server", status=403)
 
 
 def _asked_name(call: Call) -> str:
