@@ -289,8 +289,8 @@ class GitHubProvider:
 
     def _garbage(self) -> str:
         return (
-            f"{self.title} sent an answer that makes no sense. Please try again; if it stays so, tell whoever "
-            "runs this gateway."
+            f"{self.title} sent an answer that makes no sense. Please try again; "
+            "if it stays so, tell whoever runs this gateway."
         )
 
 
