@@ -53,7 +53,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 )
 
 _ESCAPED = {code: f"\\x{code:02x}" for code in (*range(32), *range(0x7F, 0xA0)) if code not in (9, 10)}
-_ESCAPED.update({0x2028: "\\u2028", 0x2029: "\\u2029", 0x202E: "\\u202e", 0x2066: "\\u2066"})
+_ESCAPED.update({code: f"\\u{code:04x}" for code in (*range(0x2028, 0x202F), *range(0x2066, 0x206A))})
 
 _COLOURS = {"debug": "2", "info": "36", "warning": "33", "error": "31", "critical": "1;31"}
 
@@ -101,7 +101,7 @@ class HumanLines(_Lines):
 
 
 class JsonLines(_Lines):
-    """One JSON object a line: ``at``, ``level``, ``logger``, ``event`` and, after a failure, ``traceback``."""
+    """One JSON object a line: ``at``, ``level``, ``logger``, ``event``; after a failure ``traceback``."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
