@@ -85,7 +85,8 @@ def _open(cipher: AESGCM, sealed: str, purpose: str) -> str:
     try:
         if not sealed.startswith(_VERSION):
             raise ValueError("unknown version")
-        data = base64.b64decode(sealed[len(_VERSION) :] + "==", altchars=b"-_", validate=True)
+        text = sealed[len(_VERSION) :]
+        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         return cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], purpose.encode()).decode()
     except (InvalidTag, ValueError, binascii.Error) as error:
         raise VaultError(
