@@ -145,4 +145,4 @@ def test_scripts_can_be_run() -> None:
     for path in [*sorted((ROOT / "scripts").iterdir()), ROOT / ".ci" / "run"]:
         if path.is_file():
             assert path.stat().st_mode & 0o111, path
-            assert path.read_text(encoding="utf-8").startswith("#!/usr/bin/env "), path
+            assert path.read_text(encoding="utf-8").startswith("#!"), path
