@@ -39,9 +39,10 @@ def _sign_in(config: Config) -> Iterator[str]:
         keys = ("client_id", "client_secret")
         left = [key for key in keys if getattr(connection, key).lower().startswith(_PLACEHOLDERS)]
         if left:
+            callback = f"{config.public_url}/callback/{connection.name}"
             yield (
-                f"{connection.name}: {' and '.join(left)} left as in the example, so nobody can sign in; register "
-                f"an OAuth app at GitHub with the callback URL {config.public_url}/callback/{connection.name}"
+                f"{connection.name}: {' and '.join(left)} left as in the example, so nobody can sign in; "
+                f"register an OAuth app at GitHub with the callback URL {callback}"
             )
         if _open_to_strangers(config) and not connection.allowed_orgs:
             yield f"{connection.name}: a list holds `*`, so everybody in the world may come in"
@@ -75,7 +76,7 @@ def _servers(config: Config, environ: Mapping[str, str]) -> Iterator[str]:
 
 def _server_list(place: str, allowed: AccessList, gateway: AccessList) -> Iterator[str]:
     if allowed is None and gateway is None:
-        yield f"{place}: has no list (allowed_users, allowed_groups or users), so nobody may use it"
+        yield f"{place}: has no list (allowed_users, allowed_groups, users): nobody may use it"
     elif allowed == ():
         yield f"{place}: its list is empty, so nobody may use it"
 

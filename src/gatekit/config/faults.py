@@ -35,6 +35,10 @@ def unknown_key(path: doc.Path) -> str:
     key = str(path[-1])
     section = section_at(path[:-1])
     known = list(kinds(section)) if section else []
+    if doc.matches(path[:-1], "servers.*") and isinstance(path[1], str):
+        known.remove("name")
+        if key == "name":
+            return "unknown key here (the name stands before the colon in this form)"
     if close := nearest(key, known):
         return f"unknown key{close}"
     if hint := _HINTS.get(key):

@@ -7,7 +7,6 @@ from typing import get_args
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.policy.people import github, local
 
 from gatekit.model.decision import Allow, Deny
 from gatekit.model.people import Principal
@@ -25,6 +24,7 @@ from gatekit.model.rules import (
     ToolRule,
 )
 from gatekit.policy.engine import MEMO_LIMIT, Kind, Policy
+from tests.unit.policy.people import github, local
 
 ALICE = ByLogin("local", "alice")
 BOB = ByLogin("local", "bob")
@@ -281,6 +281,7 @@ def test_prompts_can_be_narrowed() -> None:
         "file:///tmp/../etc/passwd",
         "file:///tmp/%2e%2e/etc/passwd",
         "file:///./etc/passwd",
+        "file:////etc//passwd",
     ],
 )
 def test_a_glob_on_resources_holds_for_every_spelling_of_the_uri(uri: str) -> None:
