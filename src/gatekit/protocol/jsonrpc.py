@@ -10,9 +10,12 @@ so that a result of many megabytes is copied and never built into objects.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from typing import Any, NoReturn
+import re
+from collections import Counter
+from typing import Any, Final, NoReturn
 
 import msgspec
 from msgspec import Raw, Struct
@@ -23,6 +26,12 @@ RequestId = str | int
 
 MAX_DEPTH = 64
 MAX_BATCH = 100
+MAX_CONTAINERS = 1_000_000
+"""Arrays and objects in one body; building more would hold up everybody else."""
+
+_EXPLAINED: Final = 16384
+"""Bytes up to which a body that is refused is read again, for the id and the log."""
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _decode = msgspec.json.Decoder().decode
 _encoder = msgspec.json.Encoder()
@@ -82,14 +91,17 @@ def decode_client(body: bytes, *, max_depth: int = MAX_DEPTH) -> Message | list[
     Raises ParseFault (not JSON, or JSON that parsers read differently) and InvalidRequestFault (not a
     message); ``request_id`` of the fault is the id to answer under, where one could be read.
     """
+    # Brackets in all bound the depth from above, and two equal texts cannot differ in a dropped key: usual
+    # messages pay for no more than that.
+    if body.count(b"[") + body.count(b"{") > max_depth:
+        _check_shape(body, max_depth)
     try:
         value = _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except _UNREADABLE as error:
         raise ParseFault("Parse error: not valid JSON", f"body is not strict JSON: {error}") from None
-    _check_depth(body, value, max_depth)
-    # Two equal texts cannot differ in a dropped key, so only unusual spelling pays for the exact check.
-    if _encode(value) != body:
-        _check_duplicates(body, value)
+    again = _encode(value)
+    if again != body:
+        _check_duplicates(body, again, value)
     if type(value) is dict:
         return _message(value)
     if type(value) is list:
@@ -174,45 +186,73 @@ def _refuse(why: str, value: dict[str, Any]) -> NoReturn:
     raise fault
 
 
-def _check_depth(body: bytes, value: Any, max_depth: int) -> None:
-    # Counting brackets bounds the depth from above at the speed of memchr; brackets inside strings can only
-    # make the count too big, which costs the walk and nothing else.
-    if body.count(b"[") + body.count(b"{") <= max_depth:
+# A body may hold millions of tiny objects, so the exact checks never walk them in Python. Both work on the
+# text with its strings taken out.
+
+_STRUCTURE: Final = bytes.maketrans(b"{}", b"[]")
+_FILLING: Final = bytes(set(range(256)) - set(b'[]{}:"'))
+_STRING: Final = re.compile(rb'"[^"]*"')
+
+
+def _skeleton(text: bytes) -> bytes:
+    """Only ``[``, ``]`` (braces are turned into them) and ``:`` of valid JSON, less those inside strings."""
+    if b"\\" in text:
+        text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
+    # Most strings are now two quotes in a row. Taking out pairs also keeps the parity of the quotes around
+    # a string that still holds something.
+    text = text.translate(_STRUCTURE, _FILLING).replace(b'""', b"")
+    return _STRING.sub(b"", text) if b'"' in text else text
+
+
+def _check_shape(body: bytes, max_depth: int) -> None:
+    """Refuse what is too deep or has too many parts, before anything is built of it.
+
+    Exact for valid JSON. What is not valid JSON is refused here or by the decoder.
+    """
+    brackets = _skeleton(body).replace(b":", b"")
+    if len(brackets) > 2 * MAX_CONTAINERS:
+        raise ParseFault(f"Parse error: more than {MAX_CONTAINERS} arrays and objects")
+    for _ in range(max_depth):
+        if not brackets:
+            return
+        brackets = brackets.replace(b"[]", b"")  # one level, the innermost
+    if brackets:
+        fault = ParseFault(f"Parse error: not valid JSON, or nested deeper than {max_depth} levels")
+        with contextlib.suppress(*_UNREADABLE):
+            _with_id(fault, _decode(body) if len(body) <= _EXPLAINED else None)
+        raise fault
+
+
+def _check_duplicates(body: bytes, again: bytes, value: Any) -> None:
+    """Refuse ``body`` if a key occurs twice in one of its objects.
+
+    Of equal keys the decoder keeps one, so what it read, encoded ``again``, then has fewer members, each of
+    which is one colon outside strings.
+    """
+    if _skeleton(body).count(b":") == _skeleton(again).count(b":"):
         return
-    level, depth = [value], 0
-    while level:
-        depth += 1
-        below: list[Any] = []
-        for item in level:
-            if type(item) is dict:
-                below.extend(child for child in item.values() if type(child) in (dict, list))
-            elif type(item) is list:
-                below.extend(child for child in item if type(child) in (dict, list))
-        if below and depth >= max_depth:
-            raise _with_id(ParseFault(f"Parse error: nested deeper than {max_depth} levels"), value)
-        level = below
+    if len(body) > _EXPLAINED:
+        raise ParseFault("Parse error: duplicate key")
+    outermost, repeated = _repetition(body)
+    fault = ParseFault("Parse error: duplicate key", f"duplicate key {repeated[:100]!r}")
+    # Of several ids none is the sender's.
+    raise _with_id(fault, value) if outermost.count("id") == 1 else fault
 
 
-def _check_duplicates(body: bytes, value: Any) -> None:
-    """Exact check for keys that occur twice in one object; ``body`` is known to be valid and shallow."""
-    repeated: list[str] = []
-    outermost: list[tuple[str, Any]] = []
+def _repetition(body: bytes) -> tuple[list[str], str]:
+    """All keys of the outermost object, and one key that occurs twice somewhere."""
+    outermost: list[str] = []
+    repeated = ""
 
     def note(pairs: list[tuple[str, Any]]) -> None:
-        nonlocal outermost
-        outermost = pairs
-        if len({key for key, _ in pairs}) != len(pairs):
-            seen: set[str] = set()
-            repeated.extend(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        nonlocal outermost, repeated
+        outermost = [key for key, _ in pairs]
+        if len(set(outermost)) != len(outermost):
+            repeated = next(key for key, times in Counter(outermost).items() if times > 1)
 
     # Numbers are not looked at; the default would choke on long ones.
     json.loads(body, object_pairs_hook=note, parse_int=len, parse_float=len)
-    if not repeated:
-        return
-    fault = ParseFault("Parse error: duplicate key", f"duplicate key {repeated[0][:100]!r}")
-    if sum(key == "id" for key, _ in outermost) == 1:
-        _with_id(fault, value)
-    raise fault
+    return outermost, repeated
 
 
 def _with_id(fault: ProtocolFault, value: Any) -> ProtocolFault:
@@ -238,7 +278,7 @@ def decode_line(line: bytes) -> Line | None:
         message = _line(line)
         if not line.isascii():
             line.decode()
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except _UNREADABLE:
         return _repair(line)
     return _tidy(message) if type(message.id) is float else message
 
@@ -272,7 +312,7 @@ def decode_object(raw: Raw | bytes) -> dict[str, Any]:
         return {}
     try:
         value = _decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except _UNREADABLE as error:
         raise ParseFault("Parse error", f"upstream sent unreadable JSON: {error}") from None
     if type(value) is not dict:
         raise ParseFault("Parse error", "upstream sent something else than an object")

@@ -220,6 +220,34 @@ def test_wide_is_not_deep() -> None:
     assert len(_params(_request(b'{"a":[' + b",".join([b"[]"] * 5000) + b"]}"))["a"]) == 5000
 
 
+def test_too_many_parts_are_refused_before_they_are_built() -> None:
+    for part in (b"{}", b'{"a":[]}', b"[" * 50 + b"]" * 50):
+        body = _request(b'{"a":[' + b",".join([part] * jsonrpc.MAX_CONTAINERS)[: 2**23] + b"]}")
+        with pytest.raises(ParseFault):
+            decode_client(body)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.recursive(
+        st.text('[]{}":\\,a', max_size=5),
+        lambda v: st.lists(v, max_size=3) | st.dictionaries(st.text('[{":\\', max_size=3), v, max_size=3),
+        max_leaves=9,
+    )
+)
+def test_depth_agrees_with_a_walk(value: Any) -> None:
+    def depth(node: Any) -> int:
+        below = node.values() if isinstance(node, dict) else node if isinstance(node, list) else None
+        return 0 if below is None else 1 + max(map(depth, below), default=0)
+
+    body = _request(json.dumps({"a": value}).encode())
+    levels = 2 + depth(value)
+    decode_client(body, max_depth=levels)
+    with pytest.raises(ParseFault, match="nested") as caught:
+        decode_client(body, max_depth=levels - 1)
+    assert caught.value.request_id == 7
+
+
 def test_integers_are_exact() -> None:
     for number in (2**53 + 1, 2**63, 2**64, 2**64 + 1, -(2**63) - 1, 10**300):
         value = _params(_request(b'{"a":%d}' % number))["a"]
