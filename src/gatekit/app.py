@@ -34,6 +34,7 @@ from gatekit.identity.ports import RedirectProvider
 from gatekit.model.access import Access
 from gatekit.model.audit import ConfigEvent, ProcessEvent
 from gatekit.model.ports import Clock, Entropy
+from gatekit.model.rules import ByProviderGroup
 from gatekit.oauth.core import Services
 from gatekit.oauth.server import AuthorizationServer
 from gatekit.oauth.settings import OAuthSettings
@@ -300,5 +301,36 @@ def _providers(config: Config, clock: Clock, entropy: Entropy) -> dict[str, Redi
     if not wanted:
         return {}
     # An HTTP client costs 100 ms and 7 MB at start-up, so it is imported only where a provider needs it.
+    from gatekit.identity.github import GitHubProvider, GitHubSettings  # noqa: PLC0415
+    from gatekit.platform.outbound import Outbound  # noqa: PLC0415
 
-    raise NotImplementedError
+    providers: dict[str, RedirectProvider] = {}
+    for connection in wanted:
+        settings = GitHubSettings(
+            name=connection.name,
+            client_id=connection.client_id,
+            client_secret=str(connection.client_secret),
+            base_url=connection.base_url,
+            api_url=connection.api_url,
+            fetch_orgs=bool(connection.allowed_orgs) or _asks_for_groups(config, connection.name),
+            allowed_orgs=connection.allowed_orgs,
+            title=connection.title,
+        )
+        # What the operator named may lie in a private network: that is what an enterprise server does.
+        hosts = {urlsplit(url).hostname or "" for url in (connection.base_url, connection.api_url)}
+        outbound = Outbound(clock, hosts - {"", "github.com", "api.github.com"})
+        providers[connection.name] = GitHubProvider(settings, outbound, entropy)
+    return providers
+
+
+def _asks_for_groups(config: Config, connection: str) -> bool:
+    """Whether any rule names an organisation or team of this connection."""
+    rules = config.rules
+    lists = [rules.gateway or (), *(members for _, members in rules.groups)]
+    for server in rules.servers:
+        lists += [server.allowed or (), *(tool.allowed for tool in server.tools)]
+    return any(
+        isinstance(selector, ByProviderGroup) and selector.connection == connection
+        for members in lists
+        for selector in members
+    )

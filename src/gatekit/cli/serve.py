@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import gc
+import logging
 import signal
 import socket
 from pathlib import Path
@@ -37,9 +38,9 @@ def serve(path: Path, quiet: bool) -> None:
       gatekit serve --config gatekit.yaml
     """
     from gatekit.config.load import load
-    from gatekit.platform.telemetry import set_up_logging
+    from gatekit.platform.telemetry import start_logging
 
-    set_up_logging(quiet=quiet)
+    start_logging(level=logging.WARNING if quiet else logging.INFO)
     config = load(path)
     listener = _bind(config.host, config.port)
     import uvloop

@@ -12,6 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gatekit.identity.standing import Upright
+from gatekit.model.access import Access
 from gatekit.oauth.account import Account
 from gatekit.oauth.authorize import Authorize
 from gatekit.oauth.bearer import Bearer
@@ -70,6 +72,11 @@ class AuthorizationServer:
         """Publish the next signing key; return its kid."""
         return await self._core.keys.rotate()
 
+    async def retire_key(self, kid: str) -> None:
+        """A signing key leaked: whatever it signed is worth nothing from now on."""
+        await self._core.keys.retire(kid)
+        self._core.bearer.forget()
+
     async def tidy(self) -> None:
         """Remove what has expired. For a background job, every few minutes."""
         store, now = self._core.store, self._core.now()
@@ -78,6 +85,21 @@ class AuthorizationServer:
         await store.grants.purge(now)
         await store.clients.expire_unused(now - self._core.settings.unused_client_lifetime)
         await self._core.keys.tidy()
+
+    async def is_active(self, access: Access) -> bool:
+        """Whether what stood behind a verified credential still stands: for streams and sessions that stay
+        open between two requests."""
+        core = self._core
+        now = core.services.clock.now()
+        if access.credential == "api_key":
+            key = await core.store.api_keys.get(access.credential_id)
+            if key is None or key.revoked_at is not None or key.expires_at <= now:
+                return False
+            return isinstance(await core.standings.person(key.user_id, now), Upright)
+        denied = await core.store.grants.denied_tokens(int(now))
+        if any(token_id == access.credential_id for token_id, _ in denied):
+            return False
+        return isinstance(await core.standings.grant(access.grant_id, now), Upright)
 
     def routes(self) -> list[Route]:
         """Everything this room answers. Unknown paths below /.well-known/ are a plain 404, never a 401:
