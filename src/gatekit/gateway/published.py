@@ -39,8 +39,12 @@ class Published:
         return self.rights(access.principal).decide(server, "server")
 
     def reachable(self, access: Access) -> tuple[str, ...]:
-        """Servers that both the credential and the rules let this person use, in declared order."""
-        every = EVERY_SERVER in access.servers
+        """Servers that both the credential and the rules let this person use, in declared order.
+
+        A token for the aggregate endpoint stands for everything its person may use; a key may name servers,
+        and then it reaches no others there either.
+        """
+        every = EVERY_SERVER in access.servers or (access.aggregate and access.credential == "access_token")
         wanted = self.rights(access.principal).servers()
         return tuple(s for s in wanted if s in self.servers and (every or s in access.servers))
 
