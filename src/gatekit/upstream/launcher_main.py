@@ -45,6 +45,7 @@ PR_SET_CHILD_SUBREAPER = 36
 MAX_PACKET = 65536
 CRASH_GRACE = 0.5  # seconds for the rest of a tree whose first process ended by itself
 POLL_SECONDS = 0.05
+DEAD = (b"Z", b"X")
 IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 _prctl = ctypes.CDLL(None, use_errno=True).prctl
@@ -78,7 +79,7 @@ def all_procs() -> dict[int, Proc]:
     for name in os.listdir("/proc"):
         if name.isdigit():
             proc = read_proc(int(name))
-            if proc is not None and proc.state not in (b"Z", b"X"):
+            if proc is not None and proc.state not in DEAD:
                 found[proc.pid] = proc
     return found
 
@@ -145,7 +146,7 @@ class Life:
         if len(parts) != 4 or parts[0] != self.namespace or not (parts[1] + parts[2]).isdigit():
             return False
         owner = read_proc(int(parts[1]))
-        return owner is None or owner.start != int(parts[2])
+        return owner is None or owner.state in DEAD or owner.start != int(parts[2])
 
 
 class Tree:

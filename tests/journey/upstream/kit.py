@@ -60,10 +60,10 @@ class Kit:
         return [event.action for event in self.events]
 
 
-def child(name: str, *args: str, **settings: Any) -> Server:
-    """A server that runs ``tests/children/<name>.py``."""
-    settings.setdefault("name", name)
-    return Server(command=(sys.executable, "-I", "-S", str(CHILDREN / f"{name}.py"), *args), **settings)
+def child(script: str, *args: str, **settings: Any) -> Server:
+    """A server that runs ``tests/children/<script>.py`` and is called so unless ``name`` says otherwise."""
+    settings.setdefault("name", script)
+    return Server(command=(sys.executable, "-I", "-S", str(CHILDREN / f"{script}.py"), *args), **settings)
 
 
 def unruly(mode: str = "plain", **settings: Any) -> Server:

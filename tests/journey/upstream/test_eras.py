@@ -1,0 +1,97 @@
+"""Finding out which era an upstream speaks: MCP 2026-07-28 (stdio, era detection), and the field."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from gatekit.errors import SpawnFailed
+from gatekit.model.server import Server
+from tests.journey.upstream.kit import HANDSHAKE, STATELESS, Kit, child, key, said, tool, unruly
+
+
+async def test_handshake_client_and_handshake_server(kit: Kit) -> None:
+    link = await kit.pool.acquire(key(), unruly(), HANDSHAKE)
+    assert (link.era, link.version) == ("handshake", "2025-11-25")
+    assert link.server_info == {"name": "unruly", "version": "1"}
+    assert kit.memory.values == {}  # nothing was probed, so nothing is known about the other era
+
+
+async def test_stateless_client_and_stateless_server(kit: Kit) -> None:
+    link = await kit.pool.acquire(key(), unruly("modern"), STATELESS)
+    assert (link.era, link.version) == ("stateless", "2026-07-28")
+    assert link.server_info == {"name": "unruly", "version": "1"}
+    assert link.capabilities == {"tools": {}}
+    assert link.instructions == "be careful"
+    assert kit.memory.era == "stateless"
+
+
+async def test_an_error_to_the_probe_means_the_handshake_in_the_same_process(kit: Kit) -> None:
+    link = await kit.pool.acquire(key(), unruly(), STATELESS)
+    assert (link.era, link.version) == ("handshake", "2025-11-25")
+    assert link.meta == {}
+    assert link.calls == 2
+    assert kit.memory.era == "handshake"
+
+
+@pytest.mark.parametrize("mode", ["rmcp", "silent_on_discover"])
+async def test_exit_or_silence_on_the_probe_costs_one_process_and_is_remembered(kit: Kit, mode: str) -> None:
+    server = unruly(mode, probe_timeout=0.5)
+    link = await kit.pool.acquire(key(), server, STATELESS)
+    assert link.era == "handshake"
+    assert link.child.link == "2"
+    assert said(await link.call("tools/call", tool("echo", text="x"))) == "x"
+    assert kit.memory.era == "handshake"
+    begun = time.monotonic()
+    second = await kit.pool.acquire(key("session:2"), server, STATELESS)
+    assert second.child.link == "3"
+    assert second.calls == 1
+    assert time.monotonic() - begun < 0.5
+    assert kit.actions() == ["started", "started"]  # the probe's process is no failure
+
+
+async def test_a_server_of_the_stateless_era_alone_serves_handshake_clients(kit: Kit) -> None:
+    link = await kit.pool.acquire(key(), unruly("modern_only"), HANDSHAKE)
+    assert link.era == "stateless"
+    assert kit.memory.era == "stateless"
+
+
+async def test_what_is_remembered_may_turn_out_wrong(kit: Kit) -> None:
+    await kit.pool.acquire(key(), unruly("modern"), STATELESS)
+    (name,) = kit.memory.values
+    kit.memory.values[name] = "handshake 1"  # long ago: probed again
+    assert (await kit.pool.acquire(key("session:2"), unruly("modern"), STATELESS)).era == "stateless"
+    plain = unruly()
+    await kit.pool.acquire(key("session:3"), plain, STATELESS)
+    (name,) = set(kit.memory.values) - {name}
+    kit.memory.values[name] = "stateless 1"  # the server was replaced by an older one
+    assert (await kit.pool.acquire(key("session:4"), plain, STATELESS)).era == "handshake"
+    assert kit.memory.values[name].startswith("handshake ")
+
+
+async def test_the_memory_holds_no_secret(kit: Kit) -> None:
+    await kit.pool.acquire(key(), unruly("modern", env=(("API_KEY", "hunter2"),)), STATELESS)
+    assert "hunter2" not in repr(kit.memory.values)
+
+
+async def test_each_request_of_the_stateless_era_carries_the_envelope(kit: Kit) -> None:
+    server = child("recorder")
+    link = await kit.pool.acquire(key(server="recorder"), server, STATELESS)
+    # The caller's own keys are kept, and win where it speaks for its capabilities and log level.
+    meta = {"traceparent": "00-1", "io.modelcontextprotocol/logLevel": "info"}
+    end = await link.call("tools/call", {**tool("seen"), "_meta": meta})
+    seen = json.loads(said(end))
+    assert seen["_meta"] == {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {"name": "gatekit", "version": "test"},
+        "io.modelcontextprotocol/clientCapabilities": {},
+        **meta,
+    }
+
+
+async def test_neither_era_is_a_clear_error(kit: Kit) -> None:
+    server = Server(name="unruly", command=("cat",), start_timeout=0.3, probe_timeout=0.2)
+    with pytest.raises(SpawnFailed, match="could not be opened"):
+        await kit.pool.acquire(key(), server, HANDSHAKE)
