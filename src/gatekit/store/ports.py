@@ -53,7 +53,10 @@ class Users(Protocol):
         ...
 
     async def delete(self, user_id: str) -> None:
-        """Remove the row and everything that hangs on it (memberships, invites, sessions, grants, keys)."""
+        """Remove the row and everything that hangs on it (memberships, invites, sessions, grants, keys).
+
+        Raise ``NotFound``.
+        """
         ...
 
 
@@ -141,7 +144,10 @@ class Grants(Protocol):
     async def redeem(
         self, code_hash: str, now: int, refresh: RefreshToken | None
     ) -> AuthorizationCode | None:
-        """Compare-and-swap: mark the code used and insert the first refresh token, or return None."""
+        """Compare-and-swap: mark the code used and insert the first refresh token.
+
+        Return the row as it was; None if it was used already, or its grant is revoked or gone.
+        """
         ...
 
     async def refresh_token(self, token_hash: str) -> RefreshToken | None: ...
@@ -151,7 +157,7 @@ class Grants(Protocol):
     ) -> RefreshToken | None:
         """Compare-and-swap: mark ``token_hash`` used (with its sealed successor) and insert the successor.
 
-        Return the row as it was, or None if somebody else rotated it first.
+        Return the row as it was; None if somebody else rotated it first, or its grant is revoked or gone.
         """
         ...
 
@@ -164,7 +170,10 @@ class Grants(Protocol):
         ...
 
     async def purge(self, now: int) -> None:
-        """Remove expired codes, refresh tokens, deny-list entries."""
+        """Remove expired codes, refresh tokens, deny-list entries, and grants that ended long ago.
+
+        A used code is kept a while longer, so that its replay is still recognised as one.
+        """
         ...
 
 
@@ -207,7 +216,9 @@ class Transactions(Protocol):
         """The transaction if it is neither finished nor expired."""
         ...
 
-    async def update(self, transaction: Transaction) -> None: ...
+    async def update(self, transaction: Transaction) -> None:
+        """Raise ``NotFound`` if it is finished or gone."""
+        ...
 
     async def finish(self, id_hash: str, now: int) -> bool:
         """Compare-and-swap; True for exactly one caller."""
@@ -255,10 +266,15 @@ class Changes(Protocol):
     """What other processes changed. Entries are ``noun:id``."""
 
     async def since(self, sequence: int) -> tuple[int, list[str]]:
-        """(newest sequence, entries after ``sequence``)."""
+        """(newest sequence, entries after ``sequence``).
+
+        A first entry ``all:*`` says that some were trimmed before this reader saw them: forget everything.
+        """
         ...
 
-    async def trim(self, keep: int) -> None: ...
+    async def trim(self, keep: int) -> None:
+        """Leave the newest ``keep`` (at least 1)."""
+        ...
 
 
 class Store(Protocol):

@@ -38,25 +38,25 @@ BUSY_SECONDS = 5.0
 class Work:
     """One open transaction. Statements whose effect matters say ``RETURNING``."""
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
+    def __init__(self, connection: aiosqlite.Connection, path: Path) -> None:
         self._connection = connection
+        self._path = path
 
     async def all(self, sql: str, **params: object) -> list[Row]:
-        return await _fetch(self._connection, sql, params)
+        return await self.run(sql, params)
 
     async def one(self, sql: str, **params: object) -> Row | None:
-        rows = await _fetch(self._connection, sql, params)
+        rows = await self.run(sql, params)
         return rows[0] if rows else None
 
-    async def run(self, sql: str, params: Params) -> None:
+    async def run(self, sql: str, params: Params) -> list[Row]:
         """For statements whose parameters are a whole record."""
-        await _fetch(self._connection, sql, params)
+        with explained(self._path):
+            return await _fetch(self._connection, sql, params)
 
     async def changed(self, noun: str, ident: str) -> None:
         """Tell other processes, in the transaction of the change itself."""
-        await _fetch(
-            self._connection, "INSERT INTO changes (entry) VALUES (:entry)", {"entry": f"{noun}:{ident}"}
-        )
+        await self.run("INSERT INTO changes (entry) VALUES (:entry)", {"entry": f"{noun}:{ident}"})
 
 
 class Database:
@@ -95,7 +95,7 @@ class Database:
             with explained(self.path):
                 try:
                     await _fetch(self._writer, "BEGIN IMMEDIATE", {})
-                    yield Work(self._writer)
+                    yield Work(self._writer, self.path)
                     await self._writer.commit()
                 except BaseException:
                     # Shielded: a caller that went away must not leave a transaction open. The connection's

@@ -1,0 +1,158 @@
+"""Rows to test with; every field that is not named gets a plain value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gatekit.model.oauth import (
+    ApiKey,
+    AuthorizationCode,
+    Client,
+    Consent,
+    Grant,
+    RefreshToken,
+    SigningKey,
+    Transaction,
+)
+from gatekit.model.people import BrowserSession, Invite, User
+
+NOW = 1_790_000_000
+LATER = NOW + 600
+SERVER = "https://gate.example.com/s/files/mcp"
+
+
+def user(name: str = "alice", **fields: Any) -> User:
+    given: dict[str, Any] = {
+        "id": f"usr_{name}",
+        "connection": "local",
+        "issuer": "local",
+        "subject": f"usr_{name}",
+        "username": name,
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+    return User(**(given | fields))
+
+
+def client(name: str = "cli_1", **fields: Any) -> Client:
+    given: dict[str, Any] = {
+        "id": name,
+        "name": "Inspector “β”",
+        "redirect_uris": ("http://127.0.0.1:1/callback", "https://app.example.com/cb"),
+        "created_at": NOW,
+    }
+    return Client(**(given | fields))
+
+
+def grant(name: str = "grt_1", **fields: Any) -> Grant:
+    given: dict[str, Any] = {
+        "id": name,
+        "user_id": "usr_alice",
+        "client_id": "cli_1",
+        "resources": (SERVER,),
+        "scopes": ("mcp", "offline_access"),
+        "auth_time": NOW,
+        "created_at": NOW,
+        "expires_at": NOW + 86_400,
+    }
+    return Grant(**(given | fields))
+
+
+def code(name: str = "code-1", **fields: Any) -> AuthorizationCode:
+    given: dict[str, Any] = {
+        "code_hash": name,
+        "grant_id": "grt_1",
+        "client_id": "cli_1",
+        "redirect_uri": "http://127.0.0.1:1/callback",
+        "code_challenge": "challenge",
+        "resources": (SERVER,),
+        "created_at": NOW,
+        "expires_at": LATER,
+    }
+    return AuthorizationCode(**(given | fields))
+
+
+def refresh(name: str = "rt-1", **fields: Any) -> RefreshToken:
+    given: dict[str, Any] = {
+        "token_hash": name,
+        "grant_id": "grt_1",
+        "client_id": "cli_1",
+        "created_at": NOW,
+        "expires_at": LATER,
+    }
+    return RefreshToken(**(given | fields))
+
+
+def api_key(name: str = "key_1", **fields: Any) -> ApiKey:
+    given: dict[str, Any] = {
+        "id": name,
+        "token_hash": f"hash of {name}",
+        "user_id": "usr_alice",
+        "name": "laptop",
+        "servers": ("files",),
+        "hint": "wxyz",
+        "created_at": NOW,
+        "expires_at": LATER,
+    }
+    return ApiKey(**(given | fields))
+
+
+def invite(name: str = "inv-1", **fields: Any) -> Invite:
+    given: dict[str, Any] = {
+        "token_hash": name,
+        "user_id": "usr_alice",
+        "created_at": NOW,
+        "expires_at": LATER,
+    }
+    return Invite(**(given | fields))
+
+
+def session(name: str = "bs-1", **fields: Any) -> BrowserSession:
+    given: dict[str, Any] = {
+        "token_hash": name,
+        "user_id": "usr_alice",
+        "auth_time": NOW,
+        "created_at": NOW,
+        "expires_at": LATER,
+    }
+    return BrowserSession(**(given | fields))
+
+
+def transaction(name: str = "txn-1", **fields: Any) -> Transaction:
+    given: dict[str, Any] = {
+        "id_hash": name,
+        "browser_hash": "browser",
+        "client_id": "cli_1",
+        "redirect_uri": "http://127.0.0.1:1/callback",
+        "state": None,
+        "code_challenge": "challenge",
+        "scopes": ("mcp",),
+        "resources": (),
+        "created_at": NOW,
+        "expires_at": LATER,
+    }
+    return Transaction(**(given | fields))
+
+
+def consent(**fields: Any) -> Consent:
+    given: dict[str, Any] = {
+        "user_id": "usr_alice",
+        "client_id": "cli_1",
+        "redirect_uri": "http://127.0.0.1:1/callback",
+        "scopes": ("mcp", "offline_access"),
+        "resources": (SERVER,),
+        "created_at": NOW,
+    }
+    return Consent(**(given | fields))
+
+
+def signing_key(name: str = "kid-1", **fields: Any) -> SigningKey:
+    given: dict[str, Any] = {
+        "kid": name,
+        "purpose": "access_token",
+        "algorithm": "ES256",
+        "public_jwk": "{}",
+        "private_sealed": "v1.sealed",
+        "created_at": NOW,
+    }
+    return SigningKey(**(given | fields))
