@@ -30,7 +30,7 @@ _NONCE_BYTES = 12
 
 def token_hash(token: str) -> str:
     """SHA-256 of a token, in hex: how tokens, codes and keys are stored and looked up."""
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(_bytes(token)).hexdigest()
 
 
 class Vault:
@@ -62,7 +62,7 @@ class Vault:
 
     def mac(self, message: str, purpose: str) -> str:
         """HMAC-SHA-256 of ``message`` under a key for ``purpose``, in base64url without padding."""
-        return _encode(hmac.digest(self._key("mac", purpose), message.encode(), "sha256"))
+        return _encode(hmac.digest(self._key("mac", purpose), _bytes(message), "sha256"))
 
     def _cipher(self, purpose: str) -> AESGCM:
         cipher = self._ciphers.get(purpose)
@@ -72,7 +72,9 @@ class Vault:
 
     def _key(self, use: str, purpose: str, secret: str = "") -> bytes:
         # RFC 5869 with one block of output. A token's secret takes the place of the salt: both must be known.
-        extracted = hmac.digest(secret.encode() or bytes(KEY_BYTES), self._master, "sha256")
+        # Hashed first: HMAC pads short keys with zeros, and "a" must not be the same secret as "a\0".
+        salt = hashlib.sha256(_bytes(secret)).digest()
+        extracted = hmac.digest(salt, self._master, "sha256")
         return hmac.digest(extracted, f"gatekit/{use}/{purpose}".encode() + b"\x01", "sha256")
 
 
@@ -93,6 +95,11 @@ def _open(cipher: AESGCM, sealed: str, purpose: str) -> str:
             f"a sealed value ({purpose}) does not open: it was changed, or {MASTER_KEY_FILE} is not the key "
             "it was sealed with; put the right key back"
         ) from error
+
+
+def _bytes(text: str) -> bytes:
+    """For hashing: whatever a stranger sent, it must hash to something and not crash."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _encode(data: bytes) -> str:

@@ -1,0 +1,185 @@
+"""What only SQLite has: files, modes, locks, damage, a full disk. Messages say what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from gatekit.errors import StoreCorrupt, StoreError, StoreFull, StoreLocked
+from gatekit.store.sql import engine
+from gatekit.store.sql.store import SqlStore, open_store
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqlStore]:
+    opened = await open_store(tmp_path / "gatekit.db")
+    yield opened
+    await opened.close()
+
+
+def one_line(error: pytest.ExceptionInfo[StoreError], path: Path) -> str:
+    text = str(error.value)
+    assert text.startswith(f"{path}: ")
+    assert "\n" not in text
+    return text
+
+
+async def test_folder_and_files_are_for_their_owner_only(tmp_path: Path) -> None:
+    os.umask(0o022)
+    path = tmp_path / "new" / "data" / "gatekit.db"
+    store = await open_store(path)
+    await store.ready()
+    try:
+        assert path.parent.stat().st_mode & 0o777 == 0o700
+        modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
+        assert modes == {"gatekit.db": 0o600, "gatekit.db-wal": 0o600, "gatekit.db-shm": 0o600}
+    finally:
+        await store.close()
+
+
+async def test_the_file_is_in_write_ahead_mode_with_foreign_keys(store: SqlStore) -> None:
+    raw = sqlite3.connect(store.path)
+    assert raw.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    raw.close()
+    rows = await store._database.all("PRAGMA foreign_keys")
+    assert rows == [{"foreign_keys": 1}]
+
+
+async def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    path = tmp_path / "gatekit.db"
+    path.write_bytes(b"this is not a database " * 1000)
+    with pytest.raises(StoreCorrupt) as error:
+        await open_store(path)
+    assert "backup" in one_line(error, path)
+    assert path.read_bytes().startswith(b"this is not"), "nothing was overwritten"
+
+
+async def test_a_damaged_database(tmp_path: Path) -> None:
+    path = tmp_path / "gatekit.db"
+    store = await open_store(path)
+    await store.settings.put("x", "y" * 50_000)
+    await store.close()
+    data = bytearray(path.read_bytes())
+    data[4096:] = os.urandom(len(data) - 4096)
+    path.write_bytes(data)
+    with pytest.raises(StoreCorrupt) as error:
+        store = await open_store(path)
+        try:
+            await store.settings.get("x")
+        finally:
+            await store.close()
+    assert "restore" in one_line(error, path)
+
+
+async def test_a_truncated_database(tmp_path: Path) -> None:
+    path = tmp_path / "gatekit.db"
+    await (await open_store(path)).close()
+    os.truncate(path, 3 * 4096)
+    with pytest.raises(StoreCorrupt) as error:
+        store = await open_store(path)
+        try:
+            await store.users.list()
+            await store.ready()
+        finally:
+            await store.close()
+    one_line(error, path)
+
+
+async def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "gatekit.db"
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE songs (title TEXT)")
+    other.close()
+    with pytest.raises(StoreCorrupt, match="another program"):
+        await open_store(path)
+
+
+async def test_a_folder_in_its_place_and_a_file_as_folder(tmp_path: Path) -> None:
+    (tmp_path / "gatekit.db").mkdir()
+    with pytest.raises(StoreError) as error:
+        await open_store(tmp_path / "gatekit.db")
+    one_line(error, tmp_path / "gatekit.db")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError):
+        await open_store(tmp_path / "file" / "gatekit.db")
+
+
+async def test_a_lock_held_by_another_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "BUSY_SECONDS", 0.05)
+    store = await open_store(tmp_path / "gatekit.db")
+    other = sqlite3.connect(store.path, isolation_level=None)
+    try:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreLocked) as error:
+            await store.ready()
+        assert "another process" in one_line(error, store.path)
+        assert await store.settings.get("x") is None, "reading goes on"
+        other.execute("ROLLBACK")
+        await store.ready()
+    finally:
+        other.close()
+        await store.close()
+
+
+async def test_no_room_to_write_and_then_room_again(store: SqlStore) -> None:
+    pages = (await store._database.all("PRAGMA page_count"))[0]["page_count"]
+    async with store._database.transaction() as work:
+        await work.all(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StoreFull) as error:
+        await store.settings.put("big", "x" * 100_000)
+    assert "free some space" in one_line(error, store.path)
+    assert await store.settings.get("big") is None
+    async with store._database.transaction() as work:
+        await work.all("PRAGMA max_page_count = 1000000")
+    await store.settings.put("big", "x" * 100_000)
+
+
+async def test_a_database_that_may_only_be_read(store: SqlStore) -> None:
+    await store._database._writer.execute("PRAGMA query_only = ON")
+    with pytest.raises(StoreError, match="cannot be written"):
+        await store.ready()
+    await store._database._writer.execute("PRAGMA query_only = OFF")
+    await store.ready()
+
+
+async def test_ready_really_writes(store: SqlStore) -> None:
+    wal = store.path.with_name("gatekit.db-wal")
+    sizes = []
+    for _ in range(4):
+        await store.ready()
+        sizes.append(wal.stat().st_size)
+    assert sizes == sorted(set(sizes)), "each time something reached the file"
+
+
+async def test_reading_does_not_wait_for_a_writer(store: SqlStore) -> None:
+    async with store._database.transaction() as work:
+        await work.all("INSERT INTO settings VALUES ('half', 'done')")
+        assert await asyncio.wait_for(store.settings.get("half"), 5) is None
+    assert await store.settings.get("half") == "done"
+
+
+async def test_an_exception_in_the_body_rolls_back(store: SqlStore) -> None:
+    with pytest.raises(KeyError):
+        async with store._database.transaction() as work:
+            await work.all("INSERT INTO settings VALUES ('half', 'done')")
+            raise KeyError("half-way")
+    assert await store.settings.get("half") is None
+    await store.ready()
+
+
+def test_every_meaning_is_one_short_instruction() -> None:
+    for name, kind, advice in engine._MEANING:
+        error = sqlite3.OperationalError("x")
+        error.sqlite_errorname = f"{name}_SOMETHING"
+        explained = engine.explain(error, Path("/data/gatekit.db"))
+        assert type(explained) is kind
+        assert str(explained) == f"/data/gatekit.db: {advice}"
+        assert len(advice) < 120
+    unknown = engine.explain(sqlite3.OperationalError("strange"), Path("/data/gatekit.db"))
+    assert type(unknown) is StoreError
+    assert "strange" in str(unknown)
