@@ -27,7 +27,7 @@ from gatekit.errors import (
 from gatekit.model.call import EraName, Fault, Result
 from gatekit.model.server import Server
 from gatekit.protocol import jsonrpc
-from gatekit.upstream.framing import Lines, claimed_id, is_call
+from gatekit.upstream.framing import KEPT, Lines, claimed_id, is_call
 from gatekit.upstream.launcher import Child
 from gatekit.upstream.link import NoticeSink, SignalSink
 from gatekit.upstream.pipes import HIGH_WATER, Pipes
@@ -41,6 +41,7 @@ MAX_PENDING = 4096
 LOGGED_STRAYS = 20
 """Stray lines of one process that are logged; the rest is only counted."""
 _BIG_LINE = 256 * 1024
+_JSONRPC = b'"jsonrpc"'
 _EMPTY = Result(Raw(b"{}"))
 
 
@@ -226,10 +227,14 @@ class StdioLink:
             self._on_answer(message, line)
 
     def _on_answer(self, message: jsonrpc.Line, line: bytes) -> None:
-        if type(message.id) is not int:
-            self._on_stray(line)
+        call_id = message.id
+        if call_id is None and message.error and len(self._pending) == 1:
+            # JSON-RPC 2.0 §5.1: the id is null where the request could not be read.
+            call_id = next(iter(self._pending))
+        if type(call_id) is not int:
+            self._note_stray(line)
             return
-        reply = self._pending.pop(message.id, None)
+        reply = self._pending.pop(call_id, None)
         if reply is None or reply.done():
             return  # cancelled or timed out meanwhile
         if message.result:
@@ -248,15 +253,19 @@ class StdioLink:
         )
 
     def _on_stray(self, line: bytes) -> None:
-        """Something else than a message: a stray ``print``, or an answer too broken to be repaired."""
+        """No JSON object: a stray ``print``, or an answer too broken to be repaired."""
         if not line.strip():
             return
+        self._note_stray(line)
+        head, tail = line[:KEPT], line[-KEPT:]
+        if head.lstrip()[:1] == b"{" and not is_call(head):
+            self._fail_claimed(head, tail, BadAnswer("the server sent an unreadable answer"))
+
+    def _note_stray(self, line: bytes) -> None:
         self.stray_lines += 1
         if self.stray_lines <= LOGGED_STRAYS:
             shown = line[:200].decode("utf-8", "replace")
             _log.warning("server %s wrote a line to stdout that is no message: %r", self.server.name, shown)
-        if line.lstrip()[:1] == b"{" and not is_call(line[:512]):
-            self._fail_claimed(line[:512], line[-512:], BadAnswer("the server sent an unreadable answer"))
 
     def _on_oversized(self, head: bytes, tail: bytes, size: int) -> None:
         _log.warning(
@@ -274,9 +283,10 @@ class StdioLink:
 
     def _fail_claimed(self, head: bytes, tail: bytes, error: LinkError) -> None:
         """Fail the call that a lost line answered. If it does not say which and several wait, none is failed:
-        to fail the wrong one would lose a good answer, and the right one still ends by its timeout."""
+        to fail the wrong one would lose a good answer, and the right one still ends by its timeout. A line
+        without ``jsonrpc`` is somebody's log record and answers nothing."""
         call_id = claimed_id(head, tail)
-        if call_id is None and len(self._pending) == 1:
+        if call_id is None and len(self._pending) == 1 and (_JSONRPC in head or _JSONRPC in tail):
             call_id = next(iter(self._pending))
         reply = self._pending.pop(call_id, None) if call_id is not None else None
         if reply is not None and not reply.done():
