@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -41,13 +42,15 @@ def test_a_text_sealed_with_a_token_opens_with_it(plain: str, secret: str) -> No
 def test_another_purpose_key_token_or_kind_does_not_open() -> None:
     vault = Vault(KEY)
     sealed = vault.seal("text", "signing key")
-    for attempt in (
+    attempts: tuple[Callable[[], str], ...] = (
         lambda: vault.open(sealed, "provider leg"),
         lambda: Vault(bytes(32)).open(sealed, "signing key"),
         lambda: vault.open_with("", sealed, "signing key"),
         lambda: vault.open(vault.seal_with("", "text", "signing key"), "signing key"),
         lambda: Vault(bytes(32)).open_with("t", vault.seal_with("t", "text", "p"), "p"),
-    ):
+        lambda: vault.open_with("t", vault.seal_with("t\0", "text", "p"), "p"),
+    )
+    for attempt in attempts:
         with pytest.raises(VaultError, match=r"master\.key"):
             attempt()
 

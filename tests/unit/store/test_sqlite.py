@@ -29,6 +29,16 @@ def one_line(error: pytest.ExceptionInfo[StoreError], path: Path) -> str:
     return text
 
 
+async def use(path: Path) -> None:
+    store = await open_store(path)
+    try:
+        await store.settings.get("x")
+        await store.users.list()
+        await store.ready()
+    finally:
+        await store.close()
+
+
 async def test_folder_and_files_are_for_their_owner_only(tmp_path: Path) -> None:
     os.umask(0o022)
     path = tmp_path / "new" / "data" / "gatekit.db"
@@ -68,11 +78,7 @@ async def test_a_damaged_database(tmp_path: Path) -> None:
     data[4096:] = os.urandom(len(data) - 4096)
     path.write_bytes(data)
     with pytest.raises(StoreCorrupt) as error:
-        store = await open_store(path)
-        try:
-            await store.settings.get("x")
-        finally:
-            await store.close()
+        await use(path)
     assert "restore" in one_line(error, path)
 
 
@@ -81,12 +87,7 @@ async def test_a_truncated_database(tmp_path: Path) -> None:
     await (await open_store(path)).close()
     os.truncate(path, 3 * 4096)
     with pytest.raises(StoreCorrupt) as error:
-        store = await open_store(path)
-        try:
-            await store.users.list()
-            await store.ready()
-        finally:
-            await store.close()
+        await use(path)
     one_line(error, path)
 
 
@@ -164,10 +165,13 @@ async def test_reading_does_not_wait_for_a_writer(store: SqlStore) -> None:
 
 
 async def test_an_exception_in_the_body_rolls_back(store: SqlStore) -> None:
-    with pytest.raises(KeyError):
+    async def half_way() -> None:
         async with store._database.transaction() as work:
             await work.all("INSERT INTO settings VALUES ('half', 'done')")
             raise KeyError("half-way")
+
+    with pytest.raises(KeyError):
+        await half_way()
     assert await store.settings.get("half") is None
     await store.ready()
 
