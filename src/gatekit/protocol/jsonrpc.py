@@ -20,7 +20,7 @@ from typing import Any, Final, NoReturn
 import msgspec
 from msgspec import Raw, Struct
 
-from gatekit.errors import InvalidRequestFault, ParseFault, ProtocolFault
+from gatekit.errors import InvalidParams, InvalidRequestFault, ParseFault, ProtocolFault
 
 RequestId = str | int
 
@@ -88,8 +88,9 @@ def decode_client(body: bytes, *, max_depth: int = MAX_DEPTH) -> Message | list[
     Integers of any size stay exact (up to 4300 digits, above that the text is refused). ``max_depth`` counts
     nested arrays and objects, the message itself being 1.
 
-    Raises ParseFault (not JSON, or JSON that parsers read differently) and InvalidRequestFault (not a
-    message); ``request_id`` of the fault is the id to answer under, where one could be read.
+    Raises ParseFault (not JSON, or JSON that parsers read differently), InvalidRequestFault (not a message)
+    and InvalidParams (senseless ``_meta``); ``request_id`` of the fault is the id to answer under, where one
+    could be read.
     """
     # Brackets in all bound the depth from above, and two equal texts cannot differ in a dropped key: usual
     # messages pay for no more than that.
@@ -125,6 +126,8 @@ def _message(value: dict[str, Any]) -> Message:
     elif type(params) is not dict:
         # MCP, all revisions: params is an object; JSON-RPC's positional form is not used.
         _refuse("params must be an object", value)
+    if "_meta" in params:
+        _check_meta(params["_meta"], value)
     if "id" not in value:
         return Notification(method, params)
     request_id = value["id"]
@@ -133,7 +136,16 @@ def _message(value: dict[str, Any]) -> Message:
     return Request(request_id, method, params)
 
 
-_ABSENT = object()
+_ABSENT: Final = object()
+
+
+def _check_meta(meta: Any, value: dict[str, Any]) -> None:
+    """``_meta`` is the one part of all params that the gateway itself reads and rewrites."""
+    if type(meta) is not dict:
+        raise _with_id(InvalidParams("Invalid params: _meta must be an object"), value)
+    token = meta.get("progressToken", "")
+    if type(token) is not str and type(token) is not int:
+        raise _with_id(InvalidParams("Invalid params: progressToken must be a string or an integer"), value)
 
 
 def _response(value: dict[str, Any]) -> Response:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mcp_types.jsonrpc import jsonrpc_message_adapter
 from msgspec import Raw
 
-from gatekit.errors import InvalidRequestFault, ParseFault, ProtocolFault
+from gatekit.errors import InvalidParams, InvalidRequestFault, ParseFault, ProtocolFault
 from gatekit.protocol import jsonrpc
 from gatekit.protocol.jsonrpc import Notification, Request, Response, decode_client, decode_line
 
@@ -182,6 +182,24 @@ def test_not_a_message(body: bytes, request_id: Any) -> None:
     assert caught.value.request_id == request_id
 
 
+@pytest.mark.parametrize(
+    "meta",
+    [
+        b"null",
+        b"3",
+        b'"x"',
+        b"[]",
+        b'{"progressToken":null}',
+        b'{"progressToken":[1]}',
+        b'{"progressToken":1.5}',
+    ],
+)
+def test_meta_must_make_sense(meta: bytes) -> None:
+    with pytest.raises(InvalidParams) as caught:
+        decode_client(_request(b'{"_meta":' + meta + b"}"))
+    assert (caught.value.request_id, caught.value.status) == (7, 400)
+
+
 def test_ids_of_different_type_are_different() -> None:
     body = b'[{"jsonrpc":"2.0","id":1,"method":"a"},{"jsonrpc":"2.0","id":"1","method":"b"}]'
     assert decode_client(body) == [Request(1, "a", {}), Request("1", "b", {})]
@@ -306,7 +324,7 @@ def test_a_duplicate_anywhere_is_found(params: dict[str, Any], key: str, value: 
 )
 def test_garbage_never_escapes_the_error_tree(body: bytes) -> None:
     decode_line(body)
-    with contextlib.suppress(ParseFault, InvalidRequestFault):
+    with contextlib.suppress(ParseFault, InvalidRequestFault, InvalidParams):
         decode_client(body)
 
 
