@@ -8,6 +8,7 @@ addresses with the name kept in Host and SNI: a second look at the name server, 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import re
 import socket
@@ -232,11 +233,10 @@ def _host(parts: SplitResult) -> str:
     if ":" in host or host.rpartition(".")[2].isdecimal() or host.rpartition(".")[2].startswith("0x"):
         # An IPv4 address in decimal, octal or hexadecimal is one to the resolver and a name to everybody
         # else (URL Standard, "ends in a number"): only the usual spelling passes.
-        try:
-            if str(ip_address(host)) == host or (":" in host and "%" not in host):
-                return host
-        except ValueError:
-            pass
+        with contextlib.suppress(ValueError):
+            address = ip_address(host)
+            if "%" not in host and (address.version == 6 or str(address) == host):
+                return str(address)
         raise OutboundRefused("the host is a number but not an address in its usual form")
     if len(host) > 253 or not _HOST.fullmatch(host):
         raise OutboundRefused("the host is not a usable name")
