@@ -9,7 +9,7 @@ from gatekit.config import document as doc
 from gatekit.config.addresses import secure_origin
 from gatekit.config.faults import nearest
 from gatekit.config.fields import kinds
-from gatekit.config.model import AuthConfig, Connection, GitHubConnection, LocalConnection, Secret
+from gatekit.config.model import AuthConfig, Connection, GitHubConnection, LocalConnection
 from gatekit.config.schema import AuthIn, GitHubKeys, ProviderIn
 from gatekit.model.people import LOCAL
 
@@ -96,7 +96,7 @@ def _github(
     return GitHubConnection(
         name=name,
         client_id=keys.client_id,
-        client_secret=Secret(keys.client_secret),
+        client_secret=keys.client_secret,
         base_url=base_url,
         api_url=api_url,
         allowed_orgs=tuple(keys.allowed_orgs or ()),

@@ -15,14 +15,8 @@ Durability = Literal["process", "disk"]
 """What a recorded call survives: SIGKILL of the gateway, or loss of power."""
 
 
-class Secret(str):
-    """A string that must not be shown. It behaves as its value; only its ``repr`` is masked, so that a
-    Struct that ends up in a log or a traceback does not give it away."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "'***'"
+PRIVATE_USE_SCHEMES = ("cursor", "vscode", "vscode-insiders", "vscodium", "windsurf", "claude", "zed")
+"""Schemes of desktop clients that are known to receive an authorization response (RFC 8252 §7.1)."""
 
 
 class LocalConnection(Struct, frozen=True, kw_only=True):
@@ -36,7 +30,7 @@ class GitHubConnection(Struct, frozen=True, kw_only=True):
 
     name: str
     client_id: str
-    client_secret: Secret
+    client_secret: str
     base_url: str = "https://github.com"
     """Where the browser is sent; no trailing slash."""
     api_url: str = "https://api.github.com"
@@ -45,6 +39,12 @@ class GitHubConnection(Struct, frozen=True, kw_only=True):
     """Only members of one of these organisations may sign in; empty: no such condition."""
     title: str = "GitHub"
     """For the sign-in button."""
+
+    def __repr__(self) -> str:
+        """Without the secret: a repr ends up in logs and tracebacks."""
+        return (
+            f"GitHubConnection(name={self.name!r}, client_id={self.client_id!r}, base_url={self.base_url!r})"
+        )
 
 
 Connection = LocalConnection | GitHubConnection
@@ -73,7 +73,7 @@ class RegistrationSettings(Struct, frozen=True, kw_only=True):
     """Dynamic client registration (RFC 7591)."""
 
     enabled: bool = True
-    private_use_schemes: tuple[str, ...] = ("cursor",)
+    private_use_schemes: tuple[str, ...] = PRIVATE_USE_SCHEMES
     """URI schemes besides https and loopback http that a redirect URI may have (RFC 8252 §7.1)."""
     per_minute: int = 60
     """Registrations per minute in all."""
@@ -97,6 +97,10 @@ class ServerConfig(Struct, frozen=True, kw_only=True):
     line: int
     """Where it is declared in the file."""
     allow_dangerous: bool = False
+    secret_env: frozenset[str] = frozenset()
+    """Variables whose value came from a reference and is never shown."""
+    secret_words: frozenset[int] = frozenset()
+    """The same for words of the command, by index."""
 
 
 class Config(Struct, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """``${env:NAME}`` and ``${file:path}``: values that do not stand in the file itself.
 
-What comes out of a reference is treated as a secret everywhere: it is never printed, in faults neither.
+``places`` remembers what came out of a reference, so that it is not shown where secrets belong.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gatekit.config import document as doc
-from gatekit.config.model import Secret
 
 MAX_SECRET_BYTES = 64 * 1024
 
@@ -44,7 +43,7 @@ class References:
         return value
 
     def resolve(self, text: str, path: doc.Path) -> str:
-        """``text`` with its references replaced; a ``Secret`` if there was one."""
+        """``text`` with its references replaced; ``places`` remembers where there was one."""
         found = False
 
         def replace(match: re.Match[str]) -> str:
@@ -55,10 +54,9 @@ class References:
             return self._value(match[2], path)
 
         result = _REFERENCE.sub(replace, text)
-        if not found:
-            return result
-        self.places.add(path)
-        return Secret(result)
+        if found:
+            self.places.add(path)
+        return result
 
     def _value(self, reference: str, path: doc.Path) -> str:
         kind, colon, name = reference.partition(":")

@@ -15,21 +15,26 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from gatekit.config.load import Attempt, try_load
-from gatekit.config.model import Config
+from gatekit.config.model import Config, LocalConnection
 from gatekit.errors import ConfigError, GatekitError
 
 POLL_SECONDS = 1.0
 SETTLE_SECONDS = 0.15
 
-NEEDS_RESTART = ("host", "port", "public_url", "data_dir", "audit")
-"""Fields of Config that are fixed while the process lives: sockets, the issuer, open files."""
-
-_NAMES = {
+NEEDS_RESTART = {
     "host": "proxy.host",
     "port": "proxy.port",
     "public_url": "proxy.public_url",
-    "auth": "proxy.auth.enabled",
+    "data_dir": "data_dir",
+    "allowed_origins": "proxy.allowed_origins",
+    "trusted_proxies": "proxy.trusted_proxies",
+    "tokens": "proxy.auth.tokens",
+    "registration": "proxy.auth.registration",
+    "audit": "audit",
+    "limits": "limits",
 }
+"""Fields of Config (and their names in the file) that are fixed while the process lives: sockets, the issuer,
+open files, and what the services were built with. People, rules, providers and servers are not among them."""
 
 _Signature = tuple[object, ...]
 
@@ -115,16 +120,9 @@ class Reloader:
         if isinstance(attempt.outcome, ConfigError):
             self._on_refused(attempt.outcome)
             return False
-        waiting = tuple(
-            name for name in NEEDS_RESTART if getattr(attempt.outcome, name) != getattr(self.current, name)
-        )
-        config = self._without_switching_auth(
-            replace(attempt.outcome, **{name: getattr(self.current, name) for name in waiting})
-        )
-        if config.auth.enabled != attempt.outcome.auth.enabled:
-            waiting += ("auth",)
+        config, waiting = self._held_back(attempt.outcome)
         if waiting and self._on_restart_needed is not None:
-            self._on_restart_needed(tuple(_NAMES.get(name, name) for name in waiting))
+            self._on_restart_needed(waiting)
         if config == self.current:
             return True
         try:
@@ -135,19 +133,33 @@ class Reloader:
         self.current = config
         return True
 
-    def _without_switching_auth(self, config: Config) -> Config:
-        # A file may allow `enabled: false` only because it moves the gateway to loopback, which waits for a
-        # restart; switching now would open the address that is still listened on.
-        enabled = self.current.auth.enabled
-        return replace(
-            config,
-            auth=replace(config.auth, enabled=enabled),
-            rules=replace(config.rules, auth_enabled=enabled),
-        )
+    def _held_back(self, wanted: Config) -> tuple[Config, tuple[str, ...]]:
+        """``wanted`` as far as it can apply now, and the names of what has to wait for a restart."""
+        current = self.current
+        changed = [name for name in NEEDS_RESTART if getattr(wanted, name) != getattr(current, name)]
+        config = replace(wanted, **{name: getattr(current, name) for name in changed})
+        waiting = [NEEDS_RESTART[name] for name in changed]
+        if wanted.auth.enabled != current.auth.enabled:
+            # A file may allow `enabled: false` only because it moves the gateway to loopback, which waits
+            # for a restart; switching now would open the address that is still listened on.
+            enabled = current.auth.enabled
+            auth, rules = replace(config.auth, enabled=enabled), replace(config.rules, auth_enabled=enabled)
+            config = replace(config, auth=auth, rules=rules)
+            waiting.append("proxy.auth.enabled")
+        if _has_local(wanted) != _has_local(current):
+            held = replace(config.auth, connections=current.auth.connections)
+            config = replace(config, auth=held)
+            waiting.append("proxy.auth.providers")
+        return config, tuple(waiting)
 
     def _signature(self) -> _Signature:
         """Changes whenever one of the files may have changed."""
         return tuple(_stat(path) for path in (self._path, *self._secret_files))
+
+
+def _has_local(config: Config) -> bool:
+    """Whether there are passwords of our own, which the services are built with or without."""
+    return any(isinstance(connection, LocalConnection) for connection in config.auth.connections)
 
 
 def _stat(path: Path) -> tuple[int, ...]:

@@ -26,7 +26,7 @@ from gatekit.config.fields import (
     default_of,
     kinds,
 )
-from gatekit.config.model import Durability
+from gatekit.config.model import PRIVATE_USE_SCHEMES, Durability
 from gatekit.model.server import Instances
 
 _DAY = 86400
@@ -47,7 +47,7 @@ class TokensIn(Section, frozen=True):
 
 class RegistrationIn(Section, frozen=True):
     enabled: Annotated[bool, Flag()] = True
-    private_use_schemes: Annotated[Names, Texts()] = ("cursor",)
+    private_use_schemes: Annotated[Names, Texts()] = PRIVATE_USE_SCHEMES
     per_minute: Annotated[int, Whole(1, 100_000)] = 60
     per_minute_per_address: Annotated[int, Whole(1, 100_000)] = 20
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gatekit.config import commands
 from gatekit.config import document as doc
-from gatekit.config.model import Secret, ServerConfig
+from gatekit.config.model import ServerConfig
 from gatekit.config.references import References
 from gatekit.config.schema import NamedServerIn, ServerIn
 from gatekit.config.selectors import Selectors
@@ -65,8 +65,7 @@ class Servers:
             self._seen[folded] = name
 
     def _server(self, name: str, section: ServerIn, path: doc.Path) -> ServerConfig:
-        words = self._words(section, path)
-        env = self._env(section, path)
+        words, secret_words = self._words(section, path)
         found = commands.danger(words)
         if found and not section.allow_dangerous:
             self._document.fault((*path, "command"), f"{found}: {_OVERRIDE}")
@@ -74,7 +73,7 @@ class Servers:
             server=Server(
                 name=name,
                 command=words,
-                env=env,
+                env=self._env(section, path),
                 # `python -m tools` is meant where the file is, wherever the gateway was started from.
                 cwd=str((self._base / (section.cwd or ".")).absolute()),
                 title=section.title,
@@ -89,45 +88,47 @@ class Servers:
             ),
             line=self._document.line(path),
             allow_dangerous=section.allow_dangerous,
+            secret_env=frozenset(
+                key for key in section.env if (*path, "env", key) in self._references.places
+            ),
+            secret_words=secret_words,
         )
 
-    def _words(self, section: ServerIn, path: doc.Path) -> tuple[str, ...]:
+    def _words(self, section: ServerIn, path: doc.Path) -> tuple[tuple[str, ...], frozenset[int]]:
+        """argv, and which of its words came from references."""
         place = (*path, "command")
         if isinstance(section.command, str):
             result = commands.split(section.command)
             if isinstance(result, commands.Refused):
                 self._document.fault(place, result.reason)
-                return ("missing",)
+                return ("missing",), frozenset()
             words = tuple(self._references.resolve(word, place) for word in result.words)
+            secret = [word != written for word, written in zip(words, result.words, strict=True)]
         else:
-            words = tuple(section.command)
-        words += tuple(self._kept(word, (*path, "args", at)) for at, word in enumerate(section.args))
+            words = section.command
+            secret = [(*place, index) in self._references.places for index in range(len(words))]
+        words += section.args
+        secret += [(*path, "args", index) in self._references.places for index in range(len(section.args))]
         if not words or not words[0]:
             self._document.fault(place, "is empty")
-            return ("missing",)
+            return ("missing",), frozenset()
         if any("\0" in word for word in words):
             self._document.fault(place, "holds a NUL character")
-        if any(isinstance(word, Secret) for word in words):
+        if any(secret):
             text = (
                 "a referenced value on a command line is visible to other users of this machine; prefer env"
             )
             self._document.note(place, text)
-        return words
+        return words, frozenset(index for index, hidden in enumerate(secret) if hidden)
 
     def _env(self, section: ServerIn, path: doc.Path) -> tuple[tuple[str, str], ...]:
-        env: list[tuple[str, str]] = []
         for name, value in section.env.items():
             place = (*path, "env", name)
             if (why := commands.bad_variable(name)) or "\0" in value:
                 self._document.fault(place, why or "holds a NUL character")
             elif (why := commands.hijack(name)) and not section.allow_dangerous:
                 self._document.fault(place, f"{why}: {_OVERRIDE}")
-            env.append((name, self._kept(value, place)))
-        return tuple(env)
-
-    def _kept(self, value: str, path: doc.Path) -> str:
-        """The value, marked secret again if it came from a reference (validation drops the mark)."""
-        return Secret(value) if path in self._references.places else value
+        return tuple(section.env.items())
 
     def _rules(self, name: str, section: ServerIn, path: doc.Path) -> ServerRules:
         declared: tuple[tuple[NarrowedKind, Mapping[str, tuple[str, ...]]], ...] = (

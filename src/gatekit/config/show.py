@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from gatekit.config.model import Config, Connection, GitHubConnection, Secret, ServerConfig
+from gatekit.config.model import Config, Connection, GitHubConnection, ServerConfig
 from gatekit.config.units import show_seconds, show_size
 from gatekit.model.rules import (
     AccessList,
@@ -69,27 +69,29 @@ def selector(value: Selector) -> str:
 
 def masked(text: str) -> str:
     """A command-line word without what looks like a secret."""
-    if isinstance(text, Secret):
-        return MASK
     option = _SECRET_OPTION.fullmatch(text)
     if option and option[2]:
         return f"{option[1]}={MASK}"
     return _URL_PASSWORD.sub(rf"\1{MASK}\2", text)
 
 
-def _words(words: tuple[str, ...]) -> list[str]:
+def _words(entry: ServerConfig) -> list[str]:
     shown: list[str] = []
     hide_next = False
-    for word in words:
-        shown.append(MASK if hide_next and not word.startswith("-") else masked(word))
+    for index, word in enumerate(entry.server.command):
+        hidden = index in entry.secret_words or (hide_next and not word.startswith("-"))
+        shown.append(MASK if hidden else masked(word))
         option = _SECRET_OPTION.fullmatch(word)
         hide_next = bool(option and not option[2] and not option[3])
     return shown
 
 
-def _variable(name: str, value: str) -> str:
-    # Written into the file in the clear, perhaps; that is no reason to print it as well.
-    return MASK if _SECRET_NAME.search(name) else masked(value)
+def _variables(entry: ServerConfig) -> dict[str, str]:
+    # A key written into the file in the clear is no reason to print it as well.
+    return {
+        name: MASK if name in entry.secret_env or _SECRET_NAME.search(name) else masked(value)
+        for name, value in entry.server.env
+    }
 
 
 def _auth(config: Config) -> dict[str, Any]:
@@ -121,7 +123,7 @@ def _connection(connection: Connection) -> dict[str, Any]:
         return {"type": "local"}
     return {
         "type": "github",
-        "client_id": masked(connection.client_id),
+        "client_id": connection.client_id,
         "client_secret": MASK,
         "base_url": connection.base_url,
         "api_url": connection.api_url,
@@ -140,8 +142,8 @@ def _server(entry: ServerConfig, rules: ServerRules, gateway: AccessList) -> dic
     server = entry.server
     inherited = "nobody" if gateway is None else "everybody on the gateway-wide list"
     shown: dict[str, Any] = {
-        "command": _words(server.command),
-        "env": {name: _variable(name, value) for name, value in server.env},
+        "command": _words(entry),
+        "env": _variables(entry),
         "cwd": server.cwd,
         "instances": server.instances,
         "idle_timeout": show_seconds(server.idle_timeout),

@@ -34,7 +34,8 @@ class Server(Struct, frozen=True, kw_only=True):
 
     def fingerprint(self) -> str:
         """Identifies the launch recipe; a change of it means that running instances are out of date."""
-        # str(): a secret's own repr is masked, and a rotated secret must count as a change.
-        env = tuple((name, str(value)) for name, value in self.env)
-        command = tuple(str(word) for word in self.command)
-        return repr((command, env, self.cwd, self.instances, self.max_line_bytes))
+        return repr((self.command, self.env, self.cwd, self.instances, self.max_line_bytes))
+
+    def __repr__(self) -> str:
+        """Without command and environment, which may hold secrets: a repr ends up in logs and tracebacks."""
+        return f"Server(name={self.name!r})"

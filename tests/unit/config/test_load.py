@@ -60,7 +60,7 @@ def test_defaults(tmp_path: Path) -> None:
     assert config.auth.default_connection == "local"
     assert (config.tokens.access_ttl, config.tokens.refresh_ttl) == (3600, 30 * 86400)
     assert (config.tokens.refresh_grace, config.tokens.code_ttl) == (45, 60)
-    assert config.registration.private_use_schemes == ("cursor",)
+    assert "cursor" in config.registration.private_use_schemes
     assert config.audit.durability == "process"
     assert config.limits.max_body_bytes == 17 * 1024**2
     assert config.servers[0].server.cwd == str(tmp_path)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gatekit.config.load import load
-from gatekit.config.model import Config
+from gatekit.config.model import Config, LocalConnection
 from gatekit.config.reload import Reloader
 from gatekit.errors import ConfigError, Conflict
 from tests.unit.config.write import write
@@ -162,6 +162,28 @@ async def test_what_needs_a_restart_waits_and_the_rest_applies(tmp_path: Path) -
     assert (config.port, config.public_url) == (8080, "http://localhost:8080")
     assert config.data_dir == tmp_path / "gatekit-data"
     assert len(config.rules.servers[0].allowed or ()) == 1
+
+
+async def test_settings_that_services_were_built_with_wait_as_well(tmp_path: Path) -> None:
+    watched = Watched(tmp_path)
+    watched.replace(
+        "proxy: {allowed_origins: ['https://a.b'], "
+        "auth: {tokens: {access_ttl: 5m}, registration: {enabled: no}}}\n"
+        "limits: {max_depth: 9}\naudit: {durability: disk}\n" + FIRST
+    )
+    assert await watched.reloader.reload()
+    assert watched.waiting == [
+        ("proxy.allowed_origins", "proxy.auth.tokens", "proxy.auth.registration", "audit", "limits")
+    ]
+    assert all(config.tokens.access_ttl == 3600 for config in watched.applied)
+
+
+async def test_local_accounts_do_not_come_or_go_without_a_restart(tmp_path: Path) -> None:
+    watched = Watched(tmp_path)
+    watched.replace("proxy: {auth: {provider: github, client_id: a, client_secret: b}}\n" + SECOND)
+    assert await watched.reloader.reload()
+    assert watched.waiting == [("proxy.auth.providers",)]
+    assert watched.applied[0].auth.connections == (LocalConnection(),)
 
 
 async def test_authentication_is_not_switched_off_while_a_public_address_is_open(tmp_path: Path) -> None:
