@@ -163,7 +163,7 @@ def section_at(path: doc.Path) -> type[Section] | None:
 
 def settings() -> dict[str, Any]:
     """Every setting as ``place.key`` with its default (``...`` for a required one), sections left out."""
-    found: dict[str, Any] = field(default_factory=dict)
+    found: dict[str, Any] = {}
     for place, model in PLACES.items():
         for name, (_, info) in kinds(model).items():
             path = f"{place}.{name}".removeprefix(".")
