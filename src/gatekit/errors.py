@@ -268,14 +268,21 @@ class PageProblem(GatekitError):
 
 
 class BearerError(GatekitError):
-    """A resource request without a usable token (RFC 6750 §3). ``error`` empty: no credentials were sent."""
+    """A resource request without a usable token (RFC 6750 §3). ``error`` empty: no credentials were sent.
+
+    ``principal_id`` and ``principal`` name the person of a genuine token that does not count (any more).
+    """
 
     error: ClassVar[str] = "invalid_token"
     status: ClassVar[int] = 401
 
-    def __init__(self, description: str = "", detail: str = "") -> None:
+    def __init__(
+        self, description: str = "", detail: str = "", *, principal_id: str = "", principal: str = ""
+    ) -> None:
         self.description = description
         self.detail = detail or description
+        self.principal_id = principal_id
+        self.principal = principal
         super().__init__(self.detail or self.error)
 
 

@@ -123,7 +123,7 @@ class Dispatch:
 
     async def _challenge(self, inbound: Inbound, error: BearerError, reply: Reply) -> None:
         if not isinstance(error, TokenMissing):
-            self._record(inbound, error.status, error.detail)
+            self._record(inbound, error.status, error.detail, error.principal_id, error.principal)
         challenge = self._around.door.challenge(error, inbound.server)
         if challenge:
             reply.add_headers((b"www-authenticate", challenge.encode("latin-1", "replace")))
@@ -133,7 +133,9 @@ class Dispatch:
     async def _plain(self, reply: Reply, status: int, code: int, text: str) -> None:
         await reply.finish(status, jsonrpc.encode_fault(None, code, text))
 
-    def _record(self, inbound: Inbound, status: int, reason: str) -> None:
+    def _record(
+        self, inbound: Inbound, status: int, reason: str, principal_id: str = "", principal: str = ""
+    ) -> None:
         """Note a refusal at the door. Not awaited: nothing was done that would have to be accounted for."""
         now = self._around.clock.monotonic()
         self._budget = min(_RECORDS_PER_SECOND, self._budget + (now - self._budget_at) * _RECORDS_PER_SECOND)
@@ -149,8 +151,8 @@ class Dispatch:
             DoorRefused(
                 at=self._around.clock.now(),
                 request_id=inbound.request_id,
-                principal_id=access.principal.id if access else "",
-                principal=access.principal.username if access else "",
+                principal_id=access.principal.id if access else principal_id,
+                principal=access.principal.username if access else principal,
                 client_id=access.client_id if access else "",
                 client=access.client_name if access else "",
                 address=inbound.peer,

@@ -160,7 +160,7 @@ class Standings:
             now=now,
         )
         if isinstance(standing, Inactive):
-            return standing
+            return Inactive(standing.reason, user.id, user.username) if user is not None else standing
         if user is None or principal is None:  # for the type checker: principal_is_active refused both
             return Inactive("the user does not exist any more")
         return Upright(

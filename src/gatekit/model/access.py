@@ -34,9 +34,12 @@ class Active(Struct, frozen=True):
 
 
 class Inactive(Struct, frozen=True):
-    """``principal_is_active`` says no; ``reason`` is for log and audit."""
+    """``principal_is_active`` says no; all of it is for log and audit."""
 
     reason: str
+    user_id: str = ""
+    username: str = ""
+    """Whom it is about, if that much is known."""
 
 
 Standing = Active | Inactive

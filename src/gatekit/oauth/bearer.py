@@ -115,7 +115,7 @@ class Bearer:
             raise TokenInvalid("the access token was revoked")
         found = await self._standings.grant(claims.gid, now)
         if isinstance(found, Inactive):
-            raise TokenInvalid("the access token was revoked", found.reason)
+            raise _ended("the access token was revoked", found)
         if found.user.id != claims.sub or found.client is None or found.client.id != claims.client_id:
             raise TokenInvalid("the access token was revoked", "token and grant disagree")
         scopes = frozenset(claims.scope.split())
@@ -146,7 +146,7 @@ class Bearer:
             raise TokenInvalid("the API key has expired")
         found = await self._standings.person(key.user_id, now)
         if isinstance(found, Inactive):
-            raise TokenInvalid("the API key was revoked", found.reason)
+            raise _ended("the API key was revoked", found)
         if _worth_noting(key, now):
             await self._store.api_keys.used(key.id, int(now))
         return Access(
@@ -168,6 +168,11 @@ class Bearer:
             self._denied_generation = generation
             self._denied_until = now + DENY_LIST_SECONDS
         return self._denied
+
+
+def _ended(text: str, found: Inactive) -> TokenInvalid:
+    """A genuine credential whose person, client or grant does not count any more: the audit names them."""
+    return TokenInvalid(text, found.reason, principal_id=found.user_id, principal=found.username)
 
 
 def reaches(access: Access, server: str) -> bool:
