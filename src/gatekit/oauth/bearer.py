@@ -1,8 +1,8 @@
 """The bearer check, asked for every MCP request before its body is read.
 
-``cached`` is the hot path: a hash, a dictionary, two comparisons, no await. ``check`` is what fills it: it
-verifies, looks at the deny list and asks ``principal_is_active`` with fresh rows. A cached answer dies with
-its token, after ``bearer_cache_seconds``, and at once when ``forget`` is called.
+``cached`` is the hot path: a hash, a dictionary, a look at the clock, no await. ``check`` is what fills it:
+it verifies, looks at the deny list and asks ``principal_is_active`` with fresh rows. A cached answer dies
+with its token, after ``bearer_cache_seconds``, and at once when ``forget`` is called.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from hashlib import sha256
-
-from msgspec import Struct
 
 from gatekit.errors import BearerError, InsufficientScope, TokenInvalid, TokenMalformed, TokenMissing
 from gatekit.identity.standing import Standings
@@ -33,12 +31,6 @@ DENY_LIST_SECONDS = 2.0
 _SCHEME = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9._~+/-]+=*) *\Z")  # RFC 6750 §2.1, b64token
 
 
-class _Entry(Struct, frozen=True):
-    access: Access
-    until: float
-    generation: int
-
-
 class Bearer:
     """The resource server's half. One per process, owned by ``AuthorizationServer``."""
 
@@ -52,7 +44,8 @@ class Bearer:
         self._standings = standings
         self._resources = Resources(settings.issuer, ())
         self._scopes = " ".join(settings.scopes)
-        self._entries: dict[bytes, _Entry] = {}
+        self._now = clock.now
+        self._entries: dict[bytes, tuple[Access, float]] = {}
         self._generation = 0
         self._denied: frozenset[str] = frozenset()
         self._denied_until = 0.0
@@ -61,13 +54,13 @@ class Bearer:
     def cached(self, authorization: bytes) -> Access | None:
         """What ``check`` said about this very header value a moment ago, or None."""
         entry = self._entries.get(sha256(authorization).digest())
-        if entry is None or entry.generation != self._generation or self._clock.now() >= entry.until:
+        if entry is None or self._now() >= entry[1]:
             return None
-        return entry.access
+        return entry[0]
 
     def forget(self) -> None:
         """Something changed (a grant, a user, a key, the policy): verify everything anew."""
-        self._generation += 1
+        self._generation += 1  # whoever is verifying right now must not remember what they saw before
         self._entries.clear()
 
     async def check(self, authorization: Sequence[bytes]) -> Access:
@@ -102,7 +95,7 @@ class Bearer:
             for stale in list(entries)[: max(1, len(entries) // 8)]:  # the first are the oldest
                 del entries[stale]
         until = min(access.expires_at, self._clock.now() + self._settings.bearer_cache_seconds)
-        entries[sha256(raw).digest()] = _Entry(access, until, self._generation)
+        entries[sha256(raw).digest()] = (access, until)
 
     async def _jwt(self, token: str) -> Access:
         claims = await self._keys.verify_fresh(token)

@@ -11,7 +11,7 @@ from gatekit.platform.limits import Rate
 DAY = 86_400
 
 SCOPE = "mcp"
-"""The one scope there is: use MCP endpoints. What a person may do there is policy's business, not a scope's."""
+"""The one scope there is: use MCP endpoints. What a person may do there is for the policy to say."""
 
 DEFAULT_PRIVATE_USE_SCHEMES = (
     "cursor",

@@ -1,0 +1,252 @@
+"""R1–R7: refresh tokens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from gatekit.errors import StoreFull
+from gatekit.model.audit import TokenEvent
+from gatekit.model.rules import ByLogin, Rules, ServerRules
+from gatekit.policy.engine import Policy
+from tests.attack.world import World, world_in
+
+
+async def test_R1_a_used_token_yields_the_same_successor_within_its_grace(world: World) -> None:
+    client = await world.register()
+    old = (await world.tokens(client))["refresh_token"]
+    first = (await world.refresh(client, old)).json()
+    world.clock.advance(44)
+    second = (await world.refresh(client, old)).json()
+    assert first["refresh_token"] == second["refresh_token"] != old
+    assert await world.alive(first["access_token"])
+    assert await world.alive(second["access_token"])
+    assert world.trail.named(TokenEvent, action="grace")
+    assert (await world.refresh(client, first["refresh_token"])).status_code == 200
+
+
+async def test_R1_the_grace_goes_on_when_a_faster_copy_rotated_twice(world: World) -> None:
+    client = await world.register()
+    old = (await world.tokens(client))["refresh_token"]
+    second = (await world.refresh(client, old)).json()["refresh_token"]
+    third = (await world.refresh(client, second)).json()["refresh_token"]
+    late = (await world.refresh(client, old)).json()["refresh_token"]
+    assert late == second
+    assert (await world.refresh(client, late)).json()["refresh_token"] == third
+
+
+async def test_R2_reuse_after_the_grace_fells_the_family(world: World) -> None:
+    client = await world.register()
+    old = (await world.tokens(client))["refresh_token"]
+    new = (await world.refresh(client, old)).json()
+    world.clock.advance(46)
+    assert await world.alive(new["access_token"])
+    replay = await world.refresh(client, old)
+    assert (replay.status_code, replay.json()["error"]) == (400, "invalid_grant")
+    assert (await world.refresh(client, new["refresh_token"])).json()["error"] == "invalid_grant"
+    assert not await world.alive(new["access_token"])
+    [event] = world.trail.named(TokenEvent, action="reused")
+    assert isinstance(event, TokenEvent)
+    assert event.principal == "alice"
+    assert event.grant_id
+
+
+async def test_R3_parallel_copies_share_one_successor(world: World) -> None:
+    client = await world.register()
+    old = (await world.tokens(client))["refresh_token"]
+    answers = await asyncio.gather(*(world.refresh(client, old) for _ in range(20)))
+    assert [answer.status_code for answer in answers] == [200] * 20
+    successors = {answer.json()["refresh_token"] for answer in answers}
+    assert len(successors) == 1
+    assert all([await world.alive(answer.json()["access_token"]) for answer in answers[:3]])
+    assert (await world.refresh(client, successors.pop())).status_code == 200
+
+
+async def test_R4_every_token_works_in_its_own_place_only(world: World) -> None:
+    client, other = await world.register(), await world.register()
+    code = await world.code(client)
+    for place in (world.refresh(client, code), world.use(code)):
+        assert (await place).status_code in (400, 401)
+    tokens = (await world.redeem(client, code)).json()
+    refresh_token, access_token = tokens["refresh_token"], tokens["access_token"]
+    assert (await world.refresh(other, refresh_token)).json()["error"] == "invalid_grant"
+    assert (await world.use(refresh_token)).status_code == 401
+    assert (await world.refresh(client, access_token)).json()["error"] == "invalid_grant"
+    assert (await world.redeem(client, refresh_token)).json()["error"] == "invalid_grant"
+    assert (await world.redeem(client, access_token)).json()["error"] == "invalid_grant"
+    assert (await world.refresh(client, refresh_token)).status_code == 200  # nobody burnt it
+    assert refresh_token.startswith("gk_rt_")
+    assert code.startswith("gk_ac_")
+
+
+async def test_R5_widening_is_refused_without_rotating(world: World) -> None:
+    client = await world.register()
+    old = (await world.tokens(client))["refresh_token"]
+    elsewhere = f"{world.issuer}/s/clock/mcp"
+    for changes, error in (
+        ({"resource": elsewhere}, "invalid_target"),
+        ({"resource": f"{world.issuer}/mcp"}, "invalid_target"),
+        ({"resource": "https://elsewhere.example/"}, "invalid_target"),
+        ({"scope": "mcp admin"}, "invalid_scope"),
+    ):
+        refused = await world.refresh(client, old, **changes)
+        assert (refused.status_code, refused.json()["error"]) == (400, error)
+    rows = await world.store.grants.list(user_id=world.people["alice"].id)
+    assert rows[0].revoked_at is None
+    fine = await world.refresh(client, old, scope="mcp", resource=world.files + "/")
+    assert fine.json()["scope"] == "mcp"
+    assert len(world.trail.named(TokenEvent, action="refreshed")) == 1
+
+
+async def test_R5_scopes_that_mean_nothing_here_are_no_widening(world: World) -> None:
+    client = await world.register(scope="read write")
+    old = (await world.tokens(client, scope="read write offline_access"))["refresh_token"]
+    fine = await world.refresh(client, old, scope="read write offline_access openid")
+    assert fine.json()["scope"] == "mcp"
+
+
+async def test_R5_a_known_scope_that_was_not_granted_is_widening(tmp_path: Path) -> None:
+    async with world_in(tmp_path, scopes=("mcp", "audit")) as world:
+        client = await world.register()
+        tokens = await world.tokens(client, scope="mcp")
+        assert tokens["scope"] == "mcp"
+        refused = await world.refresh(client, tokens["refresh_token"], scope="mcp audit")
+        assert refused.json()["error"] == "invalid_scope"
+        wide = await world.tokens(client, scope="mcp audit")
+        assert (await world.refresh(client, wide["refresh_token"], scope="audit")).json()["scope"] == "audit"
+        assert (await world.refresh(client, wide["refresh_token"])).json()["scope"] == "mcp audit"
+
+
+async def test_R5_narrowing_the_resource_narrows_the_access_token(world: World) -> None:
+    client = await world.register()
+    tokens = await world.tokens(client, resource=None)  # alice picks everything
+    assert await world.alive(tokens["access_token"], "clock")
+    narrow = (await world.refresh(client, tokens["refresh_token"], resource=world.files)).json()
+    assert await world.alive(narrow["access_token"], "files")
+    assert not await world.alive(narrow["access_token"], "clock")
+    wide = (await world.refresh(client, narrow["refresh_token"])).json()
+    assert await world.alive(wide["access_token"], "clock")
+
+
+Loss = Callable[[World, str], Awaitable[None]]
+
+
+async def _disable_user(world: World, _: str) -> None:
+    await world.store.users.update(replace(world.people["alice"], disabled=True))
+
+
+async def _delete_user(world: World, _: str) -> None:
+    await world.store.users.delete(world.people["alice"].id)
+
+
+async def _disable_client(world: World, client_id: str) -> None:
+    await world.store.clients.set_disabled(client_id, True)
+
+
+async def _delete_client(world: World, client_id: str) -> None:
+    await world.store.clients.delete(client_id)
+
+
+async def _revoke_grant(world: World, client_id: str) -> None:
+    for grant in await world.store.grants.list(client_id=client_id):
+        await world.store.grants.revoke(grant.id, int(world.clock.now()), "test")
+
+
+async def _not_admitted(world: World, _: str) -> None:
+    world.policy = Policy.compile(
+        Rules(gateway=(ByLogin("local", "bob"),), servers=(ServerRules(server="files"),))
+    )
+
+
+async def _connection_gone(world: World, _: str) -> None:
+    await world.store.users.update(replace(world.people["alice"], connection="formerly"))
+    world.directory_of_people.forget()
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        _disable_user,
+        _delete_user,
+        _disable_client,
+        _delete_client,
+        _revoke_grant,
+        _not_admitted,
+        _connection_gone,
+    ],
+)
+async def test_R6_lost_standing_refuses_code_refresh_and_bearer(world: World, loss: Loss) -> None:
+    client = await world.register()
+    tokens = await world.tokens(client)
+    code = await world.code(client)
+    assert await world.alive(tokens["access_token"])
+    await loss(world, client["client_id"])
+    world.server.bearer.forget()  # what the watcher of the change feed does
+    assert (await world.refresh(client, tokens["refresh_token"])).status_code in (400, 401)
+    assert (await world.redeem(client, code)).status_code in (400, 401)
+    assert (await world.use(tokens["access_token"])).status_code == 401
+
+
+async def test_R6_without_any_notice_the_bearer_check_looks_again_soon(world: World) -> None:
+    client = await world.register()
+    tokens = await world.tokens(client)
+    assert await world.alive(tokens["access_token"])
+    await _disable_user(world, "")
+    world.clock.advance(world.settings.bearer_cache_seconds)
+    assert not await world.alive(tokens["access_token"])
+
+
+async def test_R6_an_api_key_dies_with_its_owners_standing(world: World) -> None:
+    from tests.attack.test_tokens import add_key
+
+    secret = await add_key(world, "alice")
+    assert await world.alive(secret)
+    await _disable_user(world, "")
+    world.server.bearer.forget()
+    assert not await world.alive(secret)
+
+
+async def test_R7_an_expired_token_gets_nothing_even_in_its_grace(tmp_path: Path) -> None:
+    async with world_in(tmp_path, refresh_token_lifetime=100) as world:
+        client = await world.register()
+        old = (await world.tokens(client))["refresh_token"]
+        world.clock.advance(80)
+        assert (await world.refresh(client, old)).status_code == 200
+        world.clock.advance(20)
+        assert (await world.refresh(client, old)).json()["error"] == "invalid_grant"
+
+
+async def test_R7_the_family_ends_absolutely(tmp_path: Path) -> None:
+    async with world_in(tmp_path, grant_lifetime=5000, refresh_token_lifetime=3000) as world:
+        client = await world.register()
+        tokens = await world.tokens(client)
+        for _ in range(2):
+            world.clock.advance(2000)
+            tokens = (await world.refresh(client, tokens["refresh_token"])).json()
+        assert tokens["expires_in"] == 1000
+        assert await world.alive(tokens["access_token"])
+        world.clock.advance(1000)
+        assert not await world.alive(tokens["access_token"])
+        assert (await world.refresh(client, tokens["refresh_token"])).json()["error"] == "invalid_grant"
+
+
+@pytest.mark.parametrize("step", ["rotate", "refresh_token"])
+async def test_R7_a_store_that_fails_leaves_the_token_usable(
+    world: World, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await world.register()
+    old = (await world.tokens(client))["refresh_token"]
+
+    async def full(*_: object) -> None:
+        raise StoreFull("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.store.grants, step, full)
+        failed = await world.refresh(client, old)
+        assert (failed.status_code, failed.json()["error"]) == (503, "temporarily_unavailable")
+    world.clock.advance(100)
+    assert (await world.refresh(client, old)).status_code == 200
