@@ -40,8 +40,7 @@ import sys
 import time
 
 MARKER = "GATEKIT_LINK"
-PR_SET_PDEATHSIG = 1
-PR_SET_CHILD_SUBREAPER = 36
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 1, 4, 36
 MAX_PACKET = 65536
 CRASH_GRACE = 0.5  # seconds for the rest of a tree whose first process ended by itself
 POLL_SECONDS = 0.05
@@ -156,8 +155,7 @@ class Tree:
         self.link, self.pid, self.marker = link, pid, marker
         first = read_proc(pid)
         self.start = first.start if first else 0
-        self.exited = False
-        self.dying = False
+        self.exited = self.dying = False
         self.deadline = 0.0
 
     def members(self, procs: dict[int, Proc], known: set[int]) -> set[int]:
@@ -309,9 +307,8 @@ class Launcher:
                 for stray in (pid, *descendants(procs, {pid})):
                     send_signal(procs[stray], signal.SIGKILL)
 
-    def kill_everything(self) -> None:
+    def kill_everything(self, pause: float = 0.005) -> None:
         """The gateway is gone. As subreaper we are an ancestor of every process it ever started."""
-        pause = 0.005
         while True:
             self.reap()
             procs = all_procs()
@@ -393,7 +390,10 @@ def main() -> None:
     _prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     channel = socket.socket(fileno=int(sys.argv[1]))
     channel.set_inheritable(False)
-    Launcher(channel).run()
+    launcher = Launcher(channel)
+    # Our memory has held every recipe: no upstream of the same user may look into it.
+    _prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    launcher.run()
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -194,3 +195,13 @@ async def test_close_takes_everything_within_five_seconds(kit: Kit, family: str)
         await kit.pool.close()
     assert not running(family)
     assert not alive(launcher)
+
+
+async def test_upstreams_cannot_look_into_the_launcher(kit: Kit) -> None:
+    """It knows every server's environment. (What /proc shows of it belongs to root then.)"""
+    await kit.pool.acquire(key(), unruly(env=(("API_KEY", "hunter2"),)), HANDSHAKE)
+    launcher = Path("/proc") / str(kit.supervisor.launcher.pid)
+    assert (launcher / "environ").read_bytes() == b""
+    assert b"hunter2" not in (launcher / "cmdline").read_bytes()
+    # The kernel shows non-dumpable processes as root's; as root, only the flag tells.
+    assert (launcher / "mem").stat().st_uid == 0
