@@ -50,9 +50,7 @@ def consent(**changes: object) -> ConsentView:
         "client_uri_host": "",
         "redirect_host": "localhost:51763",
         "loopback": True,
-        "resources": (
-            ServerChoice(resource=f"{ORIGIN}/s/files/mcp", name="files", title="Shared files"),
-        ),
+        "resources": (ServerChoice(resource=f"{ORIGIN}/s/files/mcp", name="files", title="Shared files"),),
         "choosing": False,
         "scopes": ("mcp",),
         "switch_url": "/switch?txn=gk_tx_sample",
