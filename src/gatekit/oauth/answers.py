@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from gatekit.errors import OAuthError, PageProblem
+from gatekit.errors import AccessDenied, OAuthError, PageProblem
 from gatekit.oauth.http import redirect
 from gatekit.oauth.redirects import answer, is_loopback
 from gatekit.oauth.request import Target
@@ -31,9 +31,10 @@ def early_error(issuer: str, target: Target, failure: OAuthError) -> Response:
     """
     if trusted(target):
         return error(issuer, target, failure)
+    denied = isinstance(failure, AccessDenied)
     raise PageProblem(
-        400,
-        "The application sent a request that cannot be used",
+        403 if denied else 400,
+        "This is not open to you" if denied else "The application sent a request that cannot be used",
         failure.description or failure.error,
         "Close this window, go back to the application and try again.",
         detail=f"{failure.error}: {failure.detail}",

@@ -31,6 +31,10 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}  # RFC 6749 §5.1
 
+OPENER = {"Cross-Origin-Opener-Policy": "unsafe-none"}
+"""Clients that live in a web page open us in a popup and hear from their callback page through its opener;
+any stricter policy, even on the way, cuts that tie for good (HTML §7.1.3)."""
+
 PAGE_HEADERS = {
     **NO_STORE,
     # No form-action: Chromium applies it to the redirect that follows a form as well, and that one goes to
@@ -40,7 +44,7 @@ PAGE_HEADERS = {
     "X-Frame-Options": "DENY",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
+    **OPENER,
 }
 
 MAX_FIELDS = 200
@@ -136,7 +140,7 @@ def page(html: str, status: int = 200) -> Response:
 
 def redirect(url: str, status: int = 303) -> Response:
     """RFC 9700 §4.12: 303, so that a form's content is never sent on."""
-    answer = RedirectResponse(url, status, {**NO_STORE, "Referrer-Policy": "no-referrer"})
+    answer = RedirectResponse(url, status, {**NO_STORE, **OPENER, "Referrer-Policy": "no-referrer"})
     answer.headers["location"] = url  # as it is: Starlette would re-quote the client's own URI
     return answer
 

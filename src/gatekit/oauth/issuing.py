@@ -78,6 +78,20 @@ class Issuer:
             raise InvalidTarget("the grant does not cover this resource")
         return wanted or grant.resources
 
+    async def fell(self, grant_id: str, reason: str) -> Upright | None:
+        """Somebody has what they should not: the whole grant falls, and the person is asked anew.
+
+        Returns who it was, if they are still in good standing.
+        """
+        now = self._core.now()
+        found = await self._core.standings.grant(grant_id, now)
+        grant = await self._core.store.grants.get(grant_id)
+        await self._core.store.grants.revoke(grant_id, now, reason)
+        self._core.bearer.forget()
+        if grant is not None:
+            await self._core.store.transactions.forget_consents(grant.user_id, grant.client_id)
+        return found if isinstance(found, Upright) else None
+
     async def record(
         self,
         request: Request,

@@ -91,6 +91,8 @@ class AuthorizationServer:
         open between two requests."""
         core = self._core
         now = core.services.clock.now()
+        if access.expires_at <= now:  # a stream does not outlive its token (checklist T11)
+            return False
         if access.credential == "api_key":
             key = await core.store.api_keys.get(access.credential_id)
             if key is None or key.revoked_at is not None or key.expires_at <= now:

@@ -95,15 +95,16 @@ class CodeGrant:
 
     async def _replayed(self, request: Request, code: AuthorizationCode, client: Client) -> None:
         """RFC 6749 §4.1.2: everything that came from the code falls."""
-        await self._core.store.grants.revoke(code.grant_id, self._core.now(), "authorization code replayed")
-        self._core.bearer.forget()
+        reason = "authorization code replayed"
+        found = await self._issuer.fell(code.grant_id, reason)
         await self._issuer.record(
             request,
             client,
             "reused",
+            found=found,
             grant_type=GRANT_TYPE,
             grant_id=code.grant_id,
-            reason="authorization code replayed",
+            reason=reason,
         )
 
 

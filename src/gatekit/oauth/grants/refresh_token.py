@@ -96,8 +96,7 @@ class RefreshGrant:
         if row.used_at is not None and row.successor_sealed and used_for <= self._core.settings.refresh_grace:
             return self._core.services.vault.open_with(token, row.successor_sealed, SEAL)
         reason = "refresh token used again after its grace"
-        await self._core.store.grants.revoke(row.grant_id, self._core.now(), reason)
-        self._core.bearer.forget()
+        await self._issuer.fell(row.grant_id, reason)
         await self._issuer.record(
             request,
             client,
