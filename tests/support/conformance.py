@@ -1,0 +1,135 @@
+"""Runs the official conformance suite against a protected endpoint and counts what it says."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import urllib.parse
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from gatekit.demo.browser import Person
+from gatekit.demo.wire import Login, post_json
+from tests.clients.hook import complete
+from tests.support.node import environment
+from tests.support.peers import CLIENTS, CONFORMANCE, NODE
+
+SUITE = CONFORMANCE / "dist" / "index.js"
+
+
+@dataclass
+class Counts:
+    """Required scenarios and their checks; ``failed`` has one line per failed check."""
+
+    scenarios: int = 0
+    scenarios_passed: int = 0
+    checks: int = 0
+    checks_passed: int = 0
+    missing: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+
+    def row(self, what: str) -> str:
+        """A row of the table in docs/conformance.md."""
+        scenarios = f"{self.scenarios_passed}/{self.scenarios + len(self.missing)}"
+        return f"| {what} | {scenarios} | {self.checks_passed}/{self.checks} |"
+
+
+def required(revision: str) -> list[str]:
+    """The server scenarios that a revision requires, as the suite itself lists them."""
+    text = (CONFORMANCE / "requirements" / f"{revision}.yaml").read_text(encoding="utf-8")
+    scenarios = yaml.safe_load(text)["server"]
+    return [str(each) for each in scenarios]
+
+
+def run_server(url: str, token: str, revision: str, folder: Path, person: Person) -> Counts:
+    """Every scenario that ``revision`` requires of a server."""
+    out = folder / revision
+    folder.mkdir(parents=True, exist_ok=True)
+    injected = {
+        "NODE_OPTIONS": f"--import {CLIENTS / 'inject_bearer.mjs'}",
+        "GATEKIT_TARGET": url,
+        "GATEKIT_TOKEN": token,
+    }
+    arguments = ["--url", url, "--requirements", revision, "--timeout", "20000", "-o", str(out)]
+    done = subprocess.run(
+        [str(NODE), str(SUITE), "server", *arguments],
+        env={**environment(folder, person), **injected},
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    (folder / f"{revision}.txt").write_text(done.stdout + done.stderr, encoding="utf-8")
+    return count(out, required(revision))
+
+
+def count(out: Path, wanted: list[str]) -> Counts:
+    """Add up the result folders (``<scenario>-<time>/checks.json``) of the scenarios in ``wanted``."""
+    found = Counts()
+    results: dict[str, list[dict[str, str]]] = {}
+    for path in sorted(out.glob("*/checks.json")):
+        name = re.sub(r"-\d{4}-\d\d-\d\dT.*$", "", path.parent.name)
+        bare = name.removeprefix("server-")
+        known = next((each for each in (name, bare, f"server-{bare}") if each in wanted), None)
+        if known is not None:
+            results[known] = json.loads(path.read_text(encoding="utf-8"))
+    for name in wanted:
+        if name not in results:
+            found.missing.append(name)
+            continue
+        scored = [each for each in results[name] if each["status"] in {"SUCCESS", "FAILURE"}]
+        bad = [each for each in scored if each["status"] == "FAILURE"]
+        found.scenarios += 1
+        found.scenarios_passed += not bad
+        found.checks += len(scored)
+        found.checks_passed += len(scored) - len(bad)
+        found.failed += [f"{name}: {each['id']}: {each.get('errorMessage', '')[:300]}" for each in bad]
+    return found
+
+
+def run_authorization_server(url: str, folder: Path, person: Person, port: int) -> Counts:
+    """The authorization-server mode: the suite prints the authorization URL and waits for the redirect."""
+    login = Login(url)
+    login.discover()
+    metadata = {
+        "client_name": "conformance",
+        "redirect_uris": [f"http://127.0.0.1:{port}/callback"],
+        "grant_types": ["authorization_code"],
+        "response_types": ["code"],
+        "token_endpoint_auth_method": "none",
+    }
+    client_id = post_json(login.server["registration_endpoint"], metadata).json()["client_id"]
+    folder.mkdir(parents=True, exist_ok=True)
+    arguments = [
+        "--url",
+        login.server["issuer"],
+        "--client-id",
+        client_id,
+        "-p",
+        str(port),
+        "-o",
+        str(folder),
+    ]
+    suite = subprocess.Popen(
+        [str(NODE), str(SUITE), "authorization", *arguments],
+        env=environment(folder, person),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    said = []
+    with suite:
+        assert suite.stdout is not None
+        for line in suite.stdout:
+            said.append(line)
+            if line.startswith("http") and "response_type" in urllib.parse.urlsplit(line).query:
+                complete(line.strip(), person, deliver=True)
+    names = [re.sub(r"-\d{4}-\d\d-\d\dT.*$", "", path.parent.name) for path in folder.glob("*/checks.json")]
+    assert names, "".join(said)[-1500:]
+    return count(folder, names)
