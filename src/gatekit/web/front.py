@@ -1,0 +1,215 @@
+"""The front: uvicorn's HTTP/1.1 protocol with a short way to the MCP endpoints.
+
+Everything goes through ASGI, except what happens ten thousand times a second: a plain POST to an MCP
+endpoint is handed to the data plane as headers and body, and its answer leaves in one write. That halves what
+HTTP costs for a call. Parsing, pipelining, flow control, graceful shutdown and every request that is in any
+way unusual (another method, repeated headers, ``Expect``, HTTP/1.0, an escaped path, a foreign Host) stay
+uvicorn's and the ASGI application's, so that there is one place that judges them.
+
+``docs/performance.md`` has the figures. The parent classes are uvicorn's own and not a public interface: the
+version is pinned to a minor release, and ``tests/unit/web/test_front.py`` holds what we rely on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, Protocol, cast
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from gatekit.gateway.endpoint import endpoint_of
+from gatekit.gateway.inbound import Refused
+from gatekit.gateway.ports import Headers, Wire
+
+Read = Callable[[int], Awaitable[bytes]]
+
+_SCOPE: dict[str, Any] = {"type": "http", "method": "POST"}
+"""All that uvicorn's cycle reads of a scope; shared, because nobody writes to it."""
+
+
+class Serve(Protocol):
+    """The data plane's entry: ``gateway.endpoint.Endpoint.serve``."""
+
+    def __call__(
+        self, method: str, server: str, headers: Headers, peer: str, wire: Wire, read: Read
+    ) -> Awaitable[None]: ...
+
+
+def front(serve: Serve, allows: Callable[[bytes], bool]) -> type[asyncio.Protocol]:
+    """For ``uvicorn.Config(http=…)``. ``allows``: whether a Host header is ours (``HostGuard.allows``)."""
+    return cast(type[asyncio.Protocol], partial(Front, serve, allows))
+
+
+class ShortCycle(RequestResponseCycle):
+    """One request on the short way. Implements ``gateway.ports.Wire``."""
+
+    started = False
+
+    async def respond(self, status: int, headers: Headers, body: bytes) -> None:
+        """A whole answer in one write. Raises ValueError for a header that would break out of its line."""
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if self.disconnected or self.response_complete:
+            return
+        parts = [STATUS_LINE[status]]
+        for name, value in (*self.default_headers, *headers):
+            parts += (name, b": ", value, b"\r\n")
+        if not self.keep_alive:
+            parts.append(b"connection: close\r\n")
+        parts.append(b"content-length: %d\r\n\r\n" % len(body))
+        head = b"".join(parts)
+        lines = 3 + len(self.default_headers) + len(headers) + (not self.keep_alive)
+        if head.count(b"\n") != lines or head.count(b"\r") != lines:
+            raise ValueError("a header of the answer has a line break in it")
+        self.started = self.response_started = self.response_complete = True
+        self.transport.write(head + body)
+        self.message_event.set()
+        if not self.keep_alive:
+            self.transport.close()
+        self.on_response()
+
+    async def start(self, status: int, headers: Headers) -> None:
+        self.started = True
+        await self.send({"type": "http.response.start", "status": status, "headers": list(headers)})
+
+    async def write(self, data: bytes, more: bool) -> None:
+        await self.send({"type": "http.response.body", "body": data, "more_body": more})
+
+    async def gone(self) -> None:
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
+
+    async def read(self, limit: int) -> bytes:
+        """The request's body; raises ``Refused`` (413) when it grows beyond ``limit`` bytes."""
+        if not self.more_body:  # it came in one packet with its headers, as nearly always
+            return _bounded(bytes(self.body), limit)
+        chunks, size, more = [], 0, True
+        while more:
+            message = cast(dict[str, Any], await self.receive())
+            if message["type"] == "http.disconnect":
+                raise Refused(400, "the body was cut off")
+            chunks.append(message["body"])
+            size += len(chunks[-1])
+            more = message["more_body"] and size <= limit
+        return _bounded(b"".join(chunks), limit)
+
+
+def _bounded(body: bytes, limit: int) -> bytes:
+    if len(body) > limit:
+        raise Refused(413, f"the body may have at most {limit} bytes")
+    return body
+
+
+class Front(HttpToolsProtocol):
+    """One connection."""
+
+    def __init__(
+        self,
+        serve: Serve,
+        allows: Callable[[bytes], bool],
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._serve = serve
+        self._allows = allows
+        self._idle_since: float | None = None
+
+    # -- where a request goes --------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
+
+    def on_headers_complete(self) -> None:
+        server = self._short_way()
+        if server is None:
+            self._long_way()
+            return
+        waiting = self.cycle is not None and not self.cycle.response_complete
+        cycle = self.cycle = ShortCycle(
+            scope=_SCOPE,  # type: ignore[arg-type]
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=False,
+            keep_alive=self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        enter = partial(self._enter, cycle, server, self.headers)
+        if waiting:  # pipelined: uvicorn takes it up when the one before it is answered
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, enter))
+        else:
+            self._start_asgi_task(cycle, enter)
+
+    def _short_way(self) -> str | None:
+        """Name of the Server if this request may take the short way (``""``: the aggregate endpoint)."""
+        url, parser = self.url, self.parser
+        if parser.get_method() != b"POST" or not url.endswith(b"/mcp") or not url.isascii() or b"%" in url:
+            return None
+        if self.expect_100_continue or parser.should_upgrade() or parser.get_http_version() != "1.1":
+            return None
+        table = dict(self.headers)
+        if len(table) != len(self.headers) or not self._allows(table.get(b"host", b"")):
+            return None
+        return endpoint_of(url.decode("ascii"))
+
+    def _long_way(self) -> None:
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers.extend(headers)
+        super().on_headers_complete()
+
+    async def _enter(self, cycle: ShortCycle, server: str, headers: Headers, *_: object) -> None:
+        """In place of an ASGI application: uvicorn's task, error handling and shutdown stay around it."""
+        peer = self.client[0] if self.client else ""
+        await self._serve("POST", server, headers, peer, cycle, cycle.read)
+
+    # -- keep-alive: one timer a connection, where uvicorn sets and cancels one a request ------------------
+
+    def on_response_complete(self) -> None:
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            cycle, app = self.pipeline.pop()
+            self._start_asgi_task(cycle, app)
+            return
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    def _unset_keepalive_if_required(self) -> None:
+        self._idle_since = None  # uvicorn calls this when data comes in
+
+    def timeout_keep_alive_handler(self) -> None:
+        self.timeout_keep_alive_task = None
+        if self._idle_since is None or self.transport.is_closing():
+            return  # busy: the next answer sets a timer again
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
+        else:
+            self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
+            self.timeout_keep_alive_task = None
