@@ -10,11 +10,9 @@ import asyncio
 import logging
 from typing import Any
 
-import msgspec
-from msgspec import Raw
-
 from gatekit.errors import LinkError, MethodNotFound, UpstreamDown
 from gatekit.gateway import router
+from gatekit.gateway.faces import as_object
 from gatekit.gateway.listen import Hubs
 from gatekit.gateway.ports import Surroundings
 from gatekit.gateway.published import Shelf
@@ -55,17 +53,19 @@ class Catalog:
         self._shelf = shelf
         self._hubs = hubs
 
+    def running(self, server: Server, call: Call) -> Link | None:
+        """The Link that serves ``call`` on ``server``, if it is there and ready."""
+        return self._around.pool.get(router.upstream_key(server, call))
+
     async def link(self, server: Server, call: Call, session: McpSession | None) -> Link:
         """The live Link that serves ``call`` on ``server``, started if need be. Raises LinkError."""
         key = router.upstream_key(server, call)
-        link = self._around.pool.get(key)
-        if link is None:
-            link = await self._around.pool.acquire(key, server, router.hello_for(server, call, session))
-            if session is not None and server.instances == "session":
-                session.keys.add(key)
-                link.listen(session.on_signal)
-            else:
-                link.listen(self._hubs.of(key).on_signal)
+        link = await self._around.pool.acquire(key, server, router.hello_for(server, call, session))
+        if session is not None and server.instances == "session":
+            session.keys.add(key)
+            link.listen(session.on_signal)
+        else:
+            link.listen(self._hubs.of(key).on_signal)
         return link
 
     def follow(self, session: McpSession, call: Call) -> None:
@@ -157,16 +157,3 @@ def _renamed(server: str, list_key: str, item: dict[str, Any]) -> dict[str, Any]
     kind, key = _LISTED[list_key]
     own = str(item.get(key, ""))
     return {**item, key: names.join_uri(server, own) if kind == "resource" else names.join(server, own)}
-
-
-def as_object(body: Raw | dict[str, Any]) -> dict[str, Any]:
-    """A result as an object. Raises LinkError if the upstream sent something else."""
-    if not isinstance(body, Raw):
-        return body
-    try:
-        decoded = msgspec.json.decode(body)
-    except msgspec.DecodeError as error:
-        raise LinkError("unreadable result", str(error)) from error
-    if not isinstance(decoded, dict):
-        raise LinkError("a result that is no object")
-    return decoded

@@ -11,9 +11,9 @@ from typing import Any
 
 from gatekit.errors import (
     BearerError,
+    GatekitError,
     InvalidRequestFault,
     ProtocolFault,
-    SessionUnknown,
     StoreError,
     TokenInvalid,
     TokenMissing,
@@ -32,6 +32,7 @@ from gatekit.protocol.jsonrpc import Request
 _log = logging.getLogger("gatekit.gateway")
 
 _VERSION = b"mcp-protocol-version"
+_USUAL_ACCEPT = b"application/json, text/event-stream"
 _ALLOW_HANDSHAKE = (b"allow", b"GET, POST, DELETE, OPTIONS")
 _RECORDS_PER_SECOND = 50.0
 """Refusals at the door are recorded up to this rate, so that a stranger cannot fill the disk."""
@@ -50,53 +51,30 @@ class Dispatch:
 
     async def serve(self, inbound: Inbound, wire: Wire, headers: Headers) -> None:
         """Serve one request and answer it, whatever happens."""
-        settings = self._around.settings
-        json_ok, sse_ok = accepts(inbound.header(b"accept"))
-        reply = Reply(wire, headers, json_ok=json_ok, sse_ok=sse_ok, now=self._around.clock.monotonic())
+        accept = inbound.table.get(b"accept")
+        json_ok, sse_ok = (True, True) if accept == _USUAL_ACCEPT else accepts(accept)
+        reply = Reply(wire, headers, json_ok, sse_ok, self._around.clock.monotonic())
         try:
-            access = await self._admit(inbound)
-            check_origin(inbound.header(b"origin"), settings.allowed_origins)
-            if not (json_ok or sse_ok):
-                raise Refused(406, "Accept must include application/json and text/event-stream")
-            await self._by_method(inbound, access, reply)
-        except BearerError as error:
-            await self._challenge(inbound, error, reply)
-        except Refused as refused:
-            self._record(inbound, refused.status, refused.public)
-            await self._plain(reply, refused.status, -31000, refused.public)
-        except SessionUnknown as fault:
-            self._record(inbound, fault.status, fault.detail)
-            await reply.finish(fault.status, _faulty(fault))
-        except ProtocolFault as fault:
-            self._record(inbound, fault.status, fault.detail)
-            await reply.finish(fault.status if fault.status != 200 else 400, _faulty(fault))
-        except StoreError as error:
-            _log.error("store unavailable error=%s", error)
-            await self._plain(reply, 503, -31000, "the gateway's store is not available")
+            access = self._around.door.cached(inbound.authorization)
+            if access is None:
+                access = await self._around.door.check(inbound.values(b"authorization"))
+            inbound.access = access
+            _check_audience(inbound.server, access)
+            _check_media(inbound, json_ok or sse_ok, self._around.settings.allowed_origins)
+            if inbound.method == "POST":
+                await self._post(inbound, access, reply)
+            else:
+                await self._other(inbound, access, reply)
+        except GatekitError as error:
+            await self._refuse(inbound, error, reply)
         finally:
             reply.close()
 
-    async def _admit(self, inbound: Inbound) -> Access:
-        authorization = inbound.values(b"authorization")
-        access = self._around.door.cached(authorization[0]) if len(authorization) == 1 else None
-        if access is None:
-            access = await self._around.door.check(authorization)
-        inbound.access = access
-        if inbound.server:
-            meant = inbound.server in access.servers or EVERY_SERVER in access.servers
-        else:
-            meant = access.aggregate
-        if not meant:
-            # RFC 8707: a token is good for the resource it was issued for, and for no other.
-            raise TokenInvalid("the token was not issued for this resource", "foreign audience")
-        return access
-
-    async def _by_method(self, inbound: Inbound, access: Access, reply: Reply) -> None:
-        if inbound.method == "POST":
-            await self._post(inbound, access, reply)
-        elif inbound.method == "GET" and inbound.table.get(b"mcp-session-id"):
+    async def _other(self, inbound: Inbound, access: Access, reply: Reply) -> None:
+        has_session = b"mcp-session-id" in inbound.table
+        if inbound.method == "GET" and has_session:
             await self._handshake.get(inbound, access, reply)
-        elif inbound.method == "DELETE" and inbound.table.get(b"mcp-session-id"):
+        elif inbound.method == "DELETE" and has_session:
             await self._handshake.delete(inbound, access, reply)
         else:
             reply.add_headers(_ALLOW_HANDSHAKE)
@@ -104,22 +82,38 @@ class Dispatch:
 
     async def _post(self, inbound: Inbound, access: Access, reply: Reply) -> None:
         settings = self._around.settings
-        check_content_type(inbound.header(b"content-type"))
         body = await inbound.body(settings.max_body_bytes)
         message = jsonrpc.decode_client(body, max_depth=settings.max_depth)
         if isinstance(message, list):
             raise InvalidRequestFault("JSON-RPC batches are not supported")
-        door = (
-            self._stateless
-            if detect.detect(message, {_VERSION: inbound.values(_VERSION)}) == "stateless"
-            else self._handshake
-        )
+        era = detect.detect(message, {_VERSION: inbound.values(_VERSION)})
+        door = self._handshake if era == "handshake" else self._stateless
         try:
             await door.post(inbound, access, message, len(body), reply)
         except ProtocolFault as fault:
             if fault.request_id is None and isinstance(message, Request):
                 fault.request_id = message.id
             raise
+
+    # -- refusals -----------------------------------------------------------------------------------------
+
+    async def _refuse(self, inbound: Inbound, error: GatekitError, reply: Reply) -> None:
+        """Answer what was turned away. Re-raises what is no refusal."""
+        if isinstance(error, BearerError):
+            await self._challenge(inbound, error, reply)
+        elif isinstance(error, Refused):
+            self._record(inbound, error.status, error.public)
+            await self._plain(reply, error.status, -31000, error.public)
+        elif isinstance(error, ProtocolFault):
+            status = error.status if error.status != 200 else 400
+            self._record(inbound, status, error.detail)
+            fault = jsonrpc.encode_fault(error.request_id, error.code, error.public, error.data)
+            await reply.finish(status, fault)
+        elif isinstance(error, StoreError):
+            _log.error("store unavailable error=%s", error)
+            await self._plain(reply, 503, -31000, "the gateway's store is not available")
+        else:
+            raise error
 
     async def _challenge(self, inbound: Inbound, error: BearerError, reply: Reply) -> None:
         if not isinstance(error, TokenMissing):
@@ -163,8 +157,21 @@ class Dispatch:
         ).add_done_callback(_seen)
 
 
-def _faulty(fault: ProtocolFault) -> bytes:
-    return jsonrpc.encode_fault(fault.request_id, fault.code, fault.public, fault.data)
+def _check_audience(server: str, access: Access) -> None:
+    """RFC 8707: a token is good for the resource it was issued for, and for no other."""
+    meant = EVERY_SERVER in access.servers or server in access.servers if server else access.aggregate
+    if not meant:
+        raise TokenInvalid("the token was not issued for this resource", "foreign audience")
+
+
+def _check_media(inbound: Inbound, acceptable: bool, origins: frozenset[str]) -> None:
+    table = inbound.table
+    if b"origin" in table:
+        check_origin(inbound.header(b"origin"), origins)
+    if not acceptable:
+        raise Refused(406, "Accept must include application/json and text/event-stream")
+    if inbound.method == "POST" and table.get(b"content-type") != b"application/json":
+        check_content_type(inbound.header(b"content-type"))
 
 
 def _seen(future: Any) -> None:

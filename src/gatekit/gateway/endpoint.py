@@ -4,7 +4,6 @@ ASGI.
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -70,24 +69,18 @@ class AsgiWire:
         """The request's body; raises ``Refused`` (413) when it grows beyond ``limit`` bytes."""
         message = await self._receive()
         first: bytes = message.get("body", b"")
-        if not message.get("more_body"):
-            return _bounded(first, limit)
+        if not message.get("more_body") and len(first) <= limit:
+            return first
         chunks, size = [first], len(first)
-        while message.get("more_body"):
+        while size <= limit and message.get("more_body"):
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 raise Refused(400, "the body was cut off")
             chunks.append(message.get("body", b""))
             size += len(chunks[-1])
-            if size > limit:
-                raise Refused(413, f"the body may have at most {limit} bytes")
+        if size > limit:
+            raise Refused(413, f"the body may have at most {limit} bytes")
         return b"".join(chunks)
-
-
-def _bounded(body: bytes, limit: int) -> bytes:
-    if len(body) > limit:
-        raise Refused(413, f"the body may have at most {limit} bytes")
-    return body
 
 
 class Endpoint:
@@ -99,32 +92,31 @@ class Endpoint:
         self._numbers = itertools.count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        server = endpoint_of(scope["path"])
         wire = AsgiWire(receive, send)
-        pairs = scope["headers"]
-        request_id = f"{self._boot_id}{next(self._numbers):x}"
+        number = f"{self._boot_id}{next(self._numbers):x}"
         client = scope.get("client")
         inbound = Inbound(
-            scope["method"], server or "", pairs, wire.body, client[0] if client else "", request_id
+            scope["method"],
+            endpoint_of(scope["path"]) or "",
+            scope["headers"],
+            wire.body,
+            client[0] if client else "",
+            number,
         )
+        answer: Headers = (*_BASE, (b"x-request-id", number.encode("ascii")))
         origin = inbound.table.get(b"origin")
-        answer: Headers = (*_BASE, (b"x-request-id", request_id.encode("ascii")))
         if origin is not None:
             answer = (*answer, *_cors(origin))
-        if inbound.method == "OPTIONS":
-            await wire.respond(204, (*answer, *_preflight(inbound)), b"")
-            return
-        await self._guarded(inbound, wire, answer)
-
-    async def _guarded(self, inbound: Inbound, wire: AsgiWire, answer: Headers) -> None:
         try:
-            await self._dispatch.serve(inbound, wire, answer)
-        except asyncio.CancelledError:
-            raise
-        except Exception:  # noqa: BLE001 - the request edge: one request's failure must not be more than that
-            _log.exception("request failed request_id=%s server=%s", inbound.request_id, inbound.server)
+            if inbound.method == "OPTIONS":
+                await wire.respond(204, (*answer, *_preflight(inbound)), b"")
+            else:
+                await self._dispatch.serve(inbound, wire, answer)
+        except Exception:  # noqa: BLE001 - the request edge
+            # One request's failure must not be more than that.
+            _log.exception("request failed request_id=%s server=%s", number, inbound.server)
             if not wire.started:
-                body = jsonrpc.encode_fault(None, -32603, f"Internal error (request {inbound.request_id})")
+                body = jsonrpc.encode_fault(None, -32603, f"Internal error (request {number})")
                 await wire.respond(500, (*answer, (b"content-type", b"application/json")), body)
 
 

@@ -32,7 +32,8 @@ from gatekit.errors import (
     UpstreamTimeout,
 )
 from gatekit.gateway import router
-from gatekit.gateway.catalog import Catalog, as_object
+from gatekit.gateway.catalog import Catalog
+from gatekit.gateway.faces import as_object
 from gatekit.gateway.ports import Surroundings
 from gatekit.gateway.published import Published, Shelf
 from gatekit.gateway.reply import Reply
@@ -118,18 +119,24 @@ class Exchange:
         ``local`` replaces the trip to the upstream for what the gateway answers itself.
         """
         target, decision = self.judge(call)
-        flight = InFlight(reply, asyncio.current_task(), disconnect_cancels=call.client.era == "stateless")
-        self._enter(call, session, flight)
+        flight = InFlight(reply, asyncio.current_task(), call.client.era == "stateless")
+        self.flights.add(flight)
+        if session is not None:
+            session.calls[call.id] = flight
         try:
             if isinstance(decision, Deny):
-                answered = Answered(self._refusal(target, call), detail=decision.reason)
+                answered = Answered(self._refusal(target, call), None, decision.reason)
             else:
                 answered = await self._perform(call, target, flight, face, session, local)
             status, body = _rendered(call, answered, face)
-            if not await self._recorded(call, target, decision, answered, len(body)):
+            try:
+                await self._record(call, target, decision, answered, len(body))
+            except AuditUnavailable:
                 status, body = face.render(call, fault_of(_unrecorded()), None)
         finally:
-            self._leave(call, session, flight)
+            self.flights.discard(flight)
+            if session is not None:
+                session.calls.pop(call.id, None)
         await reply.finish(status, body)
 
     async def admitted(self, call: Call, target: Route, decision: Decision, reply: Reply, face: Face) -> bool:
@@ -138,24 +145,16 @@ class Exchange:
             answered = Answered(self._refusal(target, call), detail=decision.reason)
         else:
             answered = Answered(Result({}))
-        safe = self._around.trail.healthy and await self._recorded(call, target, decision, answered, 0)
+        safe = self._around.trail.healthy
+        try:
+            await self._record(call, target, decision, answered, 0)
+        except AuditUnavailable:
+            safe = False
         if safe and not isinstance(decision, Deny):
             return True
         outcome = answered.outcome if safe else fault_of(_unrecorded())
         await reply.finish(*face.render(call, outcome, None))
         return False
-
-    # -- bookkeeping --------------------------------------------------------------------------------------
-
-    def _enter(self, call: Call, session: McpSession | None, flight: InFlight) -> None:
-        self.flights.add(flight)
-        if session is not None:
-            session.calls[call.id] = flight
-
-    def _leave(self, call: Call, session: McpSession | None, flight: InFlight) -> None:
-        self.flights.discard(flight)
-        if session is not None:
-            session.calls.pop(call.id, None)
 
     # -- the call itself ----------------------------------------------------------------------------------
 
@@ -174,15 +173,18 @@ class Exchange:
             if local is not None:
                 return Answered(*await local(call))
             if isinstance(target, Target):
-                return await self._single(call, target, flight.reply, face, session)
+                link = self._catalog.running(target.server, call)
+                if link is None:
+                    link = await self._catalog.link(target.server, call, session)
+                return await self._asked(call, target, link, flight.reply, face)
             if isinstance(target, Everywhere):
                 spec = methods.spec(call.method)
                 return Answered(await self._catalog.everywhere(call, spec, target.servers, session))
             return Answered(self._refusal(target, call))
         except ProtocolFault as fault:
-            return Answered(fault_of(fault), detail=fault.detail)
+            return Answered(fault_of(fault), None, fault.detail)
         except LinkError as error:
-            return Answered(fault_of_link(error), detail=error.detail)
+            return Answered(fault_of_link(error), None, error.detail)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if not flight.cancelled or task is None:
@@ -190,30 +192,24 @@ class Exchange:
             task.uncancel()
             return Answered(_CANCELLED)
 
-    async def _single(
-        self,
-        call: Call,
-        target: Target,
-        reply: Reply,
-        face: Face,
-        session: McpSession | None,
-    ) -> Answered:
-        link = await self._catalog.link(target.server, call, session)
-
+    async def _asked(self, call: Call, target: Target, link: Link, reply: Reply, face: Face) -> Answered:
         def on_notice(notice: Notice) -> None:
             message = face.notice(notice)
             if message is not None:
                 reply.signal(message)
 
-        params = target.params if link.era == "handshake" else upstream_params(target.params, call)
-        outcome: Outcome = await link.call(call.method, params, on_notice)
-        if call.method in _LISTS and isinstance(outcome, Result):
-            outcome = self._catalog.filtered(call, methods.spec(call.method), target.server.name, outcome)
-        elif link.era == "stateless" and isinstance(outcome, Result):
+        if link.era == "handshake":
+            outcome: Outcome = await link.call(call.method, target.params, on_notice)
+        else:
+            outcome = await link.call(call.method, upstream_params(target.params, call), on_notice)
             outcome = _classified(outcome)
-        if not call.server and isinstance(outcome, Result):
-            renamed = names.rename_result(target.server.name, call.method, as_object(outcome.body))
-            outcome = Result(renamed)
+        if isinstance(outcome, Result):
+            if call.method in _LISTS:
+                spec = methods.spec(call.method)
+                outcome = self._catalog.filtered(call, spec, target.server.name, outcome)
+            elif not call.server:
+                body = as_object(outcome.body)
+                outcome = Result(names.rename_result(target.server.name, call.method, body))
         return Answered(outcome, link)
 
     def _refusal(self, target: Route, call: Call) -> Fault:
@@ -230,15 +226,10 @@ class Exchange:
 
     # -- the record ---------------------------------------------------------------------------------------
 
-    async def _recorded(
-        self,
-        call: Call,
-        target: Route,
-        decision: Decision,
-        answered: Answered,
-        bytes_out: int,
-    ) -> bool:
-        """True once the record is safe."""
+    def _record(
+        self, call: Call, target: Route, decision: Decision, answered: Answered, bytes_out: int
+    ) -> asyncio.Future[None]:
+        """Resolved once the record is safe; raises AuditUnavailable."""
         around = self._around
         link = answered.link
         access = call.access
@@ -270,11 +261,7 @@ class Exchange:
             client_era=call.client.version,
             upstream_era=link.version if link is not None else "",
         )
-        try:
-            await around.trail.record(event)
-        except AuditUnavailable:
-            return False
-        return True
+        return around.trail.record(event)
 
 
 def _authorize(call: Call, target: Route, tables: Published) -> Decision:
@@ -314,11 +301,14 @@ def upstream_params(params: dict[str, Any], call: Call) -> dict[str, Any]:
     return {**params, "_meta": {**params.get("_meta", {}), **meta}}
 
 
-def _classified(result: Result) -> Outcome:
-    body = result.body
+def _classified(outcome: Outcome) -> Outcome:
+    """Tell a stateless upstream's question from its result."""
+    if not isinstance(outcome, Result):
+        return outcome
+    body = outcome.body
     if isinstance(body, Raw) and b"input_required" not in bytes(memoryview(body)):
-        return result
-    decoded = msgspec.json.decode(body) if isinstance(body, Raw) else body
+        return outcome
+    decoded = as_object(body)
     return NeedsInput(decoded) if decoded.get("resultType") == "input_required" else Result(decoded)
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from gatekit.gateway.catalog import as_object
+import msgspec
+from msgspec import Raw
+
+from gatekit.errors import LinkError
 from gatekit.model.call import Call, Fault, NeedsInput, Notice, Outcome
 from gatekit.protocol import jsonrpc
 from gatekit.protocol.era import handshake, stateless
@@ -65,3 +68,16 @@ class StatelessFace:
 
     def notice(self, notice: Notice) -> bytes | None:
         return jsonrpc.encode_notification(notice.method, notice.params)
+
+
+def as_object(body: Raw | dict[str, Any]) -> dict[str, Any]:
+    """A result as an object. Raises LinkError if the upstream sent something else."""
+    if not isinstance(body, Raw):
+        return body
+    try:
+        decoded = msgspec.json.decode(body)
+    except msgspec.DecodeError as error:
+        raise LinkError("unreadable result", str(error)) from error
+    if not isinstance(decoded, dict):
+        raise LinkError("a result that is no object")
+    return decoded

@@ -34,6 +34,8 @@ from gatekit.protocol.jsonrpc import Message, Notification, Request, Response
 from gatekit.upstream.link import Link
 
 _SESSION_HEADER = b"mcp-session-id"
+_VERSION_HEADER = b"mcp-protocol-version"
+_VERSIONS = frozenset(version.encode("ascii") for version in methods.HANDSHAKE_VERSIONS)
 _AGGREGATE_CAPABILITIES: dict[str, Any] = {
     "tools": {"listChanged": True},
     "prompts": {"listChanged": True},
@@ -66,13 +68,20 @@ class HandshakeDoor:
 
     async def post(self, inbound: Inbound, access: Access, message: Message, size: int, reply: Reply) -> None:
         """Serve one message. Raises ProtocolFault for what is wrong with the message as such."""
-        if isinstance(message, Request) and message.method == "initialize":
-            await self._initialize(inbound, access, message, size, reply)
+        if isinstance(message, Request):
+            if message.method == "initialize":
+                await self._initialize(inbound, access, message, size, reply)
+                return
+            session = self._session(inbound, access)
+            if message.method == "ping":
+                await reply.finish(200, jsonrpc.encode_result(message.id, {}))
+                return
+            if message.id in session.calls:
+                raise InvalidRequestFault("a request with this id is still in flight")
+            call = self._call(inbound, access, message, session.client, size, session.id, reply)
+            await self._exchange.run(call, reply, session.face, session)
             return
         session = self._session(inbound, access)
-        if isinstance(message, Request):
-            await self._request(inbound, access, session, message, size, reply)
-            return
         self._check_reach(session, access)
         if isinstance(message, Notification):
             self._notification(session, message)
@@ -80,25 +89,15 @@ class HandshakeDoor:
             _answer(session, message)
         await reply.empty(202)
 
-    async def _request(
+    def _call(
         self,
         inbound: Inbound,
         access: Access,
-        session: McpSession,
         message: Request,
+        client: ClientSide,
         size: int,
+        session: str,
         reply: Reply,
-    ) -> None:
-        if message.method == "ping":
-            await reply.finish(200, jsonrpc.encode_result(message.id, {}))
-            return
-        if message.id in session.calls:
-            raise InvalidRequestFault("a request with this id is still in flight")
-        call = self._call(inbound, access, message, session.client, size, session.id)
-        await self._exchange.run(call, reply, HandshakeFace(session.client.version), session)
-
-    def _call(
-        self, inbound: Inbound, access: Access, message: Request, client: ClientSide, size: int, session: str
     ) -> Call:
         return Call(
             id=message.id,
@@ -110,7 +109,7 @@ class HandshakeDoor:
             session=session,
             request_id=inbound.request_id,
             address=inbound.peer,
-            started=self._around.clock.monotonic(),
+            started=reply.started_at,
             bytes_in=size,
         )
 
@@ -132,13 +131,13 @@ class HandshakeDoor:
             raise Refused(403, "you may not use this server")
 
     def _session(self, inbound: Inbound, access: Access) -> McpSession:
-        session_id = inbound.header(_SESSION_HEADER)
+        session_id = inbound.table.get(_SESSION_HEADER)
         if not session_id:
             raise SessionMissing("Mcp-Session-Id header is missing: open a session with initialize first")
-        session = self.sessions.find(session_id, inbound.server, access)
-        version = inbound.header(b"mcp-protocol-version")
-        if version and version not in methods.HANDSHAKE_VERSIONS:
-            raise UnsupportedVersion(f"Unsupported protocol version: {version[:40]}")
+        session = self.sessions.find(session_id.decode("latin-1"), inbound.server, access)
+        version = inbound.table.get(_VERSION_HEADER)
+        if version and version not in _VERSIONS:
+            raise UnsupportedVersion(f"Unsupported protocol version: {version[:40].decode('latin-1')}")
         session.touched_at = self._around.clock.monotonic()
         return session
 
@@ -149,14 +148,15 @@ class HandshakeDoor:
     ) -> None:
         client = _introduced(message.params)
         session_id = self._around.entropy.token("", 24)
-        call = self._call(inbound, access, message, client, size, session_id)
-        session = McpSession(session_id, inbound.server, access, client, call.started)
+        call = self._call(inbound, access, message, client, size, session_id, reply)
+        session = McpSession(
+            session_id, inbound.server, access, client, HandshakeFace(client.version), call.started
+        )
 
         async def open_session(_call: Call) -> tuple[Outcome, Link | None]:
             return await self._opened(call, session, reply)
 
-        face = _InitializeFace(client.version)
-        await self._exchange.run(call, reply, face, None, open_session)
+        await self._exchange.run(call, reply, _InitializeFace(client.version), None, open_session)
 
     async def _opened(self, call: Call, session: McpSession, reply: Reply) -> tuple[Outcome, Link | None]:
         server = self._shelf.current.servers.get(call.server)

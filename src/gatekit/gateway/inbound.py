@@ -57,6 +57,14 @@ class Inbound:
             return [] if value is None else [value]
         return [v for n, v in self._pairs if n == name]
 
+    @property
+    def authorization(self) -> bytes:
+        """The one Authorization header; empty if there is none, or more than one."""
+        if len(self.table) == len(self._pairs):
+            return self.table.get(b"authorization", b"")
+        values = self.values(b"authorization")
+        return values[0] if len(values) == 1 else b""
+
     def every(self) -> dict[bytes, list[bytes]]:
         """All headers, repeated ones kept apart (for the stateless era's header checks)."""
         if len(self.table) == len(self._pairs):
@@ -68,8 +76,8 @@ class Inbound:
 
     async def body(self, limit: int) -> bytes:
         """The whole body; raises ``Refused`` (413) as soon as it is longer than ``limit`` bytes."""
-        declared = self.table.get(b"content-length")
-        if declared is not None and (not declared.isdigit() or int(declared) > limit):
+        declared = self.table.get(b"content-length", b"")
+        if len(declared) > 6 and int(declared) > limit:  # the web server has checked that it is a number
             raise Refused(413, f"the body may have at most {limit} bytes")
         return await self._read(limit)
 
@@ -98,10 +106,11 @@ def check_content_type(value: str) -> None:
         raise Refused(415, "Content-Type must be application/json in UTF-8")
 
 
-def accepts(value: str) -> tuple[bool, bool]:
+def accepts(header: bytes | None) -> tuple[bool, bool]:
     """(JSON is acceptable, an event stream is acceptable). An absent header accepts both."""
-    if not value or value == "application/json, text/event-stream":
+    if not header:
         return True, True
+    value = header.decode("latin-1")
     kinds = {part.partition(";")[0].strip().lower() for part in value.split(",")}
     anything = "*/*" in kinds
     json_ok = anything or "application/json" in kinds or "application/*" in kinds

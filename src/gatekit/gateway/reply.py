@@ -42,7 +42,7 @@ class Reply:
         "touched_at",
     )
 
-    def __init__(self, wire: Wire, headers: Headers, *, json_ok: bool, sse_ok: bool, now: float) -> None:
+    def __init__(self, wire: Wire, headers: Headers, json_ok: bool, sse_ok: bool, now: float) -> None:
         self._wire = wire
         self._headers = headers
         self._queue: deque[bytes] | None = None

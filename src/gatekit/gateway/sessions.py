@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from gatekit.errors import SessionUnknown
+from gatekit.gateway.faces import HandshakeFace
 from gatekit.gateway.reply import Reply
 from gatekit.model.access import Access
 from gatekit.model.call import ClientSide, Fault, Notice, Question, RequestId, Result, Signal
@@ -37,9 +38,7 @@ class InFlight:
 
     __slots__ = ("cancelled", "disconnect_cancels", "reply", "task", "watched")
 
-    def __init__(
-        self, reply: Reply, task: asyncio.Task[Any] | None, *, disconnect_cancels: bool = False
-    ) -> None:
+    def __init__(self, reply: Reply, task: asyncio.Task[Any] | None, disconnect_cancels: bool) -> None:
         self.reply = reply
         self.task = task
         self.cancelled = False
@@ -65,6 +64,7 @@ class McpSession:
         "calls",
         "client",
         "ended",
+        "face",
         "followed",
         "id",
         "keys",
@@ -75,11 +75,20 @@ class McpSession:
         "touched_at",
     )
 
-    def __init__(self, session_id: str, server: str, access: Access, client: ClientSide, now: float) -> None:
+    def __init__(
+        self,
+        session_id: str,
+        server: str,
+        access: Access,
+        client: ClientSide,
+        face: HandshakeFace,
+        now: float,
+    ) -> None:
         self.id = session_id
         self.server = server
         self.access = access
         self.client = client
+        self.face = face
         self.touched_at = now
         self.calls: dict[RequestId, InFlight] = {}
         self.questions: dict[str, Question] = {}

@@ -61,7 +61,7 @@ class StatelessDoor:
             client=client,
             request_id=inbound.request_id,
             address=inbound.peer,
-            started=self._around.clock.monotonic(),
+            started=reply.started_at,
             bytes_in=size,
         )
         if message.method == "subscriptions/listen":
