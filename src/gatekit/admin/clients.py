@@ -1,0 +1,64 @@
+"""OAuth clients: look at them, disable them, remove them. They register by themselves (``oauth``)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from msgspec.structs import replace
+
+from gatekit.admin.desk import Actor, Desk
+from gatekit.errors import NotFound
+from gatekit.model.audit import ClientEvent
+from gatekit.model.oauth import Client
+
+
+class Clients(Desk):
+    """Every method that changes something raises ``AdminError``, ``StoreError`` or ``AuditUnavailable``."""
+
+    async def list(self) -> Sequence[Client]:
+        """Oldest first."""
+        return await self._store.clients.list()
+
+    async def show(self, client_id: str) -> Client:
+        client = await self._store.clients.get(client_id)
+        if client is None:
+            raise NotFound(f"there is no client {client_id}; `gatekit clients list` shows which there are")
+        return client
+
+    async def disable(self, actor: Actor, client_id: str) -> Client:
+        """Refuse the client everywhere; nothing is lost, ``enable`` takes it back."""
+        return await self._set_disabled(actor, client_id, True)
+
+    async def enable(self, actor: Actor, client_id: str) -> Client:
+        return await self._set_disabled(actor, client_id, False)
+
+    async def delete(self, actor: Actor, client_id: str) -> Client:
+        """Remove the client and all its grants; whoever uses it has to register and sign in again."""
+        client = await self.show(client_id)
+        await self._store.clients.delete(client_id)
+        await self._note(actor, "deleted", client)
+        return client
+
+    async def _set_disabled(self, actor: Actor, client_id: str, disabled: bool) -> Client:
+        client = await self.show(client_id)
+        if client.disabled is not disabled:
+            await self._store.clients.set_disabled(client_id, disabled)
+            await self._note(actor, "disabled" if disabled else "enabled", client)
+        return replace(client, disabled=disabled)
+
+    async def _note(
+        self, actor: Actor, action: Literal["disabled", "enabled", "deleted"], client: Client
+    ) -> None:
+        await self._audit.write(
+            ClientEvent(
+                at=self._clock.now(),
+                principal_id=actor.id,
+                principal=actor.name,
+                client_id=client.id,
+                client=client.name,
+                action=action,
+                redirect_uris=client.redirect_uris,
+                reason=f"by {actor.name} ({actor.door})",
+            )
+        )

@@ -1,0 +1,119 @@
+"""API keys, for clients that cannot do OAuth."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from gatekit.admin.desk import Actor, Desk
+from gatekit.errors import Conflict, InvalidInput, NotFound
+from gatekit.model.audit import KeyEvent
+from gatekit.model.oauth import ApiKey
+from gatekit.platform.vault import token_hash
+
+KEY_PREFIX = "gk_key_"
+DEFAULT_SECONDS = 90 * 86400
+MAX_SECONDS = 366 * 86400
+MAX_NAME = 100
+
+
+class IssuedKey(Struct, frozen=True):
+    """``token`` is shown this once and cannot be had again."""
+
+    token: str
+    key: ApiKey
+    owner: str
+
+
+class KeyView(Struct, frozen=True):
+    key: ApiKey
+    owner: str
+    """Username."""
+    state: Literal["active", "expired", "revoked"]
+
+
+class Keys(Desk):
+    """Every method that changes something raises ``AdminError``, ``StoreError`` or ``AuditUnavailable``."""
+
+    async def create(
+        self,
+        actor: Actor,
+        username: str,
+        *,
+        name: str,
+        servers: Sequence[str] = (),
+        valid_for: int = DEFAULT_SECONDS,
+        known_servers: Collection[str] | None = None,
+    ) -> IssuedKey:
+        """Make a key that opens ``servers`` (none named: every server its owner may use, now and later).
+
+        ``valid_for`` is in seconds, at most 366 days. Names in ``servers`` must be in ``known_servers`` if that
+        is given: a key for a server with a slip of the pen in its name would be a riddle later.
+        """
+        if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
+            raise InvalidInput(f"a key needs a name of 1 to {MAX_NAME} printable characters")
+        if not 0 < valid_for <= MAX_SECONDS:
+            raise InvalidInput("a key is good for at most a year (366d)")
+        unknown = [server for server in servers if known_servers is not None and server not in known_servers]
+        if unknown:
+            there = ", ".join(sorted(known_servers or ())) or "none"
+            raise NotFound(f"there is no server {unknown[0]} (there are: {there})")
+        owner = await self._person(username)
+        if owner.disabled:
+            raise Conflict(f"{owner.username} is disabled; `gatekit users enable {owner.username}` first")
+        token, now = self._entropy.token(KEY_PREFIX), self._now()
+        key = ApiKey(
+            id=self._entropy.ident("key_"),
+            token_hash=token_hash(token),
+            user_id=owner.id,
+            name=name.strip(),
+            servers=tuple(dict.fromkeys(servers)),
+            hint=token[-4:],
+            created_at=now,
+            expires_at=now + valid_for,
+        )
+        await self._store.api_keys.add(key)
+        await self._note(actor, "created", key, owner.username)
+        return IssuedKey(token, key, owner.username)
+
+    async def list(self, username: str | None = None) -> Sequence[KeyView]:
+        """Of everybody, or of one person; oldest first."""
+        owner = await self._person(username) if username is not None else None
+        keys = await self._store.api_keys.list(owner.id if owner else None)
+        names = {user.id: user.username for user in await self._store.users.list()}
+        return [KeyView(key, names.get(key.user_id, key.user_id), self._state(key)) for key in keys]
+
+    async def revoke(self, actor: Actor, key_id: str) -> ApiKey:
+        """End a key at once and for good."""
+        key = await self._store.api_keys.get(key_id)
+        if key is None:
+            raise NotFound(f"there is no key {key_id}; `gatekit keys list` shows which there are")
+        if not await self._store.api_keys.revoke(key_id, self._now()):
+            raise Conflict(f"the key {key_id} was revoked already")
+        owner = await self._store.users.get(key.user_id)
+        await self._note(actor, "revoked", key, owner.username if owner else key.user_id)
+        return key
+
+    def _state(self, key: ApiKey) -> Literal["active", "expired", "revoked"]:
+        if key.revoked_at is not None:
+            return "revoked"
+        return "expired" if key.expires_at <= self._now() else "active"
+
+    async def _note(
+        self, actor: Actor, action: Literal["created", "revoked"], key: ApiKey, owner: str
+    ) -> None:
+        await self._audit.write(
+            KeyEvent(
+                at=self._clock.now(),
+                principal_id=actor.id,
+                principal=actor.name,
+                action=action,
+                key_id=key.id,
+                name=key.name,
+                owner=owner,
+                servers=key.servers,
+                expires_at=key.expires_at,
+            )
+        )

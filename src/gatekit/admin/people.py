@@ -1,0 +1,186 @@
+"""People: create, invite, disable, delete."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from gatekit.admin.desk import Actor, Desk, words
+from gatekit.errors import Conflict, InvalidInput, NotFound, SignInRefused
+from gatekit.identity.names import MAX_USERNAME
+from gatekit.model.people import LOCAL, Invite, Membership, User
+from gatekit.platform.vault import token_hash
+
+INVITE_SECONDS = 48 * 3600
+MAX_INVITE_SECONDS = 30 * 86400
+INVITE_PREFIX = "gk_inv_"
+
+_USERNAME = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,{MAX_USERNAME - 1}}}")
+_EMAIL = re.compile(r"[^\s@:/*?,;<>\"']{1,64}@[^\s@:/*?,;<>\"'_]{1,253}")
+
+Hash = Callable[[str], Awaitable[str]]
+"""Password → stored hash; raises ``SignInRefused`` with the rule that a password breaks."""
+
+
+class PersonView(Struct, frozen=True):
+    """A person as an administrator sees them."""
+
+    user: User
+    groups: tuple[Membership, ...]
+    has_password: bool
+
+
+class Invited(Struct, frozen=True):
+    """``token`` is shown this once; it stands at the end of the invite link."""
+
+    user: User
+    token: str
+    expires_at: int
+
+
+class People(Desk):
+    """Every method that changes something raises ``AdminError``, ``StoreError`` or ``AuditUnavailable``."""
+
+    async def create(
+        self,
+        actor: Actor,
+        username: str,
+        *,
+        email: str = "",
+        display_name: str = "",
+        groups: Sequence[str] = (),
+        password: tuple[str, Hash] | None = None,
+    ) -> User:
+        """Add a person of the embedded connection, as a member of existing groups.
+
+        Without ``password`` (the text, and what hashes it) an invite link is the way in.
+        """
+        _check_username(username)
+        if email and not _EMAIL.fullmatch(email):
+            raise InvalidInput(f"{email!r} is not an e-mail address")
+        await self._check_groups(groups)
+        hashed = await _hashed(*password) if password is not None else None
+        ident, now = self._entropy.ident("usr_"), self._now()
+        user = User(
+            id=ident,
+            connection=LOCAL,
+            issuer=LOCAL,
+            subject=ident,
+            username=username,
+            login=username,
+            email=email or None,
+            # Rules ask for a verified address; here an administrator vouches for it.
+            email_verified=bool(email),
+            display_name=display_name,
+            created_at=now,
+            updated_at=now,
+        )
+        await self._store.users.add(user, hashed)
+        for group in groups:
+            await self._store.groups.add(Membership(user_id=ident, group=group))
+        await self._record(
+            actor, "user.create", username, after=words(id=ident, email=email, groups=",".join(groups))
+        )
+        return user
+
+    async def show(self, username: str) -> PersonView:
+        return await self._view(await self._person(username))
+
+    async def list(self) -> Sequence[PersonView]:
+        """All, by username."""
+        return [await self._view(user) for user in await self._store.users.list()]
+
+    async def disable(self, actor: Actor, username: str) -> User:
+        """Refuse the person everywhere from now on; nothing is lost, ``enable`` takes it back.
+
+        Browser sessions end. Tokens and keys stay as they are and open nothing meanwhile, because every use
+        of them asks whether the person is active.
+        """
+        user = await self._set_disabled(actor, username, True)
+        await self._store.browser_sessions.end_all(user.id, self._now())
+        return user
+
+    async def enable(self, actor: Actor, username: str) -> User:
+        return await self._set_disabled(actor, username, False)
+
+    async def delete(self, actor: Actor, username: str) -> User:
+        """Remove the person and everything that hangs on them: sessions, grants, keys, memberships."""
+        view = await self.show(username)
+        await self._store.users.delete(view.user.id)
+        groups = ",".join(membership.group for membership in view.groups)
+        before = words(id=view.user.id, email=view.user.email, groups=groups)
+        await self._record(actor, "user.delete", view.user.username, before=before)
+        return view.user
+
+    async def set_password(self, actor: Actor, username: str, password: str, hash_password: Hash) -> User:
+        """Set a password; sign-ins that were made with the old one end."""
+        user = await self._local(username)
+        hashed = await _hashed(password, hash_password)
+        now = self._now()
+        await self._store.users.set_password(user.id, hashed, now)
+        await self._store.browser_sessions.end_all(user.id, now)
+        await self._record(actor, "user.password", user.username)
+        return user
+
+    async def invite(self, actor: Actor, username: str, valid_for: int = INVITE_SECONDS) -> Invited:
+        """A one-time link with which the person chooses a password; earlier links end.
+
+        ``valid_for`` is in seconds, at most 30 days.
+        """
+        if not 0 < valid_for <= MAX_INVITE_SECONDS:
+            raise InvalidInput(f"an invite is good for at most {MAX_INVITE_SECONDS // 86400} days")
+        user = await self._local(username)
+        if user.disabled:
+            raise Conflict(f"{user.username} is disabled; `gatekit users enable {user.username}` first")
+        token, now = self._entropy.token(INVITE_PREFIX), self._now()
+        invite = Invite(
+            token_hash=token_hash(token), user_id=user.id, created_at=now, expires_at=now + valid_for
+        )
+        await self._store.invites.add(invite)
+        await self._record(actor, "user.invite", user.username, after=words(expires_at=invite.expires_at))
+        return Invited(user, token, invite.expires_at)
+
+    async def _view(self, user: User) -> PersonView:
+        groups = await self._store.groups.of_user(user.id)
+        return PersonView(user, tuple(groups), await self._store.users.password_hash(user.id) is not None)
+
+    async def _local(self, username: str) -> User:
+        user = await self._person(username)
+        if user.connection != LOCAL:
+            raise InvalidInput(f"{user.username} signs in with {user.connection} and has no password here")
+        return user
+
+    async def _set_disabled(self, actor: Actor, username: str, disabled: bool) -> User:
+        user = await self._person(username)
+        if user.disabled is disabled:
+            return user
+        changed = replace(user, disabled=disabled, updated_at=self._now())
+        await self._store.users.update(changed)
+        before, after = ("enabled", "disabled") if disabled else ("disabled", "enabled")
+        await self._record(actor, "user.disable" if disabled else "user.enable", user.username, before, after)
+        return changed
+
+    async def _check_groups(self, groups: Sequence[str]) -> None:
+        """Before anything is written, so that a slip of the pen does not leave half a person."""
+        known = await self._store.groups.names()
+        for group in groups:
+            if group not in known:
+                raise NotFound(f"there is no group {group}; `gatekit groups create {group}` makes it")
+
+
+async def _hashed(password: str, hash_password: Hash) -> str:
+    try:
+        return await hash_password(password)
+    except SignInRefused as refused:
+        raise InvalidInput(refused.public) from None
+
+
+def _check_username(username: str) -> None:
+    if not _USERNAME.fullmatch(username):
+        raise InvalidInput(
+            f"{username!r} cannot be a username: lower case letters, digits and . _ -, beginning with a "
+            f"letter or digit, at most {MAX_USERNAME}"
+        )

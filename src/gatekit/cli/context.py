@@ -1,0 +1,202 @@
+"""Where a command works: which data directory, which public address, who types.
+
+``@located`` gives a command ``--config`` and ``--data-dir`` and hands it a ``Workspace``; the same options
+on the group (``gatekit users --data-dir DIR list``) do as well. Nothing is opened before ``read`` or
+``change``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import click
+from msgspec import Struct
+
+from gatekit.errors import AuditUnavailable, NotFound
+
+if TYPE_CHECKING:
+    from gatekit.admin.clients import Clients
+    from gatekit.admin.desk import Actor, Audit
+    from gatekit.admin.grants import Grants
+    from gatekit.admin.groups import Groups
+    from gatekit.admin.keys import Keys
+    from gatekit.admin.people import People
+    from gatekit.store.ports import Store
+
+T = TypeVar("T")
+Function = Callable[..., Any]
+
+CONFIG_VARIABLE = "GATEKIT_CONFIG"
+DATABASE = "gatekit.db"
+_META = "gatekit.place"
+
+
+class Office:
+    """The use cases, over an open store and trail."""
+
+    def __init__(self, store: Store, audit: Audit, actor: Actor) -> None:
+        from gatekit.platform.clock import SystemClock, SystemEntropy
+
+        self.actor = actor
+        self._parts = (store, audit, SystemClock(), SystemEntropy())
+
+    @property
+    def people(self) -> People:
+        from gatekit.admin.people import People
+
+        return People(*self._parts)
+
+    @property
+    def groups(self) -> Groups:
+        from gatekit.admin.groups import Groups
+
+        return Groups(*self._parts)
+
+    @property
+    def keys(self) -> Keys:
+        from gatekit.admin.keys import Keys
+
+        return Keys(*self._parts)
+
+    @property
+    def clients(self) -> Clients:
+        from gatekit.admin.clients import Clients
+
+        return Clients(*self._parts)
+
+    @property
+    def grants(self) -> Grants:
+        from gatekit.admin.grants import Grants
+
+        return Grants(*self._parts)
+
+
+class Workspace(Struct, frozen=True, kw_only=True):
+    """One installation, found but not opened."""
+
+    data_dir: Path
+    public_url: str = ""
+    """Empty when only the data directory is known."""
+    servers: frozenset[str] | None = None
+    """None when only the data directory is known."""
+    durability: Literal["process", "disk"] = "process"
+
+    def read(self, work: Callable[[Office], Awaitable[T]]) -> T:
+        """Run something that changes nothing. Raises ``StoreError``, ``AdminError``."""
+        return asyncio.run(self._run(work, None))
+
+    def change(self, work: Callable[[Office], Awaitable[T]]) -> T:
+        """Run something that changes something, once it is certain that it can be recorded.
+
+        Raises ``StoreError``, ``AdminError``, ``AuditUnavailable``.
+        """
+        return asyncio.run(self._run_recorded(work))
+
+    async def _run_recorded(self, work: Callable[[Office], Awaitable[T]]) -> T:
+        from gatekit.audit.recorder import Recorder
+        from gatekit.platform.clock import SystemClock, SystemEntropy
+
+        recorder = Recorder(
+            self.data_dir / "audit",
+            writer="cli",
+            clock=SystemClock(),
+            entropy=SystemEntropy(),
+            durability=self.durability,
+        )
+        try:
+            if not recorder.healthy:
+                raise AuditUnavailable(f"nothing was changed: it cannot be recorded ({recorder.trouble})")
+            return await self._run(work, recorder)
+        finally:
+            await recorder.aclose()
+
+    async def _run(self, work: Callable[[Office], Awaitable[T]], audit: Audit | None) -> T:
+        from gatekit.admin.desk import Actor
+        from gatekit.store.sql.store import open_store
+
+        store = await open_store(self.data_dir / DATABASE)
+        try:
+            return await work(Office(store, audit or _NoChanges(), Actor(_who(), "cli")))
+        finally:
+            await store.close()
+
+    def invite_link(self, token: str) -> str:
+        """What to send to the person."""
+        return f"{self.public_url}/invite/{token}"
+
+
+class _NoChanges:
+    """Stands in for the trail where nothing may be changed."""
+
+    async def write(self, event: object) -> None:
+        raise AuditUnavailable(f"this command changes nothing, and yet: {event!r}")
+
+
+def find(config: Path | None, data_dir: Path | None) -> Workspace:
+    """The installation that the options mean. Raises ``ConfigError``, ``NotFound``."""
+    if data_dir is not None and config is None:
+        if not data_dir.is_dir():
+            raise NotFound(f"{data_dir}: there is no such directory")
+        return Workspace(data_dir=data_dir.absolute())
+    from gatekit.config.load import load
+
+    loaded = load(config or Path(os.environ.get(CONFIG_VARIABLE) or "gatekit.yaml"))
+    return Workspace(
+        data_dir=data_dir.absolute() if data_dir is not None else loaded.data_dir,
+        public_url=loaded.public_url,
+        servers=frozenset(entry.server.name for entry in loaded.servers),
+        durability=loaded.audit.durability,
+    )
+
+
+def placed(function: Function) -> Function:
+    """``--config`` and ``--data-dir`` for a group: its commands find what was said here."""
+
+    def remember(context: click.Context, /, config: Path | None, data_dir: Path | None) -> None:
+        context.meta[_META] = (config, data_dir)
+
+    return _options(click.pass_context(functools.update_wrapper(remember, function)))
+
+
+def located(function: Function) -> Function:
+    """``--config`` and ``--data-dir`` for a command, which gets a ``Workspace`` first."""
+
+    def find_first(
+        context: click.Context, /, *args: Any, config: Path | None, data_dir: Path | None, **kwargs: Any
+    ) -> Any:
+        before = context.meta.get(_META, (None, None))
+        return function(find(config or before[0], data_dir or before[1]), *args, **kwargs)
+
+    return _options(click.pass_context(functools.update_wrapper(find_first, function)))
+
+
+def _options(function: Function) -> Function:
+    config = click.option(
+        "-c",
+        "--config",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help=f"The configuration file.  [default: ${CONFIG_VARIABLE} or gatekit.yaml]",
+    )
+    data_dir = click.option(
+        "--data-dir",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="The data directory; then no configuration file is needed.",
+    )
+    return config(data_dir(function))
+
+
+def _who() -> str:
+    """The operator's name, as the operating system knows it."""
+    import pwd
+
+    if name := os.environ.get("SUDO_USER"):
+        return name
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid {os.getuid()}"

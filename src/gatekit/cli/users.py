@@ -1,0 +1,304 @@
+"""``gatekit users``: people of the embedded connection, and who else has signed in."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gatekit.cli.context import Office, Workspace, located, placed
+from gatekit.cli.output import (
+    Duration,
+    as_json,
+    listed,
+    minute,
+    moment,
+    print_facts,
+    print_json,
+    print_table,
+    yes,
+)
+from gatekit.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from gatekit.admin.people import Invited, PersonView
+
+valid_for = click.option(
+    "--expires",
+    "expires",
+    type=Duration(),
+    default="48h",
+    show_default=True,
+    help="How long the link is good.",
+)
+
+
+@click.group(short_help="People: add, invite, disable, delete.")
+@placed
+def users() -> None:
+    """People who may sign in.
+
+    \b
+    Example:
+      gatekit users add alice --group developers
+    """
+
+
+@users.command()
+@click.argument("username")
+@click.option(
+    "--group", "-g", "groups", multiple=True, metavar="GROUP", help="Put them in it; may be repeated."
+)
+@click.option("--email", default="", help="E-mail address; you vouch for it.")
+@click.option("--name", "display_name", default="", help="Full name.")
+@click.option("--password-stdin", is_flag=True, help="Read a password from standard input; no link is made.")
+@click.option("--invite", is_flag=True, help="Print a one-time sign-in link (the default).")
+@valid_for
+@as_json
+@located
+def add(
+    workspace: Workspace,
+    /,
+    username: str,
+    password_stdin: bool,
+    invite: bool,
+    expires: int,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Add a person and print a one-time link with which they choose a password.
+
+    \b
+    Example:
+      gatekit users add alice --group developers --email alice@example.com
+    """
+    if password_stdin and invite:
+        raise click.UsageError("--password-stdin and --invite exclude each other")
+    password = _password_from_stdin() if password_stdin else None
+
+    async def work(office: Office) -> Invited | None:
+        if password is not None:
+            secret = (password, await _hasher())
+            await office.people.create(office.actor, username, password=secret, **given)
+            return None
+        await office.people.create(office.actor, username, **given)
+        return await office.people.invite(office.actor, username, expires)
+
+    invited = workspace.change(work)
+    if invited is not None:
+        _print_invite(workspace, invited, as_json)
+    elif as_json:
+        print_json({"username": username})
+    else:
+        click.echo(f"{username} was added")
+
+
+@users.command("list")
+@as_json
+@located
+def list_(workspace: Workspace, /, as_json: bool) -> None:
+    """List everybody who was added or has signed in.
+
+    \b
+    Example:
+      gatekit users list --json
+    """
+
+    async def work(office: Office) -> list[PersonView]:
+        return list(await office.people.list())
+
+    views = workspace.read(work)
+    if as_json:
+        print_json([_facts(view) for view in views])
+        return
+    print_table(
+        ("USERNAME", "GROUPS", "E-MAIL", "SIGNS IN WITH", "LAST SEEN (UTC)", "STATE"),
+        [
+            (
+                view.user.username,
+                listed([membership.group for membership in view.groups]),
+                view.user.email or "-",
+                view.user.connection,
+                minute(view.user.last_seen_at),
+                _state(view),
+            )
+            for view in views
+        ],
+        "there is nobody yet: gatekit users add NAME",
+    )
+
+
+@users.command()
+@click.argument("username")
+@as_json
+@located
+def show(workspace: Workspace, /, username: str, as_json: bool) -> None:
+    """Show everything about one person.
+
+    \b
+    Example:
+      gatekit users show alice
+    """
+    view = workspace.read(lambda office: office.people.show(username))
+    facts = _facts(view)
+    if as_json:
+        print_json(facts)
+    else:
+        print_facts({name: _word(value) for name, value in facts.items()})
+
+
+@users.command()
+@click.argument("username")
+@located
+def disable(workspace: Workspace, /, username: str) -> None:
+    """Refuse a person everywhere from now on. Nothing is lost; `enable` takes it back.
+
+    \b
+    Example:
+      gatekit users disable bob
+    """
+    user = workspace.change(lambda office: office.people.disable(office.actor, username))
+    click.echo(f"{user.username} is disabled")
+
+
+@users.command()
+@click.argument("username")
+@located
+def enable(workspace: Workspace, /, username: str) -> None:
+    """Let a disabled person in again.
+
+    \b
+    Example:
+      gatekit users enable bob
+    """
+    user = workspace.change(lambda office: office.people.enable(office.actor, username))
+    click.echo(f"{user.username} is enabled")
+
+
+@users.command()
+@click.argument("username")
+@yes
+@located
+def delete(workspace: Workspace, /, username: str, yes: bool) -> None:
+    """Delete a person with their sign-ins, grants and keys.
+
+    \b
+    Example:
+      gatekit users delete bob --yes
+    """
+    if not yes:
+        click.confirm(f"Delete {username}, with all sign-ins, grants and keys?", abort=True, err=True)
+    user = workspace.change(lambda office: office.people.delete(office.actor, username))
+    click.echo(f"{user.username} was deleted")
+
+
+@users.command()
+@click.argument("username")
+@valid_for
+@as_json
+@located
+def invite(workspace: Workspace, /, username: str, expires: int, as_json: bool) -> None:
+    """Print a new one-time link for a person; an earlier one ends.
+
+    \b
+    Example:
+      gatekit users invite alice --expires 24h
+    """
+    invited = workspace.change(lambda office: office.people.invite(office.actor, username, expires))
+    _print_invite(workspace, invited, as_json)
+
+
+@users.command()
+@click.argument("username")
+@click.option("--password-stdin", is_flag=True, help="Read it from standard input instead of asking.")
+@located
+def password(workspace: Workspace, /, username: str, password_stdin: bool) -> None:
+    """Set a person's password; sign-ins that were made with the old one end.
+
+    \b
+    Example:
+      gatekit users password alice
+    """
+    if password_stdin:
+        text = _password_from_stdin()
+    else:
+        text = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+
+    async def work(office: Office) -> str:
+        user = await office.people.set_password(office.actor, username, text, await _hasher())
+        return user.username
+
+    click.echo(f"the password of {workspace.change(work)} is set")
+
+
+async def _hasher() -> Any:
+    from gatekit.identity.passwords import PasswordHasher
+
+    hasher = PasswordHasher(workers=1)
+
+    async def hash_password(text: str) -> str:
+        try:
+            return await hasher.hash(text)
+        finally:
+            hasher.close()
+
+    return hash_password
+
+
+def _password_from_stdin() -> str:
+    """One line, without its end; a password may begin or end with a space."""
+    text = sys.stdin.readline().rstrip("\r\n")
+    if not text:
+        raise InvalidInput("standard input holds no password")
+    return text
+
+
+def _print_invite(workspace: Workspace, invited: Invited, as_json: bool) -> None:
+    link = workspace.invite_link(invited.token)
+    if as_json:
+        facts = {
+            "username": invited.user.username,
+            "invite_url": link,
+            "expires_at": moment(invited.expires_at),
+        }
+        print_json(facts)
+        return
+    click.echo(link)
+    until = minute(invited.expires_at)
+    click.echo(
+        f"One-time link for {invited.user.username}, good until {until} UTC. It is not shown again.", err=True
+    )
+    if not workspace.public_url:
+        click.echo("Put your gateway's address in front of it.", err=True)
+
+
+def _state(view: PersonView) -> str:
+    if view.user.disabled:
+        return "disabled"
+    return "active" if view.has_password or view.user.connection != "local" else "invited"
+
+
+def _facts(view: PersonView) -> dict[str, Any]:
+    user = view.user
+    return {
+        "username": user.username,
+        "id": user.id,
+        "display_name": user.display_name,
+        "email": user.email,
+        "email_verified": user.email_verified,
+        "connection": user.connection,
+        "login": user.login,
+        "groups": [m.group for m in view.groups if m.source == "local"],
+        "provider_groups": [m.group for m in view.groups if m.source != "local"],
+        "state": _state(view),
+        "disabled": user.disabled,
+        "created_at": moment(user.created_at),
+        "last_seen_at": moment(user.last_seen_at),
+    }
+
+
+def _word(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(value) if isinstance(value, list) else str(value or "")
