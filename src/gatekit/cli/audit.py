@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gatekit.cli.context import Workspace, located, placed
+from gatekit.cli.output import plain
 from gatekit.errors import GatekitError
 from gatekit.platform.clock import SystemClock
 
@@ -22,17 +24,14 @@ _POLL = 0.2
 
 
 @click.group(short_help="Read the audit trail.")
-@click.option(
-    "--data-dir", type=click.Path(path_type=Path, file_okay=False), help="Default: the one in gatekit.yaml."
-)
-@click.pass_context
-def audit(context: click.Context, data_dir: Path | None) -> None:
+@placed
+def audit() -> None:
     """Read the audit trail: every sign-in, token, call and refusal, with names.
 
-    Example:  gatekit audit search --user alice --since 7d
+    \b
+    Example:
+      gatekit audit search --user alice --since 7d
     """
-    if data_dir is not None:
-        context.meta["gatekit.audit.data_dir"] = data_dir
 
 
 @audit.command()
@@ -41,15 +40,17 @@ def audit(context: click.Context, data_dir: Path | None) -> None:
     "-n", "lines", type=click.IntRange(min=0), default=20, show_default=True, help="How many to begin with."
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, as stored.")
-@click.pass_context
-def tail(context: click.Context, follow: bool, lines: int, as_json: bool) -> None:
+@located
+def tail(workspace: Workspace, follow: bool, lines: int, as_json: bool) -> None:
     """Show the newest records.
 
-    Example:  gatekit audit tail -f
+    \b
+    Example:
+      gatekit audit tail -f
     """
     from gatekit.audit import query
 
-    directory = _directory(context)
+    directory = _directory(workspace)
     try:
         _show(query.tail(directory, lines, wait=(lambda: time.sleep(_POLL)) if follow else None), as_json)
     except KeyboardInterrupt:
@@ -71,13 +72,15 @@ def tail(context: click.Context, follow: bool, lines: int, as_json: bool) -> Non
     "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most this many."
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, as stored.")
-@click.pass_context
+@located
 def search(
-    context: click.Context, /, since: str | None, until: str | None, as_json: bool, **wanted: Any
+    workspace: Workspace, /, since: str | None, until: str | None, as_json: bool, **wanted: Any
 ) -> None:
     """Find records, newest first.
 
-    Example:  gatekit audit search --user bob --denied --since 24h --json
+    \b
+    Example:
+      gatekit audit search --user bob --denied --since 24h --json
     """
     from gatekit.audit import query
 
@@ -90,21 +93,23 @@ def search(
         )
     except GatekitError as error:
         raise click.UsageError(str(error)) from None
-    if not _show(query.search(_directory(context), chosen), as_json):
+    if not _show(query.search(_directory(workspace), chosen), as_json):
         click.echo("no records fit", err=True)
 
 
 @audit.command()
-@click.pass_context
-def verify(context: click.Context) -> None:
+@located
+def verify(workspace: Workspace) -> None:
     """Check that no record was changed, removed or moved (exit code 1 if one was).
 
-    Example:  gatekit audit verify
+    \b
+    Example:
+      gatekit audit verify
     """
     from gatekit.audit.verify import Broken
     from gatekit.audit.verify import verify as walk
 
-    findings = walk(_directory(context))
+    findings = walk(_directory(workspace))
     if not findings:
         click.echo("there are no records yet")
     for finding in findings:
@@ -117,14 +122,11 @@ def verify(context: click.Context) -> None:
             span = f"records {finding.first} to {finding.last}"
             click.echo(f"ok      {finding.writer}: {span}, newest hash {finding.hash}")
     if any(isinstance(finding, Broken) for finding in findings):
-        context.exit(1)
+        raise click.exceptions.Exit(1)
 
 
-def _directory(context: click.Context) -> Path:
-    chosen = context.meta.get("gatekit.audit.data_dir") or getattr(context.obj, "data_dir", None)
-    if chosen is None:
-        raise click.UsageError("say where the data directory is: gatekit audit --data-dir DIR …")
-    return Path(chosen) / "audit"
+def _directory(workspace: Workspace) -> Path:
+    return workspace.data_dir / "audit"
 
 
 # -- printing ----------------------------------------------------------------------------------------------
@@ -166,7 +168,7 @@ def _line(record: Record) -> tuple[str, str, str]:
     )
     fixed = " ".join(_fit(str(cell), width) for cell, (_, width) in zip(cells, _COLUMNS, strict=True))
     style = "red" if record.refused else "yellow" if result in ("error", "failed") else ""
-    return fixed, _printable(detail), style
+    return fixed, plain(detail), style
 
 
 def _describe(fields: dict[str, Any]) -> tuple[str, str, str]:
@@ -192,10 +194,5 @@ def _describe(fields: dict[str, Any]) -> tuple[str, str, str]:
 
 
 def _fit(text: str, width: int) -> str:
-    text = _printable(text)
+    text = plain(text)
     return (text if len(text) <= width else text[: width - 1] + "…").ljust(width)
-
-
-def _printable(text: str) -> str:
-    # Names are chosen by strangers: an escape sequence in one must not reach the operator's terminal.
-    return "".join(char if char.isprintable() else "�" for char in text)

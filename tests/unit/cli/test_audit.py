@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -120,10 +119,11 @@ def test_verify(data: Path) -> None:
     assert "line 7: the record was changed" in result.output
 
 
-def test_the_data_directory_comes_from_the_workspace(data: Path) -> None:
-    result = CliRunner().invoke(audit, ["tail"], obj=SimpleNamespace(data_dir=data))
-    assert "read_file" in result.output
-    assert CliRunner().invoke(audit, ["tail"]).exit_code == 2
+def test_the_data_directory_comes_from_the_configuration(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (data / "gatekit.yaml").write_text(f"data_dir: {data}\n")
+    monkeypatch.chdir(data)
+    for arguments in (["tail"], ["tail", "--config", "gatekit.yaml"], ["--config", "gatekit.yaml", "tail"]):
+        assert "read_file" in CliRunner().invoke(audit, arguments).output
 
 
 def test_an_empty_trail(tmp_path: Path) -> None:
