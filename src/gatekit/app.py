@@ -47,6 +47,7 @@ from gatekit.store.sql.store import open_store
 from gatekit.upstream.pool import Pool
 from gatekit.upstream.supervisor import Supervisor
 from gatekit.web.assets import asset_routes
+from gatekit.web.front import front
 from gatekit.web.health import health_routes
 from gatekit.web.middleware import Hardening, HostGuard
 from gatekit.web.pages import HtmlPages
@@ -109,6 +110,10 @@ class Application:
             await self.gateway.endpoint(scope, receive, send)
         else:
             await self._control(scope, receive, send)
+
+    def front(self) -> type[asyncio.Protocol]:
+        """The HTTP protocol to serve this application with: ``uvicorn.Config(http=…)``."""
+        return front(self.gateway.endpoint.serve, self._guarded.allows)
 
     # -- life ---------------------------------------------------------------------------------------------
 

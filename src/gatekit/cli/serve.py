@@ -79,7 +79,7 @@ async def _serve(config: Any, listener: socket.socket) -> None:
         uvicorn.Config(
             application,
             loop="none",
-            http="httptools",
+            http=application.front(),
             ws="none",
             lifespan="off",
             log_config=None,

@@ -11,12 +11,13 @@ from typing import Any
 
 from gatekit.gateway.dispatch import Dispatch
 from gatekit.gateway.inbound import Inbound, Refused
-from gatekit.gateway.ports import Headers
+from gatekit.gateway.ports import Headers, Wire
 from gatekit.protocol import jsonrpc
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Read = Callable[[int], Awaitable[bytes]]
 
 _log = logging.getLogger("gatekit.gateway")
 
@@ -93,28 +94,32 @@ class Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         wire = AsgiWire(receive, send)
-        number = f"{self._boot_id}{next(self._numbers):x}"
         client = scope.get("client")
-        inbound = Inbound(
-            scope["method"],
-            endpoint_of(scope["path"]) or "",
-            scope["headers"],
-            wire.body,
-            client[0] if client else "",
-            number,
-        )
+        server = endpoint_of(scope["path"]) or ""
+        peer = client[0] if client else ""
+        await self.serve(scope["method"], server, scope["headers"], peer, wire, wire.body)
+
+    async def serve(
+        self, method: str, server: str, headers: Headers, peer: str, wire: Wire, read: Read
+    ) -> None:
+        """Serve one request to the MCP endpoint of ``server`` (``""``: the aggregate one) and answer it.
+
+        ``headers``: names in lower case. ``read``: the body of at most so many bytes, or ``Refused``.
+        """
+        number = f"{self._boot_id}{next(self._numbers):x}"
+        inbound = Inbound(method, server, headers, read, peer, number)
         answer: Headers = (*_BASE, (b"x-request-id", number.encode("ascii")))
         origin = inbound.table.get(b"origin")
         if origin is not None:
             answer = (*answer, *_cors(origin))
         try:
-            if inbound.method == "OPTIONS":
+            if method == "OPTIONS":
                 await wire.respond(204, (*answer, *_preflight(inbound)), b"")
             else:
                 await self._dispatch.serve(inbound, wire, answer)
         except Exception:  # noqa: BLE001 - the request edge
             # One request's failure must not be more than that.
-            _log.exception("request failed request_id=%s server=%s", number, inbound.server)
+            _log.exception("request failed request_id=%s server=%s", number, server)
             if not wire.started:
                 body = jsonrpc.encode_fault(None, -32603, f"Internal error (request {number})")
                 await wire.respond(500, (*answer, (b"content-type", b"application/json")), body)

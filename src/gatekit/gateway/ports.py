@@ -21,6 +21,9 @@ Headers = Sequence[tuple[bytes, bytes]]
 class Wire(Protocol):
     """One HTTP answer, and the news that nobody reads it any more."""
 
+    started: bool
+    """Whether anything was sent."""
+
     async def respond(self, status: int, headers: Headers, body: bytes) -> None:
         """A whole answer at once."""
         ...
