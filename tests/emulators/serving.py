@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import socket
 import ssl
@@ -27,16 +26,11 @@ async def serving(
         tls["ssl_version"] = ssl.PROTOCOL_TLS_SERVER
     config = uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1, **tls)
     server = uvicorn.Server(config)
-    # Only the loop of the server: signal handlers belong to the test runner.
-    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
-    task = asyncio.create_task(server.serve(sockets=[listener]))
+    # Its parts instead of ``serve``: no signal handlers, which belong to the test runner, and no ticking.
+    config.load()
+    server.lifespan = config.lifespan_class(config)
+    await server.startup(sockets=[listener])
     try:
-        while not server.started:
-            if task.done():
-                task.result()
-            await asyncio.sleep(0.01)
         yield f"{'https' if certificate else 'http'}://{host}:{port}"
     finally:
-        server.should_exit = True
-        await task
-        listener.close()
+        await server.shutdown(sockets=[listener])

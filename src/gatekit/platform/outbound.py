@@ -188,7 +188,7 @@ class Outbound:
         literal = f"[{address}]" if isinstance(address, IPv6Address) else str(address)
         async with (
             httpx2.AsyncClient(
-                verify=self._context(),
+                verify=self._context() if target.scheme == "https" else False,
                 trust_env=False,  # a proxy would resolve the name again, and see what we send
                 follow_redirects=False,
                 timeout=httpx2.Timeout(None, connect=CONNECT_TIMEOUT),
