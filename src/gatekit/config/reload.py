@@ -102,7 +102,9 @@ class Reloader:
 
     async def _wait(self) -> bool:
         try:
-            await asyncio.wait_for(self._poked.wait(), self._poll)
+            # Not wait_for: in Python 3.11 it loses a cancellation that meets its time-out (gh-86296).
+            async with asyncio.timeout(self._poll):
+                await self._poked.wait()
         except TimeoutError:
             return False
         self._poked.clear()

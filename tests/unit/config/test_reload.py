@@ -232,3 +232,15 @@ async def test_a_half_written_file_is_not_taken(tmp_path: Path) -> None:
                 await asyncio.sleep(0.003)
         await until(lambda: watched.applied)
     assert [entry.server.name for entry in watched.applied[-1].servers] == ["a", "b"]
+
+
+@pytest.mark.parametrize("steps", range(6))
+async def test_it_ends_when_it_is_cancelled_just_as_somebody_pokes(tmp_path: Path, steps: int) -> None:
+    watched = Watched(tmp_path)
+    watched.reloader.poke()
+    task = asyncio.create_task(watched.reloader.run())
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    task.cancel()
+    done, _ = await asyncio.wait({task}, timeout=5)
+    assert done
