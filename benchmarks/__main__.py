@@ -64,13 +64,13 @@ def main() -> int:
             stack.callback(one.stop)
         results["latency"] = run_latency(targets, pipes, rounds, options.quick)
         results["load"] = run_load(targets, pipes, rounds, seconds, scratch)
-        say("memory of idle sessions and streams")
-        results["memory"] = measures.memory(gatekit, 200 if options.quick else 1000)
     with tempfile.TemporaryDirectory(prefix="gatekit-bench-") as folder:
         say("start-up")
         fresh = Gatekit(Path(folder))
         fresh.process.stop()
         results["start_up"] = measures.start_up(fresh, 3 if options.quick else 9)
+        say("memory of idle sessions and streams")
+        results["memory"] = measures.memory(fresh, 300 if options.quick else 1000)
     results["verdicts"] = report.verdicts(results)
     print(report.text(results))
     folder_of_results = ROOT / "benchmarks" / "results"

@@ -1,8 +1,8 @@
 """The floor: the least that a Python gateway can do on uvicorn, uvloop and httptools.
 
 A bare ASGI callable that looks the token up in a dictionary, decodes the envelope, rewrites the id and pipes
-the call to one shared child. No sessions, policy, audit, limits, eras, timeouts. What Gatekit reaches is given
-as a share of this.
+the call to one shared child. No sessions, policy, audit, limits, eras, timeouts. What Gatekit reaches is
+given as a share of this.
 
 usage: python benchmarks/floor.py PORT TOKEN -- COMMAND …
 """

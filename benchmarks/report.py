@@ -32,6 +32,12 @@ def verdicts(results: dict[str, Any]) -> list[dict[str, Any]]:
                 True,
                 "",
             )
+        if rate("floor"):
+            cpu = (
+                results["load"]["floor"]["64"]["cpu_us_per_call"]
+                / results["load"][name]["64"]["cpu_us_per_call"]
+            )
+            add(f"processor time a call, floor over Gatekit ({era})", cpu, 0.6, True, "")
         added = one[name]["p50_ms"] - one["child light"]["p50_ms"]
         add(f"added p50 with one client ({era})", added, 0.35, False, "ms")
         sdk = f"gatekit sdk {era}"
@@ -92,7 +98,7 @@ def _rest(memory: dict[str, float], start: dict[str, float]) -> list[str]:
     session, stream = memory["bytes_per_idle_session"] / 1024, memory["bytes_per_idle_stream"] / 1024
     return [
         f"idle session {session:.1f} KB, idle stream {stream:.1f} KB (of {memory['sessions']:.0f})",
-        f"first answer after {start['first_answer_s']:.2f} s, first call of a tool (and start of the child) after"
+        f"first answer after {start['first_answer_s']:.2f} s, first call of a tool (starting the child) after"
         f" {start['first_call_s']:.2f} s; {start['idle_rss_bytes'] / 1e6:.0f} MB idle",
     ]
 

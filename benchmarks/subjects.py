@@ -129,21 +129,19 @@ class Gatekit:
         self.process.until_open(self.port)
 
     def _person(self, name: str) -> str:
-        self._run("users", "create", name)
-        made = self._run(
-            "keys", "create", "--user", name, "--name", "bench", "--server", "light", "--server", "sdk"
-        )
+        self._run("users", "add", name)
+        made = self._run("keys", "create", name, "--name", "bench")
         return next(word for word in made.split() if word.startswith("gk_key_"))
 
     def _run(self, *arguments: str) -> str:
-        command = [str(GATEKIT), "--config", str(self.config), *arguments]
+        command = [str(GATEKIT), *arguments, "--config", str(self.config)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(f"{' '.join(command)}:\n{done.stdout}{done.stderr}")
         return done.stdout
 
     def start(self) -> Process:
-        return Process([GATEKIT, "--config", self.config, "serve"], self.home / "serve.log")
+        return Process([GATEKIT, "serve", "--config", self.config], self.home / "serve.log")
 
     def targets(self) -> list[Target]:
         token, found = self.keys[0], []

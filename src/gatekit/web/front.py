@@ -1,9 +1,9 @@
 """The front: uvicorn's HTTP/1.1 protocol with a short way to the MCP endpoints.
 
-Everything goes through ASGI, except what happens ten thousand times a second: a plain POST to an MCP
+Everything goes through ASGI, except what happens ten thousand times a second: a plain request to an MCP
 endpoint is handed to the data plane as headers and body, and its answer leaves in one write. That halves what
 HTTP costs for a call. Parsing, pipelining, flow control, graceful shutdown and every request that is in any
-way unusual (another method, repeated headers, ``Expect``, HTTP/1.0, an escaped path, a foreign Host) stay
+way unusual (HEAD and OPTIONS, repeated headers, ``Expect``, HTTP/1.0, an escaped path, a foreign Host) stay
 uvicorn's and the ASGI application's, so that there is one place that judges them.
 
 ``docs/performance.md`` has the figures. The parent classes are uvicorn's own and not a public interface: the
@@ -27,8 +27,9 @@ from gatekit.gateway.ports import Headers, Wire
 
 Read = Callable[[int], Awaitable[bytes]]
 
-_SCOPE: dict[str, Any] = {"type": "http", "method": "POST"}
-"""All that uvicorn's cycle reads of a scope; shared, because nobody writes to it."""
+_SCOPE: dict[str, Any] = {"type": "http", "method": ""}
+"""All that uvicorn's cycle reads of a scope (is it HEAD?); shared, because nobody writes to it."""
+_METHODS = {b"POST": "POST", b"GET": "GET", b"DELETE": "DELETE"}
 
 
 class Serve(Protocol):
@@ -147,7 +148,7 @@ class Front(HttpToolsProtocol):
             keep_alive=self.parser.should_keep_alive(),
             on_response=self.on_response_complete,
         )
-        enter = partial(self._enter, cycle, server, self.headers)
+        enter = partial(self._enter, _METHODS[self.parser.get_method()], server, self.headers, cycle)
         if waiting:  # pipelined: uvicorn takes it up when the one before it is answered
             self.flow.pause_reading()
             self.pipeline.appendleft((cycle, enter))
@@ -157,7 +158,12 @@ class Front(HttpToolsProtocol):
     def _short_way(self) -> str | None:
         """Name of the Server if this request may take the short way (``""``: the aggregate endpoint)."""
         url, parser = self.url, self.parser
-        if parser.get_method() != b"POST" or not url.endswith(b"/mcp") or not url.isascii() or b"%" in url:
+        if (
+            not url.endswith(b"/mcp")
+            or not url.isascii()
+            or b"%" in url
+            or parser.get_method() not in _METHODS
+        ):
             return None
         if self.expect_100_continue or parser.should_upgrade() or parser.get_http_version() != "1.1":
             return None
@@ -173,10 +179,10 @@ class Front(HttpToolsProtocol):
         self.headers.extend(headers)
         super().on_headers_complete()
 
-    async def _enter(self, cycle: ShortCycle, server: str, headers: Headers, *_: object) -> None:
+    async def _enter(self, method: str, server: str, headers: Headers, cycle: ShortCycle, *_: object) -> None:
         """In place of an ASGI application: uvicorn's task, error handling and shutdown stay around it."""
         peer = self.client[0] if self.client else ""
-        await self._serve("POST", server, headers, peer, cycle, cycle.read)
+        await self._serve(method, server, headers, peer, cycle, cycle.read)
 
     # -- keep-alive: one timer a connection, where uvicorn sets and cancels one a request ------------------
 

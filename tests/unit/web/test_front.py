@@ -119,6 +119,14 @@ async def test_a_post_is_answered_on_the_short_way(running: Running) -> None:
     assert headers[b"x-one"] == b"1"
 
 
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_other_methods_of_the_endpoints(running: Running, method: str) -> None:
+    text = f"{method} /s/files/mcp HTTP/1.1\r\nHost: ours\r\n\r\n".encode()
+    answer = await running.talk(text, close=False)
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert running.plane.entered[0][:2] == (method, "files")
+
+
 async def test_the_aggregate_endpoint(running: Running) -> None:
     await running.talk(request(b"x").replace(b"/s/files/mcp", b"/mcp"), close=False)
     assert running.plane.entered[0][1] == ""
@@ -127,7 +135,8 @@ async def test_the_aggregate_endpoint(running: Running) -> None:
 @pytest.mark.parametrize(
     "head",
     [
-        b"GET /s/files/mcp HTTP/1.1\r\nHost: ours\r\n",
+        b"HEAD /s/files/mcp HTTP/1.1\r\nHost: ours\r\n",
+        b"OPTIONS /s/files/mcp HTTP/1.1\r\nHost: ours\r\n",
         b"POST /s/files/mcp HTTP/1.0\r\nHost: ours\r\n",
         b"POST /s/files/mcp HTTP/1.1\r\n",
         b"POST /s/files/mcp HTTP/1.1\r\nHost: theirs\r\n",
