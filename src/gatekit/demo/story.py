@@ -70,7 +70,7 @@ class Story:
         said = _text(client.request("tools/call", {"name": "echo", "arguments": {"message": GREETING}}))
         if GREETING not in said:
             raise StoryError(f"echo answered {said!r}")
-        self._done(f"call a tool: echo → {said!r}")
+        self._done(f"call a tool: echo → {_short(said)}")
         again = {"name": "echo", "arguments": {"message": GREETING}}
         if GREETING not in _text(client.stateless("tools/call", again, name="echo")):
             raise StoryError("echo did not answer in the stateless era")
@@ -87,7 +87,7 @@ class Story:
             said = _text(client.request("tools/call", {"name": tool, "arguments": arguments}))
             if expected not in said:
                 raise StoryError(f"{server}: {tool} answered {said[:120]!r}")
-            self._done(f"call a tool: {server}: {tool} → {' '.join(said.split())[:48]!r}")
+            self._done(f"call a tool: {server}: {tool} → {_short(said)}")
 
     def _bob_is_refused(self) -> None:
         login = Login(self._gateway.endpoint("filesystem"))
@@ -123,12 +123,12 @@ class Story:
             if wanted not in calls:
                 raise StoryError(f"no record of {wanted[0]} at {wanted[1]}")
         denied = self._records("--user", "bob", "--denied")
-        if not denied:
-            raise StoryError("the refusal of bob is not on record")
-        whole = self._gateway.gatekit("audit", "--data-dir", str(self._gateway.data), "verify")
+        if {each["event"] for each in denied} != {"refused", "call"}:
+            raise StoryError(f"the refusals of bob are not on record: {denied}")
+        self._gateway.gatekit("audit", "--data-dir", str(self._gateway.data), "verify")
         self._done(
-            f"audit: {len(records)} records name alice and bob; {len(denied)} of them refuse bob; "
-            f"{whole.strip().splitlines()[-1].split(':')[0].split()[0]}"
+            f"audit: {len(records)} records name alice and bob, {len(denied)} of them refuse bob; "
+            "the chain is whole"
         )
 
     def _records(self, *arguments: str) -> list[dict[str, Any]]:
@@ -148,3 +148,9 @@ def _token(person: Person, url: str) -> tuple[str, str]:
 
 def _text(result: dict[str, Any]) -> str:
     return " ".join(part.get("text", "") for part in result.get("content", []))
+
+
+def _short(text: str) -> str:
+    """One line of what a tool said."""
+    line = " ".join(text.split())
+    return f"“{line}”" if len(line) <= 50 else f"“{line[:49]}…”"

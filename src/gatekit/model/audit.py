@@ -92,7 +92,8 @@ class CallEvent(AuditEvent, frozen=True, kw_only=True, tag="call"):
 
 
 class DoorRefused(AuditEvent, frozen=True, kw_only=True, tag="refused"):
-    """A request that was turned away before it became a call: no token, bad token, foreign session."""
+    """A request that was turned away before it became a call: bad token, foreign session, an authorization
+    for servers that the person may not use."""
 
     server: str = ""
     status: int

@@ -21,13 +21,14 @@ from gatekit.errors import (
     PageProblem,
 )
 from gatekit.model.access import Inactive
+from gatekit.model.audit import DoorRefused
 from gatekit.model.oauth import Transaction
 from gatekit.oauth import answers
 from gatekit.oauth.browser import Browser, Run, SignedIn
 from gatekit.oauth.code import Codes
 from gatekit.oauth.consent import Consents
 from gatekit.oauth.core import Core
-from gatekit.oauth.http import Form, address, form, page, query, redirect
+from gatekit.oauth.http import Form, address, form, page, query, redirect, request_id
 from gatekit.oauth.pages import ProviderButton, SignInView
 from gatekit.oauth.request import AuthorizationRequest, Target, read_request, read_target
 from gatekit.platform.limits import KeyedBuckets
@@ -75,10 +76,8 @@ class Authorize:
             return await self.sign_in_page(request, run, target.client.name, error=refused)
         offered = self._consents.offered(run.transaction, someone.person)
         if not offered:
-            raise AccessDenied(
-                "this account may not use what the application asked for",
-                f"{someone.person.user.username} may use none of {run.transaction.resources}",
-            )
+            await self._record_refusal(request, run, target, someone)
+            raise AccessDenied("this account may not use what the application asked for")
         choosing = not run.transaction.resources
         ask = choosing or "consent" in prompt or "select_account" in prompt
         if not ask and await self._consents.remembered(run.transaction, target, someone.person, offered):
@@ -193,6 +192,24 @@ class Authorize:
         max_age = next((int(item[8:]) for item in prompt if item.startswith("max_age:")), None)
         too_old = max_age is not None and self._core.now() - someone.session.auth_time > max_age
         return "login" in prompt or too_old
+
+    async def _record_refusal(self, request: Request, run: Run, target: Target, someone: SignedIn) -> None:
+        wanted = run.transaction.resources
+        asked = ", ".join(wanted) or "anything"
+        await self._core.services.audit.write(
+            DoorRefused(
+                at=self._core.at(),
+                request_id=request_id(request),
+                principal_id=someone.person.user.id,
+                principal=someone.person.user.username,
+                client_id=target.client.id,
+                client=target.client.name,
+                address=address(request),
+                server=", ".join(self._core.resources.names(wanted)),
+                status=403,
+                reason=f"authorization asked for what this person may not use: {asked}",
+            )
+        )
 
     def _switch_url(self, run: Run) -> str:
         """The same request again, asking for another sign-in."""
