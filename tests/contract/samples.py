@@ -34,9 +34,9 @@ def user(name: str = "alice", **fields: Any) -> User:
     return User(**(given | fields))
 
 
-def client(name: str = "cli_1", **fields: Any) -> Client:
+def client(ident: str = "cli_1", **fields: Any) -> Client:
     given: dict[str, Any] = {
-        "id": name,
+        "id": ident,
         "name": "Inspector “β”",
         "redirect_uris": ("http://127.0.0.1:1/callback", "https://app.example.com/cb"),
         "created_at": NOW,
@@ -44,9 +44,9 @@ def client(name: str = "cli_1", **fields: Any) -> Client:
     return Client(**(given | fields))
 
 
-def grant(name: str = "grt_1", **fields: Any) -> Grant:
+def grant(ident: str = "grt_1", **fields: Any) -> Grant:
     given: dict[str, Any] = {
-        "id": name,
+        "id": ident,
         "user_id": "usr_alice",
         "client_id": "cli_1",
         "resources": (SERVER,),
@@ -58,9 +58,9 @@ def grant(name: str = "grt_1", **fields: Any) -> Grant:
     return Grant(**(given | fields))
 
 
-def code(name: str = "code-1", **fields: Any) -> AuthorizationCode:
+def code(ident: str = "code-1", **fields: Any) -> AuthorizationCode:
     given: dict[str, Any] = {
-        "code_hash": name,
+        "code_hash": ident,
         "grant_id": "grt_1",
         "client_id": "cli_1",
         "redirect_uri": "http://127.0.0.1:1/callback",
@@ -72,9 +72,9 @@ def code(name: str = "code-1", **fields: Any) -> AuthorizationCode:
     return AuthorizationCode(**(given | fields))
 
 
-def refresh(name: str = "rt-1", **fields: Any) -> RefreshToken:
+def refresh(ident: str = "rt-1", **fields: Any) -> RefreshToken:
     given: dict[str, Any] = {
-        "token_hash": name,
+        "token_hash": ident,
         "grant_id": "grt_1",
         "client_id": "cli_1",
         "created_at": NOW,
@@ -83,10 +83,10 @@ def refresh(name: str = "rt-1", **fields: Any) -> RefreshToken:
     return RefreshToken(**(given | fields))
 
 
-def api_key(name: str = "key_1", **fields: Any) -> ApiKey:
+def api_key(ident: str = "key_1", **fields: Any) -> ApiKey:
     given: dict[str, Any] = {
-        "id": name,
-        "token_hash": f"hash of {name}",
+        "id": ident,
+        "token_hash": f"hash of {ident}",
         "user_id": "usr_alice",
         "name": "laptop",
         "servers": ("files",),
@@ -97,9 +97,9 @@ def api_key(name: str = "key_1", **fields: Any) -> ApiKey:
     return ApiKey(**(given | fields))
 
 
-def invite(name: str = "inv-1", **fields: Any) -> Invite:
+def invite(ident: str = "inv-1", **fields: Any) -> Invite:
     given: dict[str, Any] = {
-        "token_hash": name,
+        "token_hash": ident,
         "user_id": "usr_alice",
         "created_at": NOW,
         "expires_at": LATER,
@@ -107,9 +107,9 @@ def invite(name: str = "inv-1", **fields: Any) -> Invite:
     return Invite(**(given | fields))
 
 
-def session(name: str = "bs-1", **fields: Any) -> BrowserSession:
+def session(ident: str = "bs-1", **fields: Any) -> BrowserSession:
     given: dict[str, Any] = {
-        "token_hash": name,
+        "token_hash": ident,
         "user_id": "usr_alice",
         "auth_time": NOW,
         "created_at": NOW,
@@ -118,9 +118,9 @@ def session(name: str = "bs-1", **fields: Any) -> BrowserSession:
     return BrowserSession(**(given | fields))
 
 
-def transaction(name: str = "txn-1", **fields: Any) -> Transaction:
+def transaction(ident: str = "txn-1", **fields: Any) -> Transaction:
     given: dict[str, Any] = {
-        "id_hash": name,
+        "id_hash": ident,
         "browser_hash": "browser",
         "client_id": "cli_1",
         "redirect_uri": "http://127.0.0.1:1/callback",
@@ -146,9 +146,9 @@ def consent(**fields: Any) -> Consent:
     return Consent(**(given | fields))
 
 
-def signing_key(name: str = "kid-1", **fields: Any) -> SigningKey:
+def signing_key(ident: str = "kid-1", **fields: Any) -> SigningKey:
     given: dict[str, Any] = {
-        "kid": name,
+        "kid": ident,
         "purpose": "access_token",
         "algorithm": "ES256",
         "public_jwk": "{}",

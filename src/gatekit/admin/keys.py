@@ -49,8 +49,8 @@ class Keys(Desk):
     ) -> IssuedKey:
         """Make a key that opens ``servers`` (none named: every server its owner may use, now and later).
 
-        ``valid_for`` is in seconds, at most 366 days. Names in ``servers`` must be in ``known_servers`` if that
-        is given: a key for a server with a slip of the pen in its name would be a riddle later.
+        ``valid_for`` is in seconds, at most 366 days. If ``known_servers`` is given, ``servers`` must be
+        among them: a key for a server with a slip of the pen in its name would be a riddle later.
         """
         if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
             raise InvalidInput(f"a key needs a name of 1 to {MAX_NAME} printable characters")

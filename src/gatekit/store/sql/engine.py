@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ Params = Mapping[str, object]
 
 BUSY_SECONDS = 5.0
 """How long a writer waits for another process."""
+_BUSY_PAUSE = 0.01
 
 
 class Work:
@@ -119,11 +120,26 @@ async def connect(path: Path) -> aiosqlite.Connection:
         connection = await aiosqlite.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
         connection.row_factory = sqlite3.Row
         try:
-            await _configure(connection)
+            await _patiently(_configure, connection)
         except BaseException:
             await connection.close()
             raise
         return connection
+
+
+async def _patiently(
+    step: Callable[[aiosqlite.Connection], Awaitable[None]], connection: aiosqlite.Connection
+) -> None:
+    """Try again while others are in the way; SQLite waits by itself except in changing to WAL mode."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + BUSY_SECONDS
+    while True:
+        try:
+            return await step(connection)
+        except sqlite3.OperationalError as error:
+            if not error.sqlite_errorname.startswith("SQLITE_BUSY") or loop.time() > until:
+                raise
+        await asyncio.sleep(_BUSY_PAUSE)
 
 
 async def _configure(connection: aiosqlite.Connection) -> None:
