@@ -2,12 +2,13 @@
 asked for, so that ``gatekit version`` does not pay for ``gatekit serve``.
 
 Errors are one line on standard error and an exit code: 2 for a configuration that cannot be used (and for
-wrong usage, by click), 1 for everything else.
+wrong usage, by click), 70 for a fault of Gatekit itself, 1 for everything else.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -73,3 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(getattr(error, "exit_code", 1))
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:  # noqa: BLE001 - the command line's edge
+        if os.environ.get("GATEKIT_DEBUG"):
+            raise
+        kind = type(error).__name__
+        click.echo(f"gatekit: internal error: {kind}: {error} (GATEKIT_DEBUG=1 shows where)", err=True)
+        sys.exit(70)
