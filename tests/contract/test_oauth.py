@@ -338,6 +338,17 @@ async def test_the_feed_tells_when_something_was_missed(store: Store) -> None:
     assert await store.changes.since(newest) == (newest + 1, ["token:jti-5"])
 
 
+async def test_a_reader_begins_at_the_newest_change(store: Store) -> None:
+    assert await store.changes.since(2**62) == (0, [])
+    for number in range(3):
+        await store.grants.deny_token(f"jti-{number}", LATER)
+    newest, entries = await store.changes.since(2**62)
+    assert entries == []
+    assert newest == (await store.changes.since(0))[0]
+    await store.grants.deny_token("jti-3", LATER)
+    assert await store.changes.since(newest) == (newest + 1, ["token:jti-3"])
+
+
 async def test_ready_says_yes(store: Store) -> None:
     await store.ready()
     await store.ready()

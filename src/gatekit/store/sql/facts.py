@@ -73,15 +73,17 @@ class SqlChanges:
 
     async def since(self, sequence: int) -> tuple[int, list[str]]:
         rows = await self._database.all(
-            "SELECT sequence, entry FROM changes WHERE sequence > :after ORDER BY sequence", after=sequence
+            "SELECT sequence, entry FROM changes "
+            "WHERE sequence > :after OR sequence = (SELECT MAX(sequence) FROM changes) ORDER BY sequence",
+            after=sequence,
         )
-        if not rows:
-            return sequence, []
-        entries = [row["entry"] for row in rows]
-        if sequence and rows[0]["sequence"] > sequence + 1:
+        newest = rows[-1]["sequence"] if rows else 0
+        unseen = [row for row in rows if row["sequence"] > sequence]
+        entries = [row["entry"] for row in unseen]
+        if sequence and unseen and unseen[0]["sequence"] > sequence + 1:
             # Numbers follow each other without gaps, so some were trimmed before this reader saw them.
             entries.insert(0, "all:*")
-        return rows[-1]["sequence"], entries
+        return newest, entries
 
     async def trim(self, keep: int) -> None:
         async with self._database.transaction() as work:
