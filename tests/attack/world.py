@@ -438,7 +438,7 @@ async def world_in(directory: Path, template: Path | None = None, **settings: An
 
     ``template`` is a directory that ``prepare`` filled: copying it is faster than making it.
     """
-    if template is not None:
+    if template is not None and template != directory:
         shutil.copytree(template, directory, dirs_exist_ok=True)
     world = World(directory, settings)
     await world.open()

@@ -165,10 +165,10 @@ def page_route(path: str, endpoint: Endpoint, methods: Sequence[str], pages: Pag
         except PageProblem as problem:
             return problem_page(pages, request, problem)
         except OAuthError as error:
-            log.info("refused %s: %s", path, error.detail)
+            log.info("refused path=%s error=%s detail=%s", path, error.error, error.detail)
             return problem_page(pages, request, _as_problem(error))
         except (StoreError, AuditUnavailable) as failure:
-            log.error("%s failed: %s", path, failure)
+            log.error("failed path=%s error=%s", path, failure)
             return problem_page(pages, request, _UNAVAILABLE)
 
     return Route(path, handler, methods=list(methods))
@@ -176,7 +176,7 @@ def page_route(path: str, endpoint: Endpoint, methods: Sequence[str], pages: Pag
 
 def problem_page(pages: Pages, request: Request, problem: PageProblem) -> Response:
     """The page that ends an interaction."""
-    log.info("page problem %d: %s", problem.status, problem.detail)
+    log.info("page problem status=%d detail=%s", problem.status, problem.detail)
     html = pages.problem(
         title=problem.title, message=problem.message, remedy=problem.remedy, reference=request_id(request)
     )
@@ -198,10 +198,10 @@ async def _answer_api(endpoint: Endpoint, request: Request) -> Response:
     try:
         return await endpoint(request)
     except OAuthError as error:
-        log.info("refused %s: %s", request.scope["path"], error)
+        log.info("refused path=%s error=%s detail=%s", request.scope["path"], error.error, error.detail)
         return error_answer(error)
     except (StoreError, AuditUnavailable) as failure:
-        log.error("%s failed: %s", request.scope["path"], failure)
+        log.error("failed path=%s error=%s", request.scope["path"], failure)
         return json_answer(
             {"error": "temporarily_unavailable", "error_description": "try again later"},
             503,
