@@ -107,8 +107,11 @@ def handle(message: dict[str, object]) -> None:
         asked = params.get("protocolVersion")
         info = {"name": "unruly", "version": "1"}
         send({"id": request_id, "result": {"protocolVersion": asked, "capabilities": {}, "serverInfo": info}})
-    elif method == "server/discover" and MODE in ("modern", "modern_only"):
-        send({"id": request_id, "result": discovered()})
+    elif method == "server/discover" and MODE in OFFERS:
+        send({"id": request_id, "result": discovered(OFFERS[MODE])})
+    elif method == "server/discover" and MODE == "too_new":
+        error = {"code": -32022, "message": "Unsupported", "data": {"supported": ["2099-01-01"]}}
+        send({"id": request_id, "error": error})
     elif method == "tools/call":
         token = (params.get("_meta") or {}).get("progressToken")
         TOOLS[params["name"]](request_id, params.get("arguments") or {}, token)
@@ -118,11 +121,19 @@ def handle(message: dict[str, object]) -> None:
         send({"id": request_id, "error": {"code": -32601, "message": "Method not found"}})
 
 
-def discovered() -> dict[str, object]:
+OFFERS: dict[str, object] = {
+    "modern": ["2026-07-28"],
+    "modern_only": ["2026-07-28"],
+    "newer": ["2099-01-01", "2026-07-28"],
+    "odd_discover": "2026-07-28",
+}
+
+
+def discovered(versions: object) -> dict[str, object]:
     info = {"io.modelcontextprotocol/serverInfo": {"name": "unruly", "version": "1"}}
     return {
         "resultType": "complete",
-        "supportedVersions": ["2026-07-28"],
+        "supportedVersions": versions,
         "capabilities": {"tools": {}},
         "instructions": "be careful",
         "ttlMs": 0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -131,4 +132,5 @@ def alive(pid: int) -> bool:
 def clean_up(variable: str) -> None:
     """After a failed test: no matter what the code under test left."""
     for pid in running(variable):
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)

@@ -95,3 +95,15 @@ async def test_neither_era_is_a_clear_error(kit: Kit) -> None:
     server = Server(name="unruly", command=("cat",), start_timeout=0.3, probe_timeout=0.2)
     with pytest.raises(SpawnFailed, match="could not be opened"):
         await kit.pool.acquire(key(), server, HANDSHAKE)
+
+
+@pytest.mark.parametrize(
+    ("mode", "era", "calls"),
+    [("newer", "stateless", 1), ("too_new", "handshake", 2), ("odd_discover", "handshake", 2)],
+)
+async def test_what_a_server_offers_is_matched_with_what_we_speak(
+    kit: Kit, mode: str, era: str, calls: int
+) -> None:
+    link = await kit.pool.acquire(key(), unruly(mode), STATELESS)
+    assert (link.era, link.calls) == (era, calls)
+    assert said(await link.call("tools/call", tool("echo", text="x"))) == "x"

@@ -184,3 +184,52 @@ async def test_fifty_start_together(kit: Kit) -> None:
     )
     assert [said(end) for end in ends] == [str(n) for n in range(50)]
     assert kit.pool.stats()["ready"] == 50
+
+
+async def test_a_removed_server_stops_also_what_waits_for_its_restart(kit: Kit) -> None:
+    await kit.pool.acquire(key(), unruly(), HANDSHAKE)
+    kit.pool.hold(key())
+    link = kit.pool.get(key())
+    assert link is not None
+    with pytest.raises(LinkClosed):
+        await link.call("tools/call", tool("crash"))
+    await until(lambda: kit.actions() == ["started", "exited"])
+    kit.pool.replace([])
+    await asyncio.sleep(0.8)
+    assert kit.actions() == ["started", "exited"]
+
+
+async def test_a_reload_under_an_open_stream_brings_the_new_process_by_itself(kit: Kit) -> None:
+    first = await kit.pool.acquire(key(), unruly(), HANDSHAKE)
+    signals: list[Signal] = []
+    first.listen(signals.append)
+    kit.pool.hold(key())
+    kit.pool.hold(key())
+    kit.pool.unhold(key())
+    kit.pool.replace([unruly(env=(("A", "b"),))])
+    await until(lambda: kit.pool.get(key()) is not None)
+    again = kit.pool.get(key())
+    assert again is not None
+    assert again is not first
+    assert again.sink == first.sink == signals.append
+
+
+async def test_stopping_a_server_stops_all_of_its_instances(kit: Kit) -> None:
+    links = [
+        await kit.pool.acquire(key(f"session:{number}", server), unruly(name=server), HANDSHAKE)
+        for number, server in enumerate(("unruly", "unruly", "other"))
+    ]
+    kit.pool.stop_server("unruly")
+    assert [link.alive for link in links] == [False, False, True]
+
+
+async def test_a_fault_in_the_owner_reaches_who_waits(kit: Kit, caplog: pytest.LogCaptureFixture) -> None:
+    def explode(event: object) -> None:
+        raise RuntimeError("audit is broken")
+
+    kit.pool._on_event = explode
+    with pytest.raises((LinkError, RuntimeError)):
+        await kit.pool.acquire(key(), unruly(), HANDSHAKE)
+    await until(lambda: kit.pool.stats()["ending"] == 0)
+    assert kit.pool.stats()["starting"] == 0
+    assert "audit is broken" in caplog.text
