@@ -268,8 +268,9 @@ class Changes(Protocol):
     async def since(self, sequence: int) -> tuple[int, list[str]]:
         """(newest sequence, entries after ``sequence``).
 
-        The newest sequence is what is stored, also when ``sequence`` is beyond it: a reader that begins asks for
-        everything after a very large number. A first entry ``all:*`` says that some were trimmed before this reader saw them: forget everything.
+        The newest sequence is what is stored, also when ``sequence`` is beyond it: a reader that begins asks
+        for everything after a very large number. A first entry ``all:*`` says that some were trimmed before
+        this reader saw them: forget everything.
         """
         ...
 
