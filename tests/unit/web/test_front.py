@@ -23,6 +23,7 @@ class DataPlane:
     def __init__(self) -> None:
         self.entered: list[tuple[str, str, dict[bytes, bytes], str]] = []
         self.left = asyncio.Event()
+        self.chunks = 0
 
     async def serve(
         self, method: str, server: str, headers: Headers, peer: str, wire: Wire, read: Read
@@ -37,6 +38,12 @@ class DataPlane:
             await wire.start(200, ((b"content-type", b"text/event-stream"),))
             await wire.write(b"one", more=True)
             await wire.write(b"two", more=False)
+        elif body == b"flood":
+            await wire.start(200, ())
+            for _ in range(400):
+                await wire.write(b"z" * 65536, more=True)
+                self.chunks += 1
+            await wire.write(b"", more=False)
         elif body == b"wait":
             await wire.gone()
             self.left.set()
@@ -203,6 +210,23 @@ async def test_streams(running: Running) -> None:
     answer = await running.talk(request(b"stream"))
     assert b"transfer-encoding: chunked" in answer
     assert answer.endswith(b"3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n")
+
+
+async def test_a_slow_reader_holds_the_writer_back(running: Running) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", running.port, limit=1024)
+    writer.write(request(b"flood", b"Connection: close\r\n"))
+    for _ in range(100):
+        before = running.plane.chunks
+        await asyncio.sleep(0.05)
+        if before == running.plane.chunks > 0:
+            break
+    assert 0 < running.plane.chunks < 400
+    size = 0
+    while data := await reader.read(1 << 20):
+        size += len(data)
+    assert running.plane.chunks == 400
+    assert size > 400 * 65536
+    writer.close()
 
 
 async def test_a_disconnect_is_noticed(running: Running) -> None:
