@@ -75,8 +75,9 @@ class SqlChanges:
         rows = await self._database.all(
             "SELECT sequence, entry FROM changes "
             # The newest row in any case: asked four times a second, so one search and no scan.
-            "WHERE sequence > (SELECT CASE WHEN MAX(sequence) <= :after THEN MAX(sequence) - 1 ELSE :after END "
-            "FROM changes) ORDER BY sequence",
+            "WHERE sequence > "
+            "(SELECT CASE WHEN MAX(sequence) <= :after THEN MAX(sequence) - 1 ELSE :after END FROM changes) "
+            "ORDER BY sequence",
             after=sequence,
         )
         newest = rows[-1]["sequence"] if rows else 0
