@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -34,3 +37,32 @@ async def serving(
         yield f"{'https' if certificate else 'http'}://{host}:{port}"
     finally:
         await server.shutdown(sockets=[listener])
+
+
+@contextlib.contextmanager
+def serving_in_a_thread(app: Any) -> Iterator[str]:
+    """As ``serving``, for tests that block: the server has a thread and an event loop of its own."""
+    started: Future[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        async with serving(app) as origin:
+            started.set_result((origin, asyncio.get_running_loop(), stop))
+            await stop.wait()
+
+    def main() -> None:
+        try:
+            asyncio.run(run())
+        except BaseException as failure:
+            if started.done():
+                raise
+            started.set_exception(failure)
+
+    thread = threading.Thread(target=main, name="emulator")
+    thread.start()
+    origin, loop, stop = started.result(10)
+    try:
+        yield origin
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(10)
