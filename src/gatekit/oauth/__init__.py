@@ -1,6 +1,11 @@
-"""The authorization server and the resource server's bearer check, in the order a login happens:
+"""The authorization server and the resource server's bearer check.
 
-``metadata`` → ``clients`` (registration) → ``authorize`` (the one dispatcher: login? consent? code?) →
-``interaction`` (sign-in pages, provider callbacks) → ``consent`` → ``code`` → ``token`` → ``keys``; and on
-every MCP request ``bearer``. HTML comes from the ``Pages`` port, which ``web`` implements.
+``server`` puts the room together for ``app``. A login walks through it in this order: ``metadata`` (discovery)
+→ ``registration`` → ``request`` (what is asked, by whom) → ``authorize`` (the one dispatcher: login? consent?
+code?) → ``interaction`` (passwords, provider callbacks, the answer on the consent page) → ``consent`` →
+``code`` → ``token`` with ``grants/`` → ``keys``. On every MCP request ``bearer``; ``revoke`` ends what was given;
+``account`` holds the pages outside of a login.
+
+Not here: who people are (``identity``), what they may use (``policy``), the HTML itself (``web`` implements
+``pages``), and the MCP endpoints (``gateway``), which see nothing of this room but ``Bearer``.
 """
