@@ -1,10 +1,10 @@
 """The authorization server and the resource server's bearer check.
 
-``server`` puts the room together for ``app``. A login walks through it in this order: ``metadata`` (discovery)
-→ ``registration`` → ``request`` (what is asked, by whom) → ``authorize`` (the one dispatcher: login? consent?
-code?) → ``interaction`` (passwords, provider callbacks, the answer on the consent page) → ``consent`` →
-``code`` → ``token`` with ``grants/`` → ``keys``. On every MCP request ``bearer``; ``revoke`` ends what was given;
-``account`` holds the pages outside of a login.
+``server`` puts the room together for ``app``. A login walks through it in this order: ``metadata``
+(discovery) → ``registration`` → ``request`` (what is asked, by whom) → ``authorize`` (the one dispatcher:
+login? consent? code?) → ``interaction`` (passwords, provider callbacks, the answer on the consent page) →
+``consent`` → ``code`` → ``token`` with ``grants/`` → ``keys``. On every MCP request ``bearer``; ``revoke``
+ends what was given; ``account`` holds the pages outside of a login.
 
 Not here: who people are (``identity``), what they may use (``policy``), the HTML itself (``web`` implements
 ``pages``), and the MCP endpoints (``gateway``), which see nothing of this room but ``Bearer``.
