@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from gatekit.model.ports import Entropy
+from gatekit.platform.peers import TrustedProxies
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -67,6 +68,22 @@ class HostGuard:
             if len(self._known) < 256:
                 self._known[host] = known
         return known
+
+
+class ClientAddress:
+    """Puts the client's address where every room looks for it (``scope["client"]``)."""
+
+    def __init__(self, app: ASGIApp, proxies: TrustedProxies) -> None:
+        self._app = app
+        self._proxies = proxies
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        peer = scope.get("client")
+        if peer and self._proxies:
+            client = self._proxies.client(peer[0], scope["headers"])
+            if client != peer[0]:
+                scope = {**scope, "client": (client, 0)}
+        await self._app(scope, receive, send)
 
 
 class Hardening:

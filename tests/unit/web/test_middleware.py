@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from gatekit.platform.clock import SystemEntropy
-from gatekit.web.middleware import Hardening, HostGuard, Message, Receive, Scope, Send
+from gatekit.platform.peers import TrustedProxies
+from gatekit.web.middleware import ClientAddress, Hardening, HostGuard, Message, Receive, Scope, Send
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -113,6 +114,21 @@ async def test_a_flood_of_names_is_not_remembered() -> None:
 
 async def test_websockets_are_closed() -> None:
     assert (await ask(GUARD, b"mcp.example.com", kind="websocket"))[2] == b"websocket.close"
+
+
+async def test_the_client_behind_our_own_proxy() -> None:
+    seen: list[Any] = []
+
+    async def note(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope["client"])
+
+    asgi: Any = ClientAddress(note, TrustedProxies(["10.0.0.0/8"]))
+    forwarded = [(b"x-forwarded-for", b"203.0.113.7")]
+    for client in (("10.0.0.1", 5), ("198.51.100.1", 5), None):
+        scope = {"type": "http", "client": client, "headers": forwarded}
+        await asgi(scope, None, None)
+        assert scope["client"] == client  # the server's own scope stays as it was
+    assert seen == [("203.0.113.7", 0), ("198.51.100.1", 5), None]
 
 
 async def test_defaults_do_not_override_a_page() -> None:
