@@ -10,13 +10,14 @@ remembered per launch recipe, so that the price is paid once.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from msgspec import Struct
 
-from gatekit.errors import LinkClosed, LinkError, LinkTimeout, ParseFault, SpawnFailed
+from gatekit.errors import LinkClosed, LinkError, LinkTimeout, ParseFault, SpawnFailed, StoreError
 from gatekit.model.call import EraName, Fault, Result
 from gatekit.model.ports import Clock
 from gatekit.model.server import Server
@@ -99,7 +100,10 @@ class Negotiator:
         return opening.link
 
     async def _recall(self, key: str) -> EraName | None:
-        value = await self._remember.get(key) or ""
+        try:
+            value = await self._remember.get(key) or ""
+        except StoreError:  # a memory only: without it the server is asked
+            return None
         era, _, at = value.partition(" ")
         if era == "stateless":
             return "stateless"
@@ -109,7 +113,8 @@ class Negotiator:
     async def _learn(self, key: str, known: EraName | None, era: EraName, hello: Hello) -> None:
         # A server that answers ``initialize`` to a handshake client may well know both eras.
         if era != known and (era == "stateless" or hello.era == "stateless"):
-            await self._remember.put(key, f"{era} {int(self._clock.now())}")
+            with contextlib.suppress(StoreError):
+                await self._remember.put(key, f"{era} {int(self._clock.now())}")
 
     # -- handshake era ---------------------------------------------------------------------------------
 

@@ -84,8 +84,9 @@ class Owner:
     async def _start(self) -> None:
         pool = self._pool
         await pool.admit(self)
-        await pool.wait_out(self)
         async with pool.gate(self.server.name):
+            # Asked in here, so that a queue behind starts that fail does not have to fail one by one.
+            await pool.wait_out(self)
             self.state = "starting"
             link = await pool.negotiator.open(self.server, self.hello, self._spawn, self._discard)
         now = pool.clock.monotonic()
@@ -113,7 +114,7 @@ class Owner:
             return
         ends: set[asyncio.Future[Any]] = {process.over, self._stop}
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        if self._stop.done():
+        if self._stop.done() and not process.over.done():
             self.state = "draining"
             reason, ending = self._stop.result()
             await self._pool.supervisor.end(process, ending, reason)
@@ -137,8 +138,11 @@ class Owner:
         if process is not None:
             await self._pool.supervisor.end(process, PROMPT, "the server has ended")
 
-    def _ended(self, _task: object) -> None:
+    def _ended(self, task: asyncio.Task[None]) -> None:
         # Not in a ``finally``: a task that is cancelled before its first step never enters its body.
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            _log.error("server %s: its end failed", self.server.name, exc_info=error)
         self.state = "dead"
         if not self.ready.done():
             self.ready.set_exception(LinkClosed("the server was stopped"))

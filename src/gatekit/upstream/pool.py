@@ -267,16 +267,18 @@ class Pool:
             self._revive[owner.key] = (server, owner.hello)
 
     def _tell(self, owner: Owner, action: Any, detail: str) -> None:
-        self._on_event(
-            ProcessEvent(
-                at=self.clock.now(),
-                action=action,
-                server=owner.server.name,
-                pid=owner.pid,
-                principal_id=owner.key.principal_id,
-                detail=detail,
-            )
+        event = ProcessEvent(
+            at=self.clock.now(),
+            action=action,
+            server=owner.server.name,
+            pid=owner.pid,
+            principal_id=owner.key.principal_id,
+            detail=detail,
         )
+        try:
+            self._on_event(event)
+        except Exception:  # noqa: BLE001  Link owner boundary: a process is looked after even so
+            _log.exception("server %s: %s could not be recorded", owner.server.name, action)
 
     # -- periodic --------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from gatekit.errors import SpawnFailed
+from gatekit.errors import SpawnFailed, StoreFull
 from gatekit.model.server import Server
 from tests.journey.upstream.kit import HANDSHAKE, STATELESS, Kit, child, key, said, tool, unruly
 
@@ -107,3 +107,14 @@ async def test_what_a_server_offers_is_matched_with_what_we_speak(
     link = await kit.pool.acquire(key(), unruly(mode), STATELESS)
     assert (link.era, link.calls) == (era, calls)
     assert said(await link.call("tools/call", tool("echo", text="x"))) == "x"
+
+
+async def test_a_store_that_cannot_be_used_costs_the_probe_and_nothing_else(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: str) -> None:
+        raise StoreFull("no room")
+
+    monkeypatch.setattr(kit.memory, "get", full)
+    monkeypatch.setattr(kit.memory, "put", full)
+    assert (await kit.pool.acquire(key(), unruly("modern"), STATELESS)).era == "stateless"

@@ -223,13 +223,26 @@ async def test_stopping_a_server_stops_all_of_its_instances(kit: Kit) -> None:
     assert [link.alive for link in links] == [False, False, True]
 
 
-async def test_a_fault_in_the_owner_reaches_who_waits(kit: Kit, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_recorder_that_fails_disturbs_no_process(kit: Kit, caplog: pytest.LogCaptureFixture) -> None:
     def explode(event: object) -> None:
         raise RuntimeError("audit is broken")
 
     kit.pool._on_event = explode
-    with pytest.raises((LinkError, RuntimeError)):
+    link = await kit.pool.acquire(key(), unruly(), HANDSHAKE)
+    assert said(await link.call("tools/call", tool("echo", text="x"))) == "x"
+    await kit.pool.stop(key(), "for the test")
+    await until(lambda: kit.pool.stats()["ending"] == 0)
+    assert "audit is broken" in caplog.text
+
+
+async def test_a_fault_in_the_owner_reaches_who_waits(
+    kit: Kit, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fault(name: str) -> str | None:
+        raise RuntimeError("the store is broken")
+
+    monkeypatch.setattr(kit.memory, "get", fault)
+    with pytest.raises(LinkError, match="the store is broken"):
         await kit.pool.acquire(key(), unruly(), HANDSHAKE)
     await until(lambda: kit.pool.stats()["ending"] == 0)
-    assert kit.pool.stats()["starting"] == 0
-    assert "audit is broken" in caplog.text
+    assert "its owner failed" in caplog.text
