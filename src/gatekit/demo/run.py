@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import sys
 import tempfile
@@ -50,6 +49,7 @@ def run_demo(folder: Path, port: int) -> int:
             _say(f"port {port} is taken; using {chosen}")
         gateway = _prepared(folder, folder, chosen)
         links = {name: gateway.invite(name) for name in PEOPLE}
+        _tick("people: " + ", ".join(f"{name} ({', '.join(groups)})" for name, groups in PEOPLE.items()))
         click.echo(_invitation(gateway, links))
         while gateway.alive():
             time.sleep(0.2)
@@ -86,7 +86,8 @@ def _prepared(folder: Path, home: Path, port: int) -> DemoGateway:
 
 
 def _invitation(gateway: DemoGateway, links: dict[str, str]) -> str:
-    gatekit = shutil.which("gatekit") or f"{sys.executable} -m gatekit"
+    beside = Path(sys.executable).with_name("gatekit")
+    gatekit = str(beside) if beside.is_file() else f"{sys.executable} -m gatekit"
     lines = [
         "",
         "Paste one of these into an MCP client; it finds the rest by itself:",
@@ -97,11 +98,13 @@ def _invitation(gateway: DemoGateway, links: dict[str, str]) -> str:
         *(f"  {name:6} {', '.join(PEOPLE[name]):22} {link}" for name, link in links.items()),
         "",
         "Try:",
+        f"  · claude mcp add --transport http gatekit-demo {gateway.endpoint()}",
         "  · connect a client as alice: she has filesystem. Then as bob: he does not even see it.",
-        f"  · watch what happens:    {gatekit} audit --data-dir {gateway.data} tail -f",
+        f"  · watch what happens: {gatekit} audit --data-dir {gateway.data} tail -f",
         f"  · take bob out of developers in {gateway.config}",
         "    while a client of his is connected: his next request is refused.",
-        f"  · a client that cannot sign in: {gatekit} keys create --help",
+        "  · a client that cannot sign in takes a key as its bearer token:",
+        f"    {gatekit} keys create alice --name editor --config {gateway.config}",
         "",
         f"The gateway's log is {gateway.log}",
         "Ctrl-C stops everything.",
