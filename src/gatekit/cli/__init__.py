@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(getattr(error, "exit_code", 1))
     except KeyboardInterrupt:
         sys.exit(130)
-    except Exception as error:  # noqa: BLE001 - the command line's edge
+    except Exception as error:
         if os.environ.get("GATEKIT_DEBUG"):
             raise
         kind = type(error).__name__

@@ -17,6 +17,8 @@ from gatekit.errors import GatekitError
 
 DRAIN_SECONDS = 5
 
+_log = logging.getLogger("gatekit")
+
 
 @click.command()
 @click.option(
@@ -69,12 +71,20 @@ def _bind(host: str, port: int) -> socket.socket:
 
 
 async def _serve(config: Any, listener: socket.socket) -> None:
-    import uvicorn
-
     from gatekit.app import Application
-    from gatekit.config.reload import Reloader
 
     application = await Application.open(config)
+    try:
+        await _run(application, config, listener)
+    finally:
+        await application.close()
+
+
+async def _run(application: Any, config: Any, listener: socket.socket) -> None:
+    import uvicorn
+
+    from gatekit.config.reload import Reloader
+
     server = uvicorn.Server(
         uvicorn.Config(
             application,
@@ -94,18 +104,22 @@ async def _serve(config: Any, listener: socket.socket) -> None:
     reloader = Reloader(
         config.path, config, application.apply, application.refused, application.restart_needed
     )
-    following = asyncio.ensure_future(reloader.run())
+    jobs = [asyncio.ensure_future(reloader.run()), asyncio.ensure_future(_announce(server, config))]
+    jobs[0].add_done_callback(_stopped_following)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloader.poke)
-    announce = asyncio.ensure_future(_announce(server, config))
     # Everything alive now lives until the end: the collector need not look at it again.
     gc.collect()
     gc.freeze()
     try:
         await server.serve(sockets=[listener])
     finally:
-        announce.cancel()
-        following.cancel()
-        await application.close()
+        for job in jobs:
+            job.cancel()
+
+
+def _stopped_following(job: asyncio.Future[None]) -> None:
+    if not job.cancelled() and job.exception() is not None:
+        _log.error("the configuration file is not followed any more error=%r", job.exception())
 
 
 async def _announce(server: Any, config: Any) -> None:
