@@ -23,8 +23,8 @@ from gatekit.config.model import Config, GitHubConnection, LocalConnection
 from gatekit.errors import ConfigError, StoreError
 from gatekit.gateway.anonymous import OpenDoor
 from gatekit.gateway.core import Gateway
-from gatekit.gateway.endpoint import Receive, Scope, Send, endpoint_of
-from gatekit.gateway.ports import GatewaySettings, Surroundings
+from gatekit.gateway.endpoint import Read, Receive, Scope, Send, endpoint_of
+from gatekit.gateway.ports import GatewaySettings, Headers, Surroundings, Wire
 from gatekit.gateway.published import Published
 from gatekit.identity.directory import Directory
 from gatekit.identity.local import Invitations, LocalPasswords
@@ -40,6 +40,7 @@ from gatekit.oauth.server import AuthorizationServer
 from gatekit.oauth.settings import OAuthSettings
 from gatekit.platform.clock import SystemClock, SystemEntropy
 from gatekit.platform.limits import Rate
+from gatekit.platform.peers import TrustedProxies
 from gatekit.platform.vault import Vault, load_master_key
 from gatekit.policy.engine import Policy
 from gatekit.store.ports import Store
@@ -49,7 +50,7 @@ from gatekit.upstream.supervisor import Supervisor
 from gatekit.web.assets import asset_routes
 from gatekit.web.front import front
 from gatekit.web.health import health_routes
-from gatekit.web.middleware import Hardening, HostGuard
+from gatekit.web.middleware import ClientAddress, Hardening, HostGuard
 from gatekit.web.pages import HtmlPages
 
 log = logging.getLogger("gatekit")
@@ -81,7 +82,8 @@ class Application:
         self.authorization = AuthorizationServer(_oauth_settings(config), self._services())
         self.gateway = Gateway(self._surroundings(), self._tables)
         self._control = self._control_plane()
-        self._guarded = HostGuard(self._route, _hosts(config))
+        self._proxies = TrustedProxies(config.trusted_proxies)
+        self._guarded = HostGuard(ClientAddress(self._route, self._proxies), _hosts(config))
         self._jobs: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -113,7 +115,16 @@ class Application:
 
     def front(self) -> type[asyncio.Protocol]:
         """The HTTP protocol to serve this application with: ``uvicorn.Config(http=…)``."""
-        return front(self.gateway.endpoint.serve, self._guarded.allows)
+        serve, proxies = self.gateway.endpoint.serve, self._proxies
+        if not proxies:
+            return front(serve, self._guarded.allows)
+
+        def behind_proxies(
+            method: str, server: str, headers: Headers, peer: str, wire: Wire, read: Read
+        ) -> Awaitable[None]:
+            return serve(method, server, headers, proxies.client(peer, headers), wire, read)
+
+        return front(behind_proxies, self._guarded.allows)
 
     # -- life ---------------------------------------------------------------------------------------------
 
