@@ -50,7 +50,7 @@ def main() -> int:
         print("✗ wrk is missing; as root: apt-get install wrk", file=sys.stderr)
         return 1
     rounds = options.rounds or (2 if options.quick else 5)
-    seconds = options.seconds or (1.5 if options.quick else 4.0)
+    seconds = options.seconds or (2.0 if options.quick else 4.0)
     results: dict[str, Any] = {"at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "machine": machine()}
     results["command"] = " ".join(["scripts/bench", *sys.argv[1:]])
     with ExitStack() as stack:

@@ -23,7 +23,7 @@ def load(target: Target, connections: int, seconds: float, scratch: Path) -> dic
         "wrk",
         "-t1",
         f"-c{connections}",
-        f"-d{seconds:g}s",
+        f"-d{max(1, round(seconds))}s",
         "--timeout",
         "30s",
         "-s",
