@@ -13,13 +13,14 @@ version is pinned to a minor release, and ``tests/unit/web/test_front.py`` holds
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any, ClassVar, Protocol, cast
 
 from uvicorn.config import Config
-from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
@@ -28,6 +29,11 @@ from gatekit.gateway.inbound import Refused
 from gatekit.gateway.ports import Headers, Wire
 
 Read = Callable[[int], Awaitable[bytes]]
+Enter = Callable[[], Awaitable[None]]
+
+_log = logging.getLogger("gatekit.web")
+_MAX_ENDPOINTS = 1024
+"""Paths are made up by strangers; beyond this many they are taken apart each time."""
 
 _SCOPE: dict[str, Any] = {"type": "http", "method": ""}
 """All that uvicorn's cycle reads of a scope (is it HEAD?); shared, because nobody writes to it."""
@@ -53,13 +59,55 @@ class Allows(Protocol):
 def front(serve: Serve, allows: Allows) -> type[asyncio.Protocol]:
     """For ``uvicorn.Config(http=…)``."""
     # Class attributes, because an instance with more than thirty pays two kilobytes for its dictionary.
-    return type("OurFront", (Front,), {"serve": staticmethod(serve), "allows": staticmethod(allows)})
+    ours = {"serve": staticmethod(serve), "allows": staticmethod(allows), "endpoints": {}}
+    return type("OurFront", (Front,), ours)
 
 
 class ShortCycle(RequestResponseCycle):
     """One request on the short way. Implements ``gateway.ports.Wire``."""
 
+    # What uvicorn sets on each instance and is the same for nearly all requests.
+    scope = _SCOPE  # type: ignore[assignment]
+    disconnected = False
+    waiting_for_100_continue = False
+    body = b""  # type: ignore[assignment]
+    more_body = True
+    response_started = False
+    response_complete = False
+    chunked_encoding: bool | None = None
+    expected_content_length = 0
+    access_log = False
     started = False
+
+    def __init__(self, connection: Front) -> None:  # the parent would set eighteen attributes
+        self.transport = connection.transport
+        self.flow = connection.flow
+        self.default_headers = connection.server_state.default_headers
+        self.message_event = Bell()  # type: ignore[assignment]
+        self.keep_alive = connection.parser.should_keep_alive()
+        self.on_response = connection.on_response_complete
+
+    async def run(self, work: Awaitable[None]) -> None:
+        """What uvicorn's ``run_asgi`` does around an application: no request ends without an answer."""
+        try:
+            await work
+        except BaseException as error:
+            _log.error("request failed", exc_info=error)
+            await self._apologise()
+            if not isinstance(error, Exception):
+                raise
+        else:
+            if not self.response_complete and not self.disconnected:
+                _log.error("a request was left without an answer")
+                await self._apologise()
+        finally:
+            self.on_response = _nothing
+
+    async def _apologise(self) -> None:
+        if not self.response_started:
+            await self.respond(500, (), b"Internal Server Error")
+        elif not self.response_complete:
+            self.transport.close()
 
     async def respond(self, status: int, headers: Headers, body: bytes) -> None:
         """A whole answer in one write. Raises ValueError for a header that would break out of its line."""
@@ -98,7 +146,7 @@ class ShortCycle(RequestResponseCycle):
     async def read(self, limit: int) -> bytes:
         """The request's body; raises ``Refused`` (413) when it grows beyond ``limit`` bytes."""
         if not self.more_body:  # it came in one packet with its headers, as nearly always
-            return _bounded(bytes(self.body), limit)
+            return _bounded(self.body, limit)
         chunks, size, more = [], 0, True
         while more:
             message = cast(dict[str, Any], await self.receive())
@@ -114,6 +162,10 @@ def _bounded(body: bytes, limit: int) -> bytes:
     if len(body) > limit:
         raise Refused(413, f"the body may have at most {limit} bytes")
     return body
+
+
+def _nothing() -> None:
+    return None
 
 
 class Bell:
@@ -170,6 +222,8 @@ class Flow(FlowControl):
 class Front(HttpToolsProtocol):
     """One connection. An idle stream holds one, so it is kept small."""
 
+    endpoints: ClassVar[dict[bytes, str]]
+    """Paths seen → server name."""
     serve: ClassVar[Serve]
     allows: ClassVar[Allows]
 
@@ -192,7 +246,6 @@ class Front(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self.url = b""
-        self.expect_100_continue = False
         self.headers = []
 
     def on_headers_complete(self) -> None:
@@ -203,54 +256,65 @@ class Front(HttpToolsProtocol):
         if server is None:
             self._long_way()
             return
-        cycle = self.cycle = ShortCycle(
-            scope=_SCOPE,  # type: ignore[arg-type]
-            transport=self.transport,
-            flow=self.flow,
-            logger=self.logger,
-            access_logger=self.access_logger,
-            access_log=False,
-            default_headers=self.server_state.default_headers,
-            message_event=Bell(),  # type: ignore[arg-type]
-            expect_100_continue=False,
-            keep_alive=self.parser.should_keep_alive(),
-            on_response=self.on_response_complete,
-        )
-        enter = partial(self._enter, _METHODS[self.parser.get_method()], server, self.headers, cycle)
-        if waiting:  # pipelined: uvicorn takes it up when the one before it is answered
+        cycle = self.cycle = ShortCycle(self)
+        peer = self.client[0] if self.client else ""
+        method = _METHODS[self.parser.get_method()]
+        enter = partial(self.serve, method, server, self.headers, peer, cycle, cycle.read)
+        if waiting:  # pipelined: taken up when the one before it is answered
             self.flow.pause_reading()
             self.pipeline.appendleft((cycle, enter))
         else:
-            self._start_asgi_task(cycle, enter)
+            self._start(cycle.run(enter()))
 
     def _short_way(self) -> str | None:
         """Name of the Server if this request may take the short way (``""``: the aggregate endpoint)."""
-        url, parser = self.url, self.parser
-        if (
-            not url.endswith(b"/mcp")
-            or not url.isascii()
-            or b"%" in url
-            or parser.get_method() not in _METHODS
-        ):
+        parser, table = self.parser, dict(self.headers)
+        if parser.get_method() not in _METHODS or parser.should_upgrade() or b"expect" in table:
             return None
-        if self.expect_100_continue or parser.should_upgrade() or parser.get_http_version() != "1.1":
+        if len(table) != len(self.headers) or parser.get_http_version() != "1.1":
             return None
-        table = dict(self.headers)
-        if len(table) != len(self.headers) or not self.allows(table.get(b"host", b"")):
+        if not self.allows(table.get(b"host", b"")):
             return None
-        return endpoint_of(url.decode("ascii"))
+        known = self.endpoints.get(self.url)
+        if known is None and self.url.isascii() and b"%" not in self.url:
+            known = endpoint_of(self.url.decode("ascii"))
+            if known is not None and len(self.endpoints) < _MAX_ENDPOINTS:
+                self.endpoints[self.url] = known
+        return known
 
     def _long_way(self) -> None:
-        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        url, headers = self.url, self.headers
         super().on_message_begin()
-        self.url, self.expect_100_continue = url, expects
-        self.headers.extend(headers)
+        self.url = url
+        for name, value in headers:
+            super().on_header(name, value)
         super().on_headers_complete()
 
-    async def _enter(self, method: str, server: str, headers: Headers, cycle: ShortCycle, *_: object) -> None:
-        """In place of an ASGI application: uvicorn's task, error handling and shutdown stay around it."""
-        peer = self.client[0] if self.client else ""
-        await self.serve(method, server, headers, peer, cycle, cycle.read)
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self.loop.create_task(work)
+        self.tasks.add(task)  # uvicorn waits for these when it shuts down
+        task.add_done_callback(self.tasks.discard)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name.lower(), value))
+
+    def on_body(self, body: bytes) -> None:
+        cycle = self.cycle
+        if type(cycle) is not ShortCycle:
+            super().on_body(body)
+        elif not cycle.response_complete:
+            cycle.body = cycle.body + body if cycle.body else body
+            if len(cycle.body) > HIGH_WATER_LIMIT:
+                self.flow.pause_reading()
+            cycle.message_event.set()
+
+    def on_message_complete(self) -> None:
+        cycle = self.cycle
+        if type(cycle) is not ShortCycle:
+            super().on_message_complete()
+        elif not cycle.response_complete:
+            cycle.more_body = False
+            cycle.message_event.set()
 
     # -- keep-alive: one timer a connection, where uvicorn sets and cancels one a request ------------------
 
@@ -261,7 +325,10 @@ class Front(HttpToolsProtocol):
         self.flow.resume_reading()
         if self.pipeline:
             cycle, app = self.pipeline.pop()
-            self._start_asgi_task(cycle, app)
+            if isinstance(cycle, ShortCycle):
+                self._start(cycle.run(cast(Enter, app)()))
+            else:
+                self._start_asgi_task(cycle, app)
             return
         self._idle_since = self.loop.time()
         if self.timeout_keep_alive_task is None:
