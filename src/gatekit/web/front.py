@@ -88,25 +88,22 @@ class ShortCycle(RequestResponseCycle):
         self.on_response = connection.on_response_complete
 
     async def run(self, work: Awaitable[None]) -> None:
-        """What uvicorn's ``run_asgi`` does around an application: no request ends without an answer."""
+        """What uvicorn's ``run_asgi`` does around an application: no request ends without an answer.
+
+        Faults are the endpoint's to catch; what escapes it all the same is reported by the event loop.
+        """
         try:
             await work
-        except BaseException as error:
-            _log.error("request failed", exc_info=error)
-            await self._apologise()
-            if not isinstance(error, Exception):
-                raise
-        else:
+        finally:
             if not self.response_complete and not self.disconnected:
                 _log.error("a request was left without an answer")
                 await self._apologise()
-        finally:
             self.on_response = _nothing
 
     async def _apologise(self) -> None:
         if not self.response_started:
             await self.respond(500, (), b"Internal Server Error")
-        elif not self.response_complete:
+        else:
             self.transport.close()
 
     async def respond(self, status: int, headers: Headers, body: bytes) -> None:
