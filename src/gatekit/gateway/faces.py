@@ -11,11 +11,14 @@ from gatekit.errors import LinkError
 from gatekit.model.call import Call, Fault, NeedsInput, Notice, Outcome
 from gatekit.protocol import jsonrpc
 from gatekit.protocol.era import handshake, stateless
+from gatekit.protocol.methods import METHODS
 from gatekit.upstream.link import Link
 
 _NO_ROUND_TRIP = Fault(
     -31008, "the server asks for input in a way that this client's protocol revision cannot answer"
 )
+_SHAPED = frozenset(method for method, row in METHODS.items() if row.cacheable)
+"""Methods whose result gets more than a tag in the stateless era."""
 _HTTP_ERRORS = frozenset({403, 503})
 """In the handshake era a JSON-RPC error travels with HTTP 200, but for these."""
 
@@ -62,8 +65,13 @@ class StatelessFace:
         if isinstance(outcome, NeedsInput):
             return 200, jsonrpc.encode_result(call.id, outcome.body)
         info = self.server_info if link is None else link.server_info
+        body = outcome.body
+        if isinstance(body, Raw) and call.method not in _SHAPED:
+            spliced = stateless.spliced(bytes(memoryview(body)), info)
+            if spliced is not None:
+                return 200, jsonrpc.encode_result(call.id, Raw(spliced))
         return 200, jsonrpc.encode_result(
-            call.id, stateless.result(call.method, as_object(outcome.body), server_info=info)
+            call.id, stateless.result(call.method, as_object(body), server_info=info)
         )
 
     def notice(self, notice: Notice) -> bytes | None:

@@ -13,7 +13,7 @@ from typing import Literal
 from msgspec import Struct
 
 
-class AuditEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event"):
+class AuditEvent(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag_field="event"):
     """What all records share."""
 
     at: float

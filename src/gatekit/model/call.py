@@ -50,13 +50,13 @@ class Call(Struct, kw_only=True):
     bytes_in: int = 0
 
 
-class Result(Struct, frozen=True):
+class Result(Struct, frozen=True, gc=False):
     """The call ended with a JSON-RPC result: raw bytes when nobody had to look inside, else an object."""
 
     body: Raw | dict[str, Any]
 
 
-class Fault(Struct, frozen=True):
+class Fault(Struct, frozen=True, gc=False):
     """The call ended with a JSON-RPC error. ``status`` is the HTTP status where the era assigns one."""
 
     code: int

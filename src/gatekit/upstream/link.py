@@ -24,7 +24,7 @@ class Hello(Struct, frozen=True, kw_only=True):
     """What the client can do (roots, sampling, elicitation …); empty for shared instances."""
 
 
-class UpstreamKey(Struct, frozen=True):
+class UpstreamKey(Struct, frozen=True, gc=False):
     """Who shares what: equal keys share one Link."""
 
     server: str

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
+
 from gatekit.errors import InvalidParams, MethodNotFound, ProtocolFault, UnsupportedVersion
 from gatekit.model.call import ClientSide
 from gatekit.protocol.era.detect import META_PREFIX, META_VERSION
@@ -154,6 +156,23 @@ def result(method: str, body: Mapping[str, Any], *, server_info: Mapping[str, An
         shaped.pop("ttlMs", None)
         shaped.pop("cacheScope", None)
     return shaped
+
+
+_TAGS: Final = (b'"resultType"', b'"_meta"', b'"ttlMs"', b'"cacheScope"')
+
+
+def spliced(body: bytes, server_info: Mapping[str, Any] | None) -> bytes | None:
+    """``result`` for the common case without building objects: the tags are put in front of the members.
+
+    ``body`` is valid JSON. None where that could repeat a member, or change its meaning: if one of the tags'
+    names stands anywhere in the body or could, spelt with escapes, and where no member follows at once.
+    """
+    if body[:2] != b'{"' or b"\\u" in body or any(tag in body for tag in _TAGS):
+        return None
+    if not server_info:
+        return b'{"resultType":"complete",' + body[1:]
+    meta = msgspec.json.encode({META_SERVER_INFO: server_info})
+    return b'{"resultType":"complete","_meta":' + meta + b"," + body[1:]
 
 
 def discover_result(
