@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -174,6 +176,24 @@ async def test_an_exception_in_the_body_rolls_back(store: SqlStore) -> None:
         await half_way()
     assert await store.settings.get("half") is None
     await store.ready()
+
+
+def test_a_program_that_dies_with_the_store_open_ends(tmp_path: Path) -> None:
+    program = (
+        "import asyncio, pathlib, sys\n"
+        "from gatekit.store.sql.store import open_store\n"
+        "kept = []\n"
+        "async def main():\n"
+        "    kept.append(await open_store(pathlib.Path(sys.argv[1])))\n"
+        "    await kept[0].settings.put('a', 'b')\n"
+        "    raise SystemExit(7)\n"
+        "asyncio.run(main())\n"
+    )
+    path = tmp_path / "gatekit.db"
+    assert subprocess.run([sys.executable, "-c", program, str(path)], timeout=30, check=False).returncode == 7
+    raw = sqlite3.connect(path)
+    assert raw.execute("SELECT value FROM settings WHERE name = 'a'").fetchone() == ("b",)
+    raw.close()
 
 
 def test_every_meaning_is_one_short_instruction() -> None:

@@ -117,7 +117,11 @@ class Database:
 async def connect(path: Path) -> aiosqlite.Connection:
     """Raise ``StoreError`` if the file cannot be used."""
     with explained(path):
-        connection = await aiosqlite.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        connection = aiosqlite.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        # The library has no public way to say it: a program that dies of something else, with the store
+        # still open, must end and not wait for this thread for ever. What is committed is safe either way.
+        connection._thread.daemon = True
+        await connection
         connection.row_factory = sqlite3.Row
         try:
             await _patiently(_configure, connection)
