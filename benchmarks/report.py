@@ -32,12 +32,6 @@ def verdicts(results: dict[str, Any]) -> list[dict[str, Any]]:
                 True,
                 "",
             )
-        if rate("floor"):
-            cpu = (
-                results["load"]["floor"]["64"]["cpu_us_per_call"]
-                / results["load"][name]["64"]["cpu_us_per_call"]
-            )
-            add(f"processor time a call, floor over Gatekit ({era})", cpu, 0.6, True, "")
         added = one[name]["p50_ms"] - one["child light"]["p50_ms"]
         add(f"added p50 with one client ({era})", added, 0.35, False, "ms")
         sdk = f"gatekit sdk {era}"
