@@ -81,6 +81,8 @@ class Application:
         self.pool = Pool(supervisor, self._clock, store.settings, self._on_process)
         self.authorization = AuthorizationServer(_oauth_settings(config), self._services())
         self.gateway = Gateway(self._surroundings(), self._tables)
+        self.routes: tuple[BaseRoute, ...] = ()
+        """Everything but the MCP endpoints, for whoever wants to walk it (``tests/arch/test_routes.py``)."""
         self._control = self._control_plane()
         self._proxies = TrustedProxies(config.trusted_proxies)
         self._guarded = HostGuard(ClientAddress(self._route, self._proxies), _hosts(config))
@@ -253,6 +255,7 @@ class Application:
         routes: list[BaseRoute] = [*asset_routes(), *health_routes(self._readiness())]
         if self.config.auth.enabled:
             routes += self.authorization.routes()
+        self.routes = tuple(routes)
         return Hardening(Starlette(routes=routes), self._entropy)
 
     def _readiness(self) -> dict[str, Callable[[], Awaitable[str]]]:

@@ -16,7 +16,7 @@ from typing import Any
 lock = threading.Lock()
 waiting: dict[Any, Any] = {}
 cancelled: dict[Any, threading.Event] = {}
-state = {"value": "", "asked": 0, "log": "info"}
+state: dict[str, Any] = {"value": "", "asked": 0, "log": "info"}
 TOOLS = ["ask", "sample", "roots", "progress", "log", "slow", "grow", "fail", "remember", "whoami", "hidden"]
 
 

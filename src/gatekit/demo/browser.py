@@ -109,10 +109,11 @@ class Browser:
     def __init__(self) -> None:
         self.visited: list[str] = []
         """What was shown on the way: titles of pages that asked for something."""
+        self.jar = http.cookiejar.CookieJar()
         self._opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}),
             _StayHere(),
-            urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()),
+            urllib.request.HTTPCookieProcessor(self.jar),
         )
 
     def open(self, url: str, data: dict[str, str] | list[tuple[str, str]] | None = None) -> Page:
