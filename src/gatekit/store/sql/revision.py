@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from importlib import resources
 from pathlib import Path
 
 import aiosqlite
@@ -57,11 +56,10 @@ async def _find(connection: aiosqlite.Connection, path: Path) -> str | None:
 
 
 async def _create(connection: aiosqlite.Connection, path: Path) -> None:
-    text = (resources.files("gatekit.store.sql") / "schema.sql").read_text(encoding="utf-8")
     await connection.execute("BEGIN IMMEDIATE")
     try:
         if await _find(connection, path) is None:
-            for statement in _statements(text):
+            for statement in _statements():
                 await connection.execute_fetchall(statement)
             await connection.execute_fetchall(
                 "CREATE TABLE alembic_version "
@@ -76,6 +74,7 @@ async def _create(connection: aiosqlite.Connection, path: Path) -> None:
         raise
 
 
-def _statements(text: str) -> list[str]:
+def _statements() -> list[str]:
+    text = Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if not line.startswith("--")]
     return [statement for part in "\n".join(lines).split(";") if (statement := part.strip())]
