@@ -17,6 +17,8 @@ HIGH_WATER = 1024 * 1024
 """Unwritten bytes above which the Link looks whether the upstream reads at all."""
 STDERR_KEPT = 8192
 """Bytes of stderr that are kept for diagnostics."""
+_SMALL = 4096
+"""Messages up to this size wait for the end of the tick; too few and too small to need a water mark."""
 _LOGGED_LINE = 500
 _BIG_PIPE = 1024 * 1024
 
@@ -77,6 +79,8 @@ class Pipes:
         self.eof: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._writer = _Writer(self._mute)
         self._transports: list[asyncio.BaseTransport] = []
+        self._unsent: list[bytes] = []
+        self._loop = asyncio.get_running_loop()
         self.write: Callable[[bytes], None] = _not_connected
 
     async def connect(self, child: Child, on_stdout: Callable[[bytes], None]) -> None:
@@ -100,7 +104,7 @@ class Pipes:
             raise
         self._stdin.set_write_buffer_limits(high=HIGH_WATER)
         self._stdout_fd = child.stdout
-        self.write = self._stdin.write
+        self.write = self._write_soon
 
     @property
     def paused(self) -> bool:
@@ -108,7 +112,22 @@ class Pipes:
         return self._writer.paused
 
     def unwritten(self) -> int:
-        return self._stdin.get_write_buffer_size()
+        return self._stdin.get_write_buffer_size() + sum(map(len, self._unsent))
+
+    def _write_soon(self, data: bytes) -> None:
+        """One write(2) for all messages of a tick: the child wakes once and answers them together."""
+        if len(data) > _SMALL:
+            self._flush()
+            self._stdin.write(data)
+            return
+        if not self._unsent:
+            self._loop.call_soon(self._flush)
+        self._unsent.append(data)
+
+    def _flush(self) -> None:
+        data, self._unsent = b"".join(self._unsent), []
+        if data and self._transports and not self._writer.lost:
+            self._stdin.write(data)
 
     def enlarge_stdout(self) -> None:
         """For who sends big messages only: the system has one budget for the pipes of a user."""
@@ -117,6 +136,7 @@ class Pipes:
     def hang_up(self) -> None:
         """Close the child's stdin once everything is written: the polite request to end (MCP, stdio)."""
         if self._transports and not self._writer.lost:
+            self._flush()
             self._mute()
             self._stdin.close()
 
