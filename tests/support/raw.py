@@ -27,6 +27,7 @@ class RawSession:
         }
         answer = await self.post({"id": 0, "method": "initialize", "params": params})
         assert answer.status_code == 200, answer.text
+        assert "result" in message(answer), answer.text
         self.headers["MCP-Protocol-Version"] = HANDSHAKE
         self.headers["Mcp-Session-Id"] = answer.headers["Mcp-Session-Id"]
         accepted = await self.post({"method": "notifications/initialized"})
