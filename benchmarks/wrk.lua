@@ -10,13 +10,13 @@ function init(args)
     headers[name] = value
   end
   local body = io.open(args[2]):read("*a")
-  for id = 1, 2048 do
+  for id = 1, 16384 do
     ready[id] = wrk.format("POST", nil, headers, (body:gsub("@ID@", tostring(id))))
   end
 end
 
 function request()
-  at = at % 2048 + 1
+  at = at % 16384 + 1
   return ready[at]
 end
 
