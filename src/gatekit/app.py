@@ -217,6 +217,7 @@ class Application:
             pool=self.pool,
             clock=self._clock,
             entropy=self._entropy,
+            sealer=self._vault,
             settings=GatewaySettings(
                 max_body_bytes=config.limits.max_body_bytes,
                 max_depth=config.limits.max_depth,

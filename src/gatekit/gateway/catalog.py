@@ -17,12 +17,14 @@ from gatekit.gateway.listen import Hubs
 from gatekit.gateway.ports import Surroundings
 from gatekit.gateway.published import Shelf
 from gatekit.gateway.sessions import McpSession
+from gatekit.gateway.slots import Slot, Slots
 from gatekit.model.call import Call, Fault, Outcome, Result
 from gatekit.model.server import Server
 from gatekit.policy.engine import Kind
 from gatekit.protocol import names
+from gatekit.protocol.era import bridge
 from gatekit.protocol.methods import MethodSpec
-from gatekit.upstream.link import Link
+from gatekit.upstream.link import Hello, Link, UpstreamKey
 
 _log = logging.getLogger("gatekit.gateway")
 
@@ -53,17 +55,55 @@ class Catalog:
         self._shelf = shelf
         self._hubs = hubs
 
+        self.slots = Slots(around.pool, hubs)
+        self._stateless: set[str] = set()
+        """Servers that were found to be of the stateless era: one instance serves all capabilities there."""
+
+    def key(self, server: Server, call: Call) -> UpstreamKey:
+        """Which instance serves ``call``. What a stateless client declared counts only where it has to be
+        fixed when the instance is opened, and where the instance is one person's."""
+        client = call.client
+        if client.capabilities and client.era == "stateless" and server.instances != "shared":
+            mark = "" if server.name in self._stateless else bridge.fingerprint(client.capabilities)
+            if mark:
+                return router.marked(router.upstream_key(server, call), mark)
+        return router.upstream_key(server, call)
+
     def running(self, server: Server, call: Call) -> Link | None:
         """The Link that serves ``call`` on ``server``, if it is there and ready."""
-        return self._around.pool.get(router.upstream_key(server, call))
+        return self._around.pool.get(self.key(server, call))
+
+    async def for_rounds(self, server: Server, call: Call) -> tuple[Slot | None, Link]:
+        """The Link for a call in whose middle the server may ask, with its slot if it is of the older era.
+
+        Raises LinkError.
+        """
+        key = self.key(server, call)
+        if "#" not in key.scope or not bridge.can_be_asked(call.client.capabilities):
+            return None, self._around.pool.get(key) or await self.link(server, call, None)
+        slot, link = await self.slots.take(key, server, _hello(key, server, call, None))
+        if link.era == "handshake":
+            return slot, link
+        slot.free()
+        self._stateless.add(server.name)
+        return None, link
 
     async def link(self, server: Server, call: Call, session: McpSession | None) -> Link:
         """The live Link that serves ``call`` on ``server``, started if need be. Raises LinkError."""
-        key = router.upstream_key(server, call)
-        link = await self._around.pool.acquire(key, server, router.hello_for(server, call, session))
+        key = self.key(server, call)
+        link = await self._around.pool.acquire(key, server, _hello(key, server, call, session))
+        if link.era == "handshake":
+            if server.name in self._stateless:  # it was replaced by an older one
+                self._stateless.discard(server.name)
+                if self.key(server, call) != key:
+                    return await self.link(server, call, session)
+        else:
+            self._stateless.add(server.name)
         if session is not None and server.instances == "session":
             session.keys.add(key)
             link.listen(session.on_signal)
+        elif "#" in key.scope:
+            link.listen(self.slots.first(key).on_signal)
         else:
             link.listen(self._hubs.of(key).on_signal)
         return link
@@ -151,6 +191,16 @@ class Catalog:
                 break
             params = {**params, "cursor": cursor}
         return items
+
+
+def _hello(key: UpstreamKey, server: Server, call: Call, session: McpSession | None) -> Hello:
+    """What a new instance is told of the client: its capabilities, if it is for such clients only."""
+    client = call.client
+    if session is not None and server.instances == "session":
+        capabilities = client.capabilities
+    else:
+        capabilities = bridge.declared(client.capabilities) if "#" in key.scope else {}
+    return Hello(era=client.era, version=client.version, capabilities=capabilities)
 
 
 def _renamed(server: str, list_key: str, item: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from gatekit.gateway.listen import Hubs
 from gatekit.gateway.ports import Surroundings
 from gatekit.gateway.published import Published, Shelf
 from gatekit.gateway.reply import Reply
+from gatekit.gateway.rounds import Rounds
 from gatekit.gateway.sessions import InFlight, McpSession, SessionRegistry
 from gatekit.gateway.stateless import StatelessDoor
 from gatekit.model.access import Access
@@ -35,7 +36,9 @@ class Gateway:
         self._endings: set[asyncio.Task[None]] = set()
         hubs = Hubs()
         catalog = Catalog(around, self._shelf, hubs)
-        self._exchange = Exchange(around, self._shelf, catalog)
+        self._slots = catalog.slots
+        self.rounds = Rounds(around, catalog)
+        self._exchange = Exchange(around, self._shelf, catalog, self.rounds)
         self.sessions = SessionRegistry(around.settings.sessions_per_principal, self._evicted)
         self._handshake = HandshakeDoor(around, self._shelf, self._exchange, catalog, self.sessions)
         self._stateless = StatelessDoor(around, self._shelf, self._exchange, catalog, hubs)
@@ -59,6 +62,9 @@ class Gateway:
         for access, reply in list(self._stateless.subscriptions):
             if not await self._still(access, ""):
                 reply.abandon()
+        for nonce, opened in self.rounds.parking.parked():
+            if not await self._still(opened.access, opened.server):
+                self.rounds.drop(nonce, "access ended")
 
     async def _still(self, access: Access, server: str) -> bool:
         if server and server not in self._shelf.current.reachable(access):
@@ -74,6 +80,7 @@ class Gateway:
             session.close()
         for _, reply in list(self._stateless.subscriptions):
             reply.abandon()
+        self.rounds.close()
         if self._endings:
             await asyncio.wait(self._endings, timeout=5)
 
@@ -88,6 +95,8 @@ class Gateway:
                 _log.exception("sweep failed")
 
     def _sweep(self, now: float) -> None:
+        self.rounds.sweep(now)
+        self._slots.sweep()
         keepalive = self._around.settings.keepalive
         for flight in self._exchange.flights:
             _look_after(flight, now, keepalive)

@@ -11,51 +11,35 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal, Protocol
+from typing import Protocol
 
-import msgspec
-from msgspec import Raw, Struct
-
-from gatekit.errors import (
-    AnswerTooLarge,
-    AuditUnavailable,
-    InvalidParams,
-    LineTooLong,
-    LinkBusy,
-    LinkError,
-    LinkTimeout,
-    PoolFull,
-    ProtocolFault,
-    RecordingFailed,
-    UpstreamBusy,
-    UpstreamDown,
-    UpstreamTimeout,
-)
+from gatekit.errors import AuditUnavailable, InvalidParams, LinkError, ProtocolFault
 from gatekit.gateway import router
 from gatekit.gateway.catalog import Catalog
-from gatekit.gateway.faces import as_object
+from gatekit.gateway.outcomes import (
+    CANCELLED,
+    Answered,
+    classified,
+    fault_of,
+    fault_of_link,
+    outcome_name,
+    renamed,
+    unrecorded,
+    upstream_params,
+)
 from gatekit.gateway.ports import Surroundings
 from gatekit.gateway.published import Published, Shelf
 from gatekit.gateway.reply import Reply
+from gatekit.gateway.rounds import Rounds
 from gatekit.gateway.router import Everywhere, Malformed, Route, Target, Unknown
 from gatekit.gateway.sessions import InFlight, McpSession
 from gatekit.model.audit import CallEvent
 from gatekit.model.call import Call, Fault, NeedsInput, Notice, Outcome, Result
 from gatekit.model.decision import Allow, Decision, Deny
-from gatekit.protocol import jsonrpc, methods, names
-from gatekit.protocol.era import stateless
+from gatekit.protocol import jsonrpc, methods
 from gatekit.upstream.link import Link
 
-_CANCELLED = Fault(-31007, "cancelled by the client")
-_FAULT_OF: dict[type[LinkError], type[ProtocolFault]] = {
-    LineTooLong: AnswerTooLarge,
-    LinkTimeout: UpstreamTimeout,
-    PoolFull: UpstreamBusy,
-    LinkBusy: UpstreamBusy,
-}
 _LISTS = frozenset(method for method, row in methods.METHODS.items() if row.list_key)
-
-OutcomeName = Literal["ok", "tool_error", "error", "cancelled", "input_required", "refused"]
 
 
 class Face(Protocol):
@@ -73,30 +57,14 @@ class Face(Protocol):
 Local = Callable[[Call], Awaitable[tuple[Outcome, Link | None]]]
 
 
-class _Peek(Struct):
-    """The one field of a tool result that the audit wants to know."""
-
-    isError: bool = False
-
-
-_peek = msgspec.json.Decoder(_Peek)
-
-
-class Answered(Struct):
-    """How a call went, on its way from the upstream to the record."""
-
-    outcome: Outcome
-    link: Link | None = None
-    detail: str = ""
-
-
 class Exchange:
     """Carries out calls. One for the whole process; it keeps nothing of a call once that is answered."""
 
-    def __init__(self, around: Surroundings, shelf: Shelf, catalog: Catalog) -> None:
+    def __init__(self, around: Surroundings, shelf: Shelf, catalog: Catalog, rounds: Rounds) -> None:
         self._around = around
         self._shelf = shelf
         self._catalog = catalog
+        self._rounds = rounds
         self.flights: set[InFlight] = set()
         """Calls being carried out; the sweep looks at the slow ones."""
 
@@ -125,6 +93,7 @@ class Exchange:
             session.calls[call.id] = flight
         try:
             if isinstance(decision, Deny):
+                self._rounds.forsake(call)
                 answered = Answered(self._refusal(target, call), None, decision.reason)
             else:
                 answered = await self._perform(call, target, flight, face, session, local)
@@ -132,7 +101,8 @@ class Exchange:
             try:
                 await self._record(call, target, decision, answered, len(body))
             except AuditUnavailable:
-                status, body = face.render(call, fault_of(_unrecorded()), None)
+                self._rounds.withhold(answered)
+                status, body = face.render(call, fault_of(unrecorded()), None)
         finally:
             self.flights.discard(flight)
             if session is not None:
@@ -152,7 +122,7 @@ class Exchange:
             safe = False
         if safe and not isinstance(decision, Deny):
             return True
-        outcome = answered.outcome if safe else fault_of(_unrecorded())
+        outcome = answered.outcome if safe else fault_of(unrecorded())
         await reply.finish(*face.render(call, outcome, None))
         return False
 
@@ -168,19 +138,11 @@ class Exchange:
         local: Local | None,
     ) -> Answered:
         if not self._around.trail.healthy:
-            return Answered(fault_of(_unrecorded()))
+            return Answered(fault_of(unrecorded()))
         try:
             if local is not None:
                 return Answered(*await local(call))
-            if isinstance(target, Target):
-                link = self._catalog.running(target.server, call)
-                if link is None:
-                    link = await self._catalog.link(target.server, call, session)
-                return await self._asked(call, target, link, flight.reply, face)
-            if isinstance(target, Everywhere):
-                spec = methods.spec(call.method)
-                return Answered(await self._catalog.everywhere(call, spec, target.servers, session))
-            return Answered(self._refusal(target, call))
+            return await self._reach(call, target, flight.reply, face, session)
         except ProtocolFault as fault:
             return Answered(fault_of(fault), None, fault.detail)
         except LinkError as error:
@@ -190,27 +152,35 @@ class Exchange:
             if not flight.cancelled or task is None:
                 raise
             task.uncancel()
-            return Answered(_CANCELLED)
+            return Answered(CANCELLED)
+
+    async def _reach(
+        self, call: Call, target: Route, reply: Reply, face: Face, session: McpSession | None
+    ) -> Answered:
+        if isinstance(target, Target):
+            if call.rounds:
+                return await self._rounds.run(call, target, _sender(reply, face))
+            link = self._catalog.running(target.server, call)
+            if link is None:
+                link = await self._catalog.link(target.server, call, session)
+            return await self._asked(call, target, link, reply, face)
+        if isinstance(target, Everywhere):
+            spec = methods.spec(call.method)
+            return Answered(await self._catalog.everywhere(call, spec, target.servers, session))
+        return Answered(self._refusal(target, call))
 
     async def _asked(self, call: Call, target: Target, link: Link, reply: Reply, face: Face) -> Answered:
-        def on_notice(notice: Notice) -> None:
-            message = face.notice(notice)
-            if message is not None:
-                reply.signal(message)
-
+        send = _sender(reply, face)
         if link.era == "handshake":
-            outcome: Outcome = await link.call(call.method, target.params, on_notice)
+            outcome: Outcome = await link.call(call.method, target.params, send)
         else:
-            outcome = await link.call(call.method, upstream_params(target.params, call), on_notice)
-            outcome = _classified(outcome)
-        if isinstance(outcome, Result):
-            if call.method in _LISTS:
-                spec = methods.spec(call.method)
-                outcome = self._catalog.filtered(call, spec, target.server.name, outcome)
-            elif not call.server:
-                body = as_object(outcome.body)
-                outcome = Result(names.rename_result(target.server.name, call.method, body))
-        return Answered(outcome, link)
+            outcome = classified(await link.call(call.method, upstream_params(target.params, call), send))
+            if isinstance(outcome, NeedsInput):
+                return Answered(self._rounds.sealed(call, outcome, call.request_id, 0), link, rounds=1)
+        if call.method in _LISTS and isinstance(outcome, Result):
+            spec = methods.spec(call.method)
+            return Answered(self._catalog.filtered(call, spec, target.server.name, outcome), link)
+        return Answered(renamed(call, target, outcome), link)
 
     def _refusal(self, target: Route, call: Call) -> Fault:
         """What the caller hears of a refusal: the same words as for something that does not exist."""
@@ -260,8 +230,21 @@ class Exchange:
             credential_id=access.credential_id,
             client_era=call.client.version,
             upstream_era=link.version if link is not None else "",
+            parent=answered.parent,
+            rounds=answered.rounds,
         )
         return around.trail.record(event)
+
+
+def _sender(reply: Reply, face: Face) -> Callable[[Notice], None]:
+    """Puts notices of a call on its own stream."""
+
+    def send(notice: Notice) -> None:
+        message = face.notice(notice)
+        if message is not None:
+            reply.signal(message)
+
+    return send
 
 
 def _authorize(call: Call, target: Route, tables: Published) -> Decision:
@@ -292,50 +275,3 @@ def _asked_name(call: Call) -> str:
 
 def _named(target: Route) -> str:
     return target.name if isinstance(target, Unknown) and target.what != "server" else ""
-
-
-def upstream_params(params: dict[str, Any], call: Call) -> dict[str, Any]:
-    """Params for a stateless upstream: what the client declared travels with each request."""
-    client = call.client
-    meta = stateless.request_meta(None, None, client.capabilities, client.log_level)
-    return {**params, "_meta": {**params.get("_meta", {}), **meta}}
-
-
-def _classified(outcome: Outcome) -> Outcome:
-    """Tell a stateless upstream's question from its result."""
-    if not isinstance(outcome, Result):
-        return outcome
-    body = outcome.body
-    if isinstance(body, Raw) and b"input_required" not in bytes(memoryview(body)):
-        return outcome
-    decoded = as_object(body)
-    return NeedsInput(decoded) if decoded.get("resultType") == "input_required" else Result(decoded)
-
-
-def outcome_name(outcome: Outcome) -> OutcomeName:
-    """The audit's word for how a call ended."""
-    if isinstance(outcome, Fault):
-        return "cancelled" if outcome is _CANCELLED else "error"
-    if isinstance(outcome, NeedsInput):
-        return "input_required"
-    body = outcome.body
-    try:
-        failed = _peek.decode(body).isError if isinstance(body, Raw) else body.get("isError") is True
-    except msgspec.DecodeError:
-        failed = False
-    return "tool_error" if failed else "ok"
-
-
-def fault_of(fault: ProtocolFault) -> Fault:
-    """The wire form of a fault raised inside the gateway."""
-    return Fault(fault.code, fault.public, fault.data, fault.status)
-
-
-def fault_of_link(error: LinkError) -> Fault:
-    """The wire form of a Link's failure; the public text never carries the child's output."""
-    kind = _FAULT_OF.get(type(error), UpstreamDown)
-    return Fault(kind.code, error.public, None, kind.status)
-
-
-def _unrecorded() -> ProtocolFault:
-    return RecordingFailed("the call cannot be recorded, so it is not carried out")

@@ -8,9 +8,9 @@ import msgspec
 from msgspec import Raw
 
 from gatekit.errors import LinkError
-from gatekit.model.call import Call, Fault, NeedsInput, Notice, Outcome
+from gatekit.model.call import Call, Fault, NeedsInput, Notice, Outcome, Result
 from gatekit.protocol import jsonrpc
-from gatekit.protocol.era import handshake, stateless
+from gatekit.protocol.era import bridge, handshake, stateless
 from gatekit.protocol.methods import METHODS
 from gatekit.upstream.link import Link
 
@@ -34,6 +34,10 @@ class HandshakeFace:
     def render(self, call: Call, outcome: Outcome, link: Link | None) -> tuple[int, bytes]:
         if isinstance(outcome, NeedsInput):
             outcome = _NO_ROUND_TRIP
+        if isinstance(outcome, Fault) and outcome.code == bridge.URL_REQUIRED:
+            elicitation = call.client.capabilities.get("elicitation")
+            if not isinstance(elicitation, dict) or "url" not in elicitation:
+                outcome = _in_words(call, outcome)
         if isinstance(outcome, Fault):
             code, message, data = handshake.fault(call.method, outcome.code, outcome.message, outcome.data)
             status = outcome.status if outcome.status in _HTTP_ERRORS else 200
@@ -57,13 +61,18 @@ class StatelessFace:
         self.server_info = server_info
 
     def render(self, call: Call, outcome: Outcome, link: Link | None) -> tuple[int, bytes]:
+        if isinstance(outcome, Fault) and outcome.code == bridge.URL_REQUIRED:
+            outcome = _in_words(call, outcome)
         if isinstance(outcome, Fault):
             code, message, data, status = stateless.fault(outcome.code, outcome.message, outcome.data)
             if outcome.status in _HTTP_ERRORS:
                 status = outcome.status
             return status, jsonrpc.encode_fault(call.id, code, message, data)
         if isinstance(outcome, NeedsInput):
-            return 200, jsonrpc.encode_result(call.id, outcome.body)
+            return 200, jsonrpc.encode_result(
+                call.id,
+                stateless.result(call.method, outcome.body, server_info=link.server_info if link else None),
+            )
         info = self.server_info if link is None else link.server_info
         body = outcome.body
         if isinstance(body, Raw) and call.method not in _SHAPED:
@@ -76,6 +85,12 @@ class StatelessFace:
 
     def notice(self, notice: Notice) -> bytes | None:
         return jsonrpc.encode_notification(notice.method, notice.params)
+
+
+def _in_words(call: Call, fault: Fault) -> Outcome:
+    """A URL that must be visited first, for a client that cannot be asked to open it: in words."""
+    said = bridge.in_words(fault) if call.method == "tools/call" else None
+    return fault if said is None else Result(said)
 
 
 def as_object(body: Raw | dict[str, Any]) -> dict[str, Any]:

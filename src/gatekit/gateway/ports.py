@@ -70,6 +70,14 @@ class LinkPool(Protocol):
     def unhold(self, key: UpstreamKey) -> None: ...
 
 
+class Sealer(Protocol):
+    """Authenticated encryption (``platform.vault.Vault``). ``open`` raises VaultError."""
+
+    def seal(self, plain: str, purpose: str) -> str: ...
+
+    def open(self, sealed: str, purpose: str) -> str: ...
+
+
 class GatewaySettings(Struct, frozen=True, kw_only=True):
     """What an operator may set about the data plane."""
 
@@ -82,6 +90,11 @@ class GatewaySettings(Struct, frozen=True, kw_only=True):
     sessions_per_principal: int = 100
     keepalive: float = 15.0
     """Seconds of silence after which an event stream gets a comment."""
+    input_patience: float = 600.0
+    """Seconds that a call waits for the input its server asked for."""
+    parked_per_principal: int = 32
+    """Calls of one person that may wait for input, without an open request."""
+    parked: int = 2000
     name: str = "gatekit"
     version: str = ""
 
@@ -94,6 +107,7 @@ class Surroundings(Struct, frozen=True, kw_only=True):
     pool: LinkPool
     clock: Clock
     entropy: Entropy
+    sealer: Sealer
     settings: GatewaySettings
     is_active: Callable[[Access], Awaitable[bool]]
     """Asked for everybody with something open when somebody's standing may have changed."""

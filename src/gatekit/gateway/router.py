@@ -12,12 +12,11 @@ from msgspec import Struct
 
 from gatekit.errors import InvalidParams
 from gatekit.gateway.published import Published
-from gatekit.gateway.sessions import McpSession
 from gatekit.model.call import Call
 from gatekit.model.server import Server
 from gatekit.policy.engine import Kind
 from gatekit.protocol import methods, names
-from gatekit.upstream.link import Hello, UpstreamKey
+from gatekit.upstream.link import UpstreamKey
 
 
 class Target(Struct, frozen=True):
@@ -98,12 +97,6 @@ def upstream_key(server: Server, call: Call) -> UpstreamKey:
     return UpstreamKey(server.name, f"user:{person}:{call.access.client_id}", person)
 
 
-def hello_for(server: Server, call: Call, session: McpSession | None) -> Hello:
-    """What a new instance is told of the client. Only an instance that belongs to one session may ask that
-    session's client for something, so only there are the client's capabilities passed on."""
-    own = session is not None and server.instances == "session"
-    return Hello(
-        era=call.client.era,
-        version=call.client.version,
-        capabilities=call.client.capabilities if own else {},
-    )
+def marked(key: UpstreamKey, mark: str) -> UpstreamKey:
+    """The key of an instance that is for clients with one set of capabilities only."""
+    return UpstreamKey(key.server, f"{key.scope}#{mark}", key.principal_id)

@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 from gatekit.errors import LinkError
-from gatekit.gateway import router
 from gatekit.gateway.catalog import Catalog
-from gatekit.gateway.exchange import Exchange, fault_of_link
+from gatekit.gateway.exchange import Exchange
 from gatekit.gateway.faces import StatelessFace
 from gatekit.gateway.inbound import Inbound
 from gatekit.gateway.listen import Hubs, Subscription
+from gatekit.gateway.outcomes import fault_of_link
 from gatekit.gateway.ports import Surroundings
 from gatekit.gateway.published import Shelf
 from gatekit.gateway.reply import Reply
@@ -21,7 +21,8 @@ from gatekit.gateway.router import Target
 from gatekit.model.access import Access
 from gatekit.model.call import Call, Outcome, Result
 from gatekit.model.server import Server
-from gatekit.protocol.era import stateless
+from gatekit.protocol import methods
+from gatekit.protocol.era import bridge, stateless
 from gatekit.protocol.jsonrpc import Message, Notification, Request
 from gatekit.upstream.link import Link, UpstreamKey
 
@@ -52,6 +53,7 @@ class StatelessDoor:
             return
         assert isinstance(message, Request)
         client, params = stateless.read(message, inbound.every())
+        retry = bridge.take_retry(message.method, params)
         call = Call(
             id=message.id,
             method=message.method,
@@ -63,6 +65,8 @@ class StatelessDoor:
             address=inbound.peer,
             started=reply.started_at,
             bytes_in=size,
+            retry=retry,
+            rounds=retry is not None or (bool(client.capabilities) and methods.spec(message.method).may_ask),
         )
         if message.method == "subscriptions/listen":
             await self._listen(call, reply)
@@ -104,7 +108,7 @@ class StatelessDoor:
 
     async def _links(self, call: Call, servers: tuple[Server, ...]) -> list[tuple[UpstreamKey, Server, Link]]:
         return [
-            (router.upstream_key(server, call), server, await self._catalog.link(server, call, None))
+            (self._catalog.key(server, call), server, await self._catalog.link(server, call, None))
             for server in servers
         ]
 

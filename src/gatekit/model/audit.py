@@ -89,6 +89,10 @@ class CallEvent(AuditEvent, frozen=True, kw_only=True, tag="call"):
     credential_id: str = ""
     client_era: str = ""
     upstream_era: str = ""
+    parent: str = ""
+    """``request_id`` of the first request of a call that took several, because the server asked for input."""
+    rounds: int = 0
+    """How many times the server had asked for input when this request was answered."""
 
 
 class DoorRefused(AuditEvent, frozen=True, kw_only=True, tag="refused"):

@@ -28,6 +28,14 @@ class ClientSide(Struct, frozen=True, kw_only=True):
     log_level: str | None = None
 
 
+class Retry(Struct, frozen=True):
+    """What a client adds to a call that it makes again, with the input it was asked for (MCP 2026-07-28)."""
+
+    responses: dict[str, Any]
+    state: str | None
+    """``requestState``, which is whatever the client says it is until it was opened."""
+
+
 class Call(Struct, kw_only=True):
     """One request on its way through the gateway."""
 
@@ -48,6 +56,9 @@ class Call(Struct, kw_only=True):
     started: float = 0.0
     """``Clock.monotonic()`` at arrival."""
     bytes_in: int = 0
+    retry: Retry | None = None
+    rounds: bool = False
+    """Stateless era: this call may be asked for input by a server of the older era, or is a retry."""
 
 
 class Result(Struct, frozen=True, gc=False):

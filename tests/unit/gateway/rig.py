@@ -20,6 +20,7 @@ from gatekit.model.people import Principal
 from gatekit.model.rules import Rules
 from gatekit.model.server import Server
 from gatekit.platform.clock import SystemClock, SystemEntropy
+from gatekit.platform.vault import Vault
 from gatekit.policy.engine import Policy
 from gatekit.upstream.pool import Pool
 from gatekit.upstream.supervisor import Supervisor
@@ -135,7 +136,7 @@ class Answer:
 class Rig:
     """One gateway for one test."""
 
-    def __init__(self, folder: Path, servers: Sequence[Server], rules: Rules) -> None:
+    def __init__(self, folder: Path, servers: Sequence[Server], rules: Rules, **settings: Any) -> None:
         clock, entropy = SystemClock(), SystemEntropy()
         self.folder = folder
         self.door = TableDoor()
@@ -150,7 +151,10 @@ class Rig:
                 pool=self.pool,
                 clock=clock,
                 entropy=entropy,
-                settings=GatewaySettings(max_body_bytes=1 << 20, version="test", keepalive=15),
+                sealer=Vault(b"k" * 32),
+                settings=GatewaySettings(
+                    **{"max_body_bytes": 1 << 20, "version": "test", "keepalive": 15, **settings}
+                ),
                 is_active=self._is_active,
             ),
             self.tables(servers, rules),

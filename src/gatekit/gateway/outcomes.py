@@ -1,0 +1,115 @@
+"""How a call ended, on its way from the upstream to the client and into the record."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Raw, Struct
+
+from gatekit.errors import (
+    AnswerTooLarge,
+    LineTooLong,
+    LinkBusy,
+    LinkError,
+    LinkTimeout,
+    PoolFull,
+    ProtocolFault,
+    RecordingFailed,
+    UpstreamBusy,
+    UpstreamDown,
+    UpstreamTimeout,
+)
+from gatekit.gateway.faces import as_object
+from gatekit.gateway.router import Target
+from gatekit.model.call import Call, Fault, NeedsInput, Outcome, Result
+from gatekit.protocol import names
+from gatekit.protocol.era import stateless
+from gatekit.upstream.link import Link
+
+CANCELLED = Fault(-31007, "cancelled by the client")
+_FAULT_OF: dict[type[LinkError], type[ProtocolFault]] = {
+    LineTooLong: AnswerTooLarge,
+    LinkTimeout: UpstreamTimeout,
+    PoolFull: UpstreamBusy,
+    LinkBusy: UpstreamBusy,
+}
+
+OutcomeName = Literal["ok", "tool_error", "error", "cancelled", "input_required", "refused"]
+
+
+class _Peek(Struct):
+    """The one field of a tool result that the audit wants to know."""
+
+    isError: bool = False
+
+
+_peek = msgspec.json.Decoder(_Peek)
+
+
+class Answered(Struct):
+    """How a call went, on its way from the upstream to the record."""
+
+    outcome: Outcome
+    link: Link | None = None
+    detail: str = ""
+    parent: str = ""
+    """``request_id`` of the first leg, if this is a later one."""
+    rounds: int = 0
+    """How many times the server has asked for input, this answer included."""
+    nonce: str = ""
+    """Of the parked call that the answer is about."""
+
+
+def outcome_name(outcome: Outcome) -> OutcomeName:
+    """The audit's word for how a call ended."""
+    if isinstance(outcome, Fault):
+        return "cancelled" if outcome is CANCELLED else "error"
+    if isinstance(outcome, NeedsInput):
+        return "input_required"
+    body = outcome.body
+    try:
+        failed = _peek.decode(body).isError if isinstance(body, Raw) else body.get("isError") is True
+    except msgspec.DecodeError:
+        failed = False
+    return "tool_error" if failed else "ok"
+
+
+def fault_of(fault: ProtocolFault) -> Fault:
+    """The wire form of a fault raised inside the gateway."""
+    return Fault(fault.code, fault.public, fault.data, fault.status)
+
+
+def fault_of_link(error: LinkError) -> Fault:
+    """The wire form of a Link's failure; the public text never carries the child's output."""
+    kind = _FAULT_OF.get(type(error), UpstreamDown)
+    return Fault(kind.code, error.public, None, kind.status)
+
+
+def unrecorded() -> ProtocolFault:
+    return RecordingFailed("the call cannot be recorded, so it is not carried out")
+
+
+def upstream_params(params: dict[str, Any], call: Call) -> dict[str, Any]:
+    """Params for a stateless upstream: what the client declared travels with each request."""
+    client = call.client
+    meta = stateless.request_meta(None, None, client.capabilities, client.log_level)
+    return {**params, "_meta": {**params.get("_meta", {}), **meta}}
+
+
+def classified(outcome: Outcome) -> Outcome:
+    """Tell a stateless upstream's question from its result."""
+    if not isinstance(outcome, Result):
+        return outcome
+    body = outcome.body
+    if isinstance(body, Raw) and b"input_required" not in bytes(memoryview(body)):
+        return outcome
+    decoded = as_object(body)
+    return NeedsInput(decoded) if decoded.get("resultType") == "input_required" else Result(decoded)
+
+
+def renamed(call: Call, target: Target, outcome: Outcome) -> Outcome:
+    """On the aggregate endpoint a result names things as the client knows them there."""
+    if call.server or not isinstance(outcome, Result):
+        return outcome
+    return Result(names.rename_result(target.server.name, call.method, as_object(outcome.body)))
