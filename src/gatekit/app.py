@@ -12,37 +12,31 @@ import logging
 import os
 from collections.abc import Awaitable, Callable
 from typing import Literal
-from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from gatekit import __version__
+from gatekit.assembly import hosts, oauth_settings, providers, tables, titles
 from gatekit.audit.recorder import Recorder
-from gatekit.config.model import Config, GitHubConnection, LocalConnection
+from gatekit.config.model import Config, LocalConnection
 from gatekit.errors import ConfigError, StoreError
 from gatekit.gateway.anonymous import OpenDoor
 from gatekit.gateway.core import Gateway
 from gatekit.gateway.endpoint import Read, Receive, Scope, Send, endpoint_of
 from gatekit.gateway.ports import GatewaySettings, Headers, Surroundings, Wire
-from gatekit.gateway.published import Published
 from gatekit.identity.directory import Directory
 from gatekit.identity.local import Invitations, LocalPasswords
 from gatekit.identity.mapping import Mapping as IdentityMapping
 from gatekit.identity.passwords import PasswordHasher
-from gatekit.identity.ports import RedirectProvider
 from gatekit.model.access import Access
 from gatekit.model.audit import ConfigEvent, ProcessEvent
 from gatekit.model.ports import Clock, Entropy
-from gatekit.model.rules import ByProviderGroup
 from gatekit.oauth.core import Services
 from gatekit.oauth.server import AuthorizationServer
-from gatekit.oauth.settings import OAuthSettings
 from gatekit.platform.clock import SystemClock, SystemEntropy
-from gatekit.platform.limits import Rate
 from gatekit.platform.peers import TrustedProxies
 from gatekit.platform.vault import Vault, load_master_key
-from gatekit.policy.engine import Policy
 from gatekit.store.ports import Store
 from gatekit.store.sql.store import open_store
 from gatekit.upstream.pool import Pool
@@ -72,20 +66,20 @@ class Application:
         self.recorder = recorder
         self._clock: Clock = SystemClock()
         self._entropy: Entropy = SystemEntropy()
-        self._tables = _tables(config)
+        self._tables = tables(config)
         self._vault = vault
         self._hasher = PasswordHasher()
-        self._providers = _providers(config, self._clock, self._entropy)
+        self._providers = providers(config, self._clock, self._entropy)
         self.directory = Directory(store.users, store.groups)
         supervisor = Supervisor(self._clock, os.environ, __version__)
         self.pool = Pool(supervisor, self._clock, store.settings, self._on_process)
-        self.authorization = AuthorizationServer(_oauth_settings(config), self._services())
+        self.authorization = AuthorizationServer(oauth_settings(config), self._services())
         self.gateway = Gateway(self._surroundings(), self._tables)
         self.routes: tuple[BaseRoute, ...] = ()
         """Everything but the MCP endpoints, for whoever wants to walk it (``tests/arch/test_routes.py``)."""
         self._control = self._control_plane()
         self._proxies = TrustedProxies(config.trusted_proxies)
-        self._guarded = HostGuard(ClientAddress(self._route, self._proxies), _hosts(config))
+        self._guarded = HostGuard(ClientAddress(self._route, self._proxies), hosts(config))
         self._jobs: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -154,11 +148,11 @@ class Application:
     async def apply(self, config: Config) -> None:
         """Let a new configuration take effect: people, rules, servers. The listening address stays."""
         self.config = config
-        self._tables = _tables(config)
+        self._tables = tables(config)
         self._providers.clear()
-        self._providers.update(_providers(config, self._clock, self._entropy))
+        self._providers.update(providers(config, self._clock, self._entropy))
         self.gateway.apply(self._tables)
-        self.authorization.set_servers(_titles(config))
+        self.authorization.set_servers(titles(config))
         self.pool.replace([entry.server for entry in config.servers])
         await self._standing_changed()
         await self.recorder.write(self._config_event("applied", str(config.path)))
@@ -282,75 +276,3 @@ async def _always(access: Access) -> bool:  # noqa: ARG001
 def _seen(future: asyncio.Future[None]) -> None:
     if not future.cancelled():
         future.exception()  # ``Recorder.healthy`` has it; nobody waits for this record
-
-
-def _hosts(config: Config) -> tuple[str, ...]:
-    """Names under which the gateway may be addressed, besides loopback ones."""
-    return config.host, urlsplit(config.public_url).hostname or ""
-
-
-def _tables(config: Config) -> Published:
-    servers = {entry.server.name: entry.server for entry in config.servers}
-    return Published(servers, Policy.compile(config.rules))
-
-
-def _titles(config: Config) -> tuple[tuple[str, str], ...]:
-    return tuple((entry.server.name, entry.server.title or entry.server.name) for entry in config.servers)
-
-
-def _oauth_settings(config: Config) -> OAuthSettings:
-    tokens, registration = config.tokens, config.registration
-    return OAuthSettings(
-        issuer=config.public_url,
-        servers=_titles(config),
-        access_token_lifetime=tokens.access_ttl,
-        refresh_token_lifetime=tokens.refresh_ttl,
-        refresh_grace=tokens.refresh_grace,
-        code_lifetime=tokens.code_ttl,
-        private_use_schemes=registration.private_use_schemes,
-        registration_enabled=registration.enabled,
-        registration_per_address=Rate(
-            registration.per_minute_per_address, registration.per_minute_per_address
-        ),
-        registration_global=Rate(registration.per_minute, registration.per_minute),
-    )
-
-
-def _providers(config: Config, clock: Clock, entropy: Entropy) -> dict[str, RedirectProvider]:
-    wanted = [c for c in config.auth.connections if isinstance(c, GitHubConnection)]
-    if not wanted:
-        return {}
-    # An HTTP client costs 100 ms and 7 MB at start-up, so it is imported only where a provider needs it.
-    from gatekit.identity.github import GitHubProvider, GitHubSettings  # noqa: PLC0415
-    from gatekit.platform.outbound import Outbound  # noqa: PLC0415
-
-    providers: dict[str, RedirectProvider] = {}
-    for connection in wanted:
-        settings = GitHubSettings(
-            name=connection.name,
-            client_id=connection.client_id,
-            client_secret=str(connection.client_secret),
-            base_url=connection.base_url,
-            api_url=connection.api_url,
-            fetch_orgs=bool(connection.allowed_orgs) or _asks_for_groups(config, connection.name),
-            allowed_orgs=connection.allowed_orgs,
-            title=connection.title,
-        )
-        # What the operator named may lie in a private network: that is what an enterprise server does.
-        hosts = {urlsplit(url).hostname or "" for url in (connection.base_url, connection.api_url)}
-        outbound = Outbound(clock, hosts - {"", "github.com", "api.github.com"})
-        providers[connection.name] = GitHubProvider(settings, outbound, entropy)
-    return providers
-
-
-def _asks_for_groups(config: Config, connection: str) -> bool:
-    """Whether any rule names an organisation or team of this connection."""
-    rules = config.rules
-    lists = [rules.gateway or (), *(members for _, members in rules.groups)]
-    for server in rules.servers:
-        lists += [server.allowed or (), *(tool.allowed for tool in server.tools)]
-    return any(
-        isinstance(selector, ByProviderGroup) and selector.connection == connection
-        for members in lists
-        for selector in members
-    )

@@ -1,0 +1,89 @@
+"""Config → what each room wants of it. ``app`` puts the rooms together with what is made here.
+
+Nothing here keeps anything: the same configuration always gives the same settings and tables.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from gatekit.config.model import Config, GitHubConnection
+from gatekit.gateway.published import Published
+from gatekit.identity.ports import RedirectProvider
+from gatekit.model.ports import Clock, Entropy
+from gatekit.model.rules import ByProviderGroup
+from gatekit.oauth.settings import OAuthSettings
+from gatekit.platform.limits import Rate
+from gatekit.policy.engine import Policy
+
+
+def hosts(config: Config) -> tuple[str, ...]:
+    """Names under which the gateway may be addressed, besides loopback ones."""
+    return config.host, urlsplit(config.public_url).hostname or ""
+
+
+def tables(config: Config) -> Published:
+    servers = {entry.server.name: entry.server for entry in config.servers}
+    return Published(servers, Policy.compile(config.rules))
+
+
+def titles(config: Config) -> tuple[tuple[str, str], ...]:
+    return tuple((entry.server.name, entry.server.title or entry.server.name) for entry in config.servers)
+
+
+def oauth_settings(config: Config) -> OAuthSettings:
+    tokens, registration = config.tokens, config.registration
+    return OAuthSettings(
+        issuer=config.public_url,
+        servers=titles(config),
+        access_token_lifetime=tokens.access_ttl,
+        refresh_token_lifetime=tokens.refresh_ttl,
+        refresh_grace=tokens.refresh_grace,
+        code_lifetime=tokens.code_ttl,
+        private_use_schemes=registration.private_use_schemes,
+        registration_enabled=registration.enabled,
+        registration_per_address=Rate(
+            registration.per_minute_per_address, registration.per_minute_per_address
+        ),
+        registration_global=Rate(registration.per_minute, registration.per_minute),
+    )
+
+
+def providers(config: Config, clock: Clock, entropy: Entropy) -> dict[str, RedirectProvider]:
+    wanted = [c for c in config.auth.connections if isinstance(c, GitHubConnection)]
+    if not wanted:
+        return {}
+    # An HTTP client costs 100 ms and 7 MB at start-up, so it is imported only where a provider needs it.
+    from gatekit.identity.github import GitHubProvider, GitHubSettings  # noqa: PLC0415
+    from gatekit.platform.outbound import Outbound  # noqa: PLC0415
+
+    providers: dict[str, RedirectProvider] = {}
+    for connection in wanted:
+        settings = GitHubSettings(
+            name=connection.name,
+            client_id=connection.client_id,
+            client_secret=str(connection.client_secret),
+            base_url=connection.base_url,
+            api_url=connection.api_url,
+            fetch_orgs=bool(connection.allowed_orgs) or _asks_for_groups(config, connection.name),
+            allowed_orgs=connection.allowed_orgs,
+            title=connection.title,
+        )
+        # What the operator named may lie in a private network: that is what an enterprise server does.
+        hosts = {urlsplit(url).hostname or "" for url in (connection.base_url, connection.api_url)}
+        outbound = Outbound(clock, hosts - {"", "github.com", "api.github.com"})
+        providers[connection.name] = GitHubProvider(settings, outbound, entropy)
+    return providers
+
+
+def _asks_for_groups(config: Config, connection: str) -> bool:
+    """Whether any rule names an organisation or team of this connection."""
+    rules = config.rules
+    lists = [rules.gateway or (), *(members for _, members in rules.groups)]
+    for server in rules.servers:
+        lists += [server.allowed or (), *(tool.allowed for tool in server.tools)]
+    return any(
+        isinstance(selector, ByProviderGroup) and selector.connection == connection
+        for members in lists
+        for selector in members
+    )
