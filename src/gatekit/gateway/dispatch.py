@@ -31,7 +31,6 @@ from gatekit.protocol.jsonrpc import Request
 
 _log = logging.getLogger("gatekit.gateway")
 
-_VERSION = b"mcp-protocol-version"
 _USUAL_ACCEPT = b"application/json, text/event-stream"
 _ALLOW_HANDSHAKE = (b"allow", b"GET, POST, DELETE, OPTIONS")
 _RECORDS_PER_SECOND = 50.0
@@ -86,7 +85,7 @@ class Dispatch:
         message = jsonrpc.decode_client(body, max_depth=settings.max_depth)
         if isinstance(message, list):
             raise InvalidRequestFault("JSON-RPC batches are not supported")
-        era = detect.detect(message, {_VERSION: inbound.values(_VERSION)})
+        era = detect.detect(message, inbound)
         door = self._handshake if era == "handshake" else self._stateless
         try:
             await door.post(inbound, access, message, len(body), reply)

@@ -65,14 +65,12 @@ class Inbound:
         values = self.values(b"authorization")
         return values[0] if len(values) == 1 else b""
 
-    def every(self) -> dict[bytes, list[bytes]]:
-        """All headers, repeated ones kept apart (for the stateless era's header checks)."""
+    def get(self, name: bytes) -> Sequence[bytes] | None:
+        """Every value of a header, in order; None if it is absent (``protocol.headers.Headers``)."""
         if len(self.table) == len(self._pairs):
-            return {name: [value] for name, value in self.table.items()}
-        table: dict[bytes, list[bytes]] = {}
-        for name, value in self._pairs:
-            table.setdefault(name, []).append(value)
-        return table
+            value = self.table.get(name)
+            return None if value is None else (value,)
+        return [v for n, v in self._pairs if n == name] or None
 
     async def body(self, limit: int) -> bytes:
         """The whole body; raises ``Refused`` (413) as soon as it is longer than ``limit`` bytes."""

@@ -52,7 +52,7 @@ class StatelessDoor:
             await reply.empty(202)  # the core protocol defines none from clients over HTTP
             return
         assert isinstance(message, Request)
-        client, params = stateless.read(message, inbound.every())
+        client, params = stateless.read(message, inbound)
         retry = bridge.take_retry(message.method, params)
         call = Call(
             id=message.id,

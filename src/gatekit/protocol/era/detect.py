@@ -30,7 +30,7 @@ def detect(message: Message | list[Message], headers: Headers) -> EraName:
         return "stateless"
     if message.method == "initialize":
         return "handshake"
-    for value in headers.get(VERSION, ()):
+    for value in headers.get(VERSION) or ():
         if value.strip(b" \t") not in _HANDSHAKE_BYTES:
             return "stateless"
     return "handshake"

@@ -26,6 +26,8 @@ META_SUBSCRIPTION: Final = META_PREFIX + "subscriptionId"
 
 _ENVELOPE: Final = frozenset((META_VERSION, META_CAPABILITIES, META_CLIENT_INFO, META_LOG_LEVEL))
 
+_encode = msgspec.json.Encoder().encode
+
 LOG_LEVELS: Final = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
 
 
@@ -158,20 +160,19 @@ def result(method: str, body: Mapping[str, Any], *, server_info: Mapping[str, An
     return shaped
 
 
-_TAGS: Final = (b'"resultType"', b'"_meta"', b'"ttlMs"', b'"cacheScope"')
-
-
 def spliced(body: bytes, server_info: Mapping[str, Any] | None) -> bytes | None:
     """``result`` for the common case without building objects: the tags are put in front of the members.
 
     ``body`` is valid JSON. None where that could repeat a member, or change its meaning: if one of the tags'
     names stands anywhere in the body or could, spelt with escapes, and where no member follows at once.
     """
-    if body[:2] != b'{"' or b"\\u" in body or any(tag in body for tag in _TAGS):
+    if body[:2] != b'{"' or b"\\u" in body or b'"resultType"' in body or b'"_meta"' in body:
+        return None
+    if b'"ttlMs"' in body or b'"cacheScope"' in body:
         return None
     if not server_info:
         return b'{"resultType":"complete",' + body[1:]
-    meta = msgspec.json.encode({META_SERVER_INFO: server_info})
+    meta = _encode({META_SERVER_INFO: server_info})
     return b'{"resultType":"complete","_meta":' + meta + b"," + body[1:]
 
 
