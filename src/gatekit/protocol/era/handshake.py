@@ -111,7 +111,7 @@ def check_version(headers: Headers, session_version: str | None) -> str:
     Raises InvalidRequestFault (HTTP 400) for an unknown revision (MCP 2025-06-18, Protocol Version Header).
     A known one that is not the session's is tolerated: clients exist that send their latest.
     """
-    values = headers.get(VERSION, [])
+    values = headers.get(VERSION) or ()
     for value in values:
         if value.strip(b" \t").decode("latin-1") not in HANDSHAKE_VERSIONS:
             raise InvalidRequestFault("Bad Request: unsupported MCP-Protocol-Version")
