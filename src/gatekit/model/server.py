@@ -10,11 +10,14 @@ Instances = Literal["session", "user", "shared"]
 
 
 class Server(Struct, frozen=True, kw_only=True):
-    """One published server (``/s/<name>/mcp``) and the stdio command behind it, resolved and split."""
+    """One published server (``/s/<name>/mcp``) and what stands behind it: a stdio command, resolved and
+    split, or the URL of a remote server."""
 
     name: str
-    command: tuple[str, ...]
-    """argv; the first element is the program. Never given to a shell."""
+    command: tuple[str, ...] = ()
+    """argv; the first element is the program. Never given to a shell. Empty if there is a URL."""
+    url: str = ""
+    """Of a remote server's MCP endpoint; empty if there is a command."""
     env: tuple[tuple[str, str], ...] = ()
     """Declared variables; besides them the child sees only PATH, HOME, LANG, TZ and TMPDIR."""
     cwd: str | None = None
@@ -34,7 +37,7 @@ class Server(Struct, frozen=True, kw_only=True):
 
     def fingerprint(self) -> str:
         """Identifies the launch recipe; a change of it means that running instances are out of date."""
-        return repr((self.command, self.env, self.cwd, self.instances, self.max_line_bytes))
+        return repr((self.command, self.url, self.env, self.cwd, self.instances, self.max_line_bytes))
 
     def __repr__(self) -> str:
         """Without command and environment, which may hold secrets: a repr ends up in logs and tracebacks."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -23,7 +22,7 @@ from gatekit.model.ports import Clock
 from gatekit.model.server import Server
 from gatekit.protocol import jsonrpc
 from gatekit.upstream.link import Hello
-from gatekit.upstream.stdio import StdioLink
+from gatekit.upstream.transport import Discard, OwnedLink, Spawn
 
 HANDSHAKE_VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05", "2024-10-07")
 STATELESS_VERSIONS = ("2026-07-28",)
@@ -46,13 +45,13 @@ class Remember(Protocol):
 class Opened(Struct, frozen=True):
     """The upstream answered; ``link`` is ready for calls."""
 
-    link: StdioLink
+    link: OwnedLink
 
 
 class Refused(Struct, frozen=True):
     """The upstream answered, but does not speak the era that it was addressed in."""
 
-    link: StdioLink
+    link: OwnedLink
     reason: str
 
 
@@ -64,9 +63,6 @@ class Lost(Struct, frozen=True):
 
 Opening = Opened | Refused | Lost
 
-Spawn = Callable[[], Awaitable[StdioLink]]
-Discard = Callable[[StdioLink], Awaitable[None]]
-
 
 class Negotiator:
     """Opens Links; ``info`` is our ``clientInfo``."""
@@ -76,7 +72,7 @@ class Negotiator:
         self._remember = remember
         self._info = info
 
-    async def open(self, server: Server, hello: Hello, spawn: Spawn, discard: Discard) -> StdioLink:
+    async def open(self, server: Server, hello: Hello, spawn: Spawn, discard: Discard) -> OwnedLink:
         """Start a process with ``spawn`` (again, if the probe cost the first one) and open it.
 
         ``discard`` ends a process that is of no use. Raise ``SpawnFailed`` or another ``LinkError``.
@@ -88,7 +84,7 @@ class Negotiator:
             patience = server.start_timeout if known == "stateless" else server.probe_timeout
             opening = await self._discover(link, hello, patience)
             if isinstance(opening, Lost):
-                await discard(link)
+                await discard()
                 link = await spawn()
         else:
             opening = Lost("not tried")
@@ -118,7 +114,7 @@ class Negotiator:
 
     # -- handshake era ---------------------------------------------------------------------------------
 
-    async def _handshake(self, link: StdioLink, hello: Hello) -> Opening:
+    async def _handshake(self, link: OwnedLink, hello: Hello) -> Opening:
         asked = hello.version if hello.version in HANDSHAKE_VERSIONS else HANDSHAKE_VERSIONS[0]
         params = {"protocolVersion": asked, "capabilities": hello.capabilities, "clientInfo": self._info}
         opening = await self._ask(link, "initialize", params, link.server.start_timeout)
@@ -141,7 +137,7 @@ class Negotiator:
 
     # -- stateless era ---------------------------------------------------------------------------------
 
-    async def _discover(self, link: StdioLink, hello: Hello, patience: float) -> Opening:
+    async def _discover(self, link: OwnedLink, hello: Hello, patience: float) -> Opening:
         version = STATELESS_VERSIONS[0]
         link.meta = self._envelope(version, hello)
         answer = await self._ask(link, "server/discover", {}, patience)
@@ -176,7 +172,7 @@ class Negotiator:
         }
 
     async def _ask(
-        self, link: StdioLink, method: str, params: dict[str, Any], patience: float
+        self, link: OwnedLink, method: str, params: dict[str, Any], patience: float
     ) -> dict[str, Any] | Fault | Lost:
         try:
             async with asyncio.timeout(patience):
@@ -207,7 +203,7 @@ def _mutual(offered: object) -> str | None:
     return next((version for version in STATELESS_VERSIONS if version in offered), None)
 
 
-def _describe(link: StdioLink, answer: dict[str, Any], info: object) -> None:
+def _describe(link: OwnedLink, answer: dict[str, Any], info: object) -> None:
     capabilities, instructions = answer.get("capabilities"), answer.get("instructions")
     link.capabilities = capabilities if isinstance(capabilities, dict) else {}
     link.instructions = instructions if isinstance(instructions, str) else None

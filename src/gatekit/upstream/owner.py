@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from gatekit.errors import LinkClosed, LinkError, PoolFull, SpawnFailed
 from gatekit.model.server import Server
 from gatekit.upstream.link import Hello, UpstreamKey
-from gatekit.upstream.stdio import StdioLink
-from gatekit.upstream.supervisor import AT_ONCE, PROMPT, Ending, Process
+from gatekit.upstream.transport import AT_ONCE, PROMPT, Carrier, Ending, OwnedLink
 
 if TYPE_CHECKING:
     from gatekit.upstream.pool import Pool
@@ -25,21 +24,22 @@ class Owner:
 
     def __init__(self, pool: Pool, key: UpstreamKey, server: Server, hello: Hello) -> None:
         self._pool = pool
+        self._transport = pool.transport(server)
         self.key = key
         self.server = server
         self.hello = hello
         self.state: State = "waiting"
-        self.link: StdioLink | None = None
+        self.link: OwnedLink | None = None
         self.pid = 0
         self.admitted = False
         self.since = self.last_used = pool.clock.monotonic()
         self.calls_seen = 0
         loop = asyncio.get_running_loop()
-        self.ready: asyncio.Future[StdioLink] = loop.create_future()
+        self.ready: asyncio.Future[OwnedLink] = loop.create_future()
         # A start that nobody waits for any more (or that was made for an open stream) may fail unseen.
         self.ready.add_done_callback(lambda ready: ready.cancelled() or ready.exception())
         self._stop: asyncio.Future[tuple[str, Ending]] = loop.create_future()
-        self._process: Process | None = None
+        self._carrier: Carrier | None = None
         self.task = loop.create_task(self._run(), name=f"upstream {key.server} {key.scope}")
         self.task.add_done_callback(self._ended)
 
@@ -88,7 +88,7 @@ class Owner:
             # Asked in here, so that a queue behind starts that fail does not have to fail one by one.
             await pool.wait_out(self)
             self.state = "starting"
-            link = await pool.negotiator.open(self.server, self.hello, self._spawn, self._discard)
+            link = await self._transport.open(self.server, self.hello, self._spawn, self._discard)
         now = pool.clock.monotonic()
         self.link = link
         self.state = "ready"
@@ -98,45 +98,45 @@ class Owner:
         pool.on_ready(self, link)
         self.ready.set_result(link)
 
-    async def _spawn(self) -> StdioLink:
-        self._process = await self._pool.supervisor.spawn(self.server)
-        self.pid = self._process.child.pid
-        return self._process.link
+    async def _spawn(self) -> OwnedLink:
+        self._carrier = await self._transport.spawn(self.server)
+        self.pid = self._carrier.pid
+        return self._carrier.link
 
-    async def _discard(self, _link: StdioLink) -> None:
-        process, self._process = self._process, None
-        if process is not None:
-            await self._pool.supervisor.end(process, AT_ONCE, "the server did not answer the probe")
+    async def _discard(self) -> None:
+        carrier, self._carrier = self._carrier, None
+        if carrier is not None:
+            await carrier.end(AT_ONCE, "the server did not answer the probe")
 
     async def _watch(self) -> None:
-        process, link = self._process, self.link
-        if process is None or link is None:
+        carrier, link = self._carrier, self.link
+        if carrier is None or link is None:
             return
-        ends: set[asyncio.Future[Any]] = {process.over, self._stop}
+        ends: set[asyncio.Future[Any]] = {carrier.over, self._stop}
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        if self._stop.done() and not process.over.done():
+        if self._stop.done() and not carrier.over.done():
             self.state = "draining"
             reason, ending = self._stop.result()
-            await self._pool.supervisor.end(process, ending, reason)
-            self._process = None
+            await carrier.end(ending, reason)
+            self._carrier = None
             self._pool.on_stopped(self, reason)
         else:
-            self._pool.on_crashed(self, link, process.detail(process.over.result()))
+            self._pool.on_crashed(self, link, carrier.detail(carrier.over.result()))
 
     def _start_failed(self, error: LinkError) -> None:
         if self.ready.done():
             return
-        if isinstance(error, SpawnFailed) and self._process is not None:
-            error = SpawnFailed(error.public, self._process.detail(error.detail))
+        if isinstance(error, SpawnFailed) and self._carrier is not None:
+            error = SpawnFailed(error.public, self._carrier.detail(error.detail))
         counts = not isinstance(error, PoolFull | LinkClosed) and not getattr(error, "retry_after", 0.0)
         self._pool.on_failed(self, error.detail, counts)
         self.ready.set_exception(error)
 
     async def _finish(self) -> None:
-        """Whatever happened, nothing of the process is left behind."""
-        process, self._process = self._process, None
-        if process is not None:
-            await self._pool.supervisor.end(process, PROMPT, "the server has ended")
+        """Whatever happened, nothing of the upstream is left behind."""
+        carrier, self._carrier = self._carrier, None
+        if carrier is not None:
+            await carrier.end(PROMPT, "the server has ended")
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         # Not in a ``finally``: a task that is cancelled before its first step never enters its body.

@@ -17,10 +17,10 @@ from gatekit.model.ports import Clock
 from gatekit.model.server import Server
 from gatekit.upstream.backoff import Backoff
 from gatekit.upstream.link import Hello, SignalSink, UpstreamKey
-from gatekit.upstream.negotiate import Negotiator, Remember
+from gatekit.upstream.negotiate import Remember
 from gatekit.upstream.owner import Owner
-from gatekit.upstream.stdio import StdioLink
-from gatekit.upstream.supervisor import CLOSING, GENTLE, PROMPT, Ending, Supervisor
+from gatekit.upstream.supervisor import StdioTransport, Supervisor
+from gatekit.upstream.transport import CLOSING, GENTLE, PROMPT, Ending, OwnedLink, Transport
 
 _log = logging.getLogger("gatekit.upstream")
 
@@ -47,13 +47,15 @@ class Pool:
         remember: Remember,
         on_event: Callable[[ProcessEvent], None],
         sweep_seconds: float = SWEEP_SECONDS,
+        remote: Transport | None = None,
     ) -> None:
-        self.supervisor = supervisor
+        """``remote``: how servers with a URL are reached; without it they cannot be."""
         self.clock = clock
-        self.negotiator = Negotiator(clock, remember, supervisor.info)
+        self._stdio = StdioTransport(supervisor, clock, remember)
+        self._remote = remote
         self._on_event = on_event
         self._sweep_seconds = sweep_seconds
-        self._links: dict[UpstreamKey, StdioLink] = {}
+        self._links: dict[UpstreamKey, OwnedLink] = {}
         self._owners: dict[UpstreamKey, Owner] = {}
         self._ending: set[Owner] = set()
         self._held: dict[UpstreamKey, int] = {}
@@ -66,12 +68,12 @@ class Pool:
 
     # -- for calls -------------------------------------------------------------------------------------
 
-    def get(self, key: UpstreamKey) -> StdioLink | None:
+    def get(self, key: UpstreamKey) -> OwnedLink | None:
         """The Link of ``key`` if it can take a call right now."""
         link = self._links.get(key)
         return link if link is not None and link.alive else None
 
-    async def acquire(self, key: UpstreamKey, server: Server, hello: Hello) -> StdioLink:
+    async def acquire(self, key: UpstreamKey, server: Server, hello: Hello) -> OwnedLink:
         """The Link of ``key``, started if need be; starts of one key are made once.
 
         Raise ``SpawnFailed`` (also while a back-off runs), ``PoolFull``, ``LinkClosed`` (stopped meanwhile).
@@ -142,7 +144,9 @@ class Pool:
             _, late = await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
             for task in late:
                 task.cancel()
-        await self.supervisor.close()
+        await self._stdio.close()
+        if self._remote is not None:
+            await self._remote.close()
 
     def _stop_all(self, keys: Iterable[UpstreamKey], reason: str, ending: Ending) -> None:
         for key in list(keys):
@@ -166,6 +170,14 @@ class Pool:
             self._sweeper = asyncio.create_task(self._sweep_forever(), name="upstream sweep")
         owner = self._owners[key] = Owner(self, key, server, hello)
         return owner
+
+    def transport(self, server: Server) -> Transport:
+        """How ``server`` is reached. Raise ``SpawnFailed``."""
+        if not server.url:
+            return self._stdio
+        if self._remote is None:
+            raise SpawnFailed("remote servers cannot be reached from here")
+        return self._remote
 
     async def admit(self, owner: Owner) -> None:
         """Wait for a place. Raise ``PoolFull``."""
@@ -221,7 +233,7 @@ class Pool:
             )
         await asyncio.sleep(delay)
 
-    def on_ready(self, owner: Owner, link: StdioLink) -> None:
+    def on_ready(self, owner: Owner, link: OwnedLink) -> None:
         self._backoff.worked(owner.server.fingerprint())
         self._links[owner.key] = link
         sink = self._sinks.pop(owner.key, None)
@@ -239,7 +251,7 @@ class Pool:
             self._keep(owner, owner.server, None)
         self._tell(owner, "failed", detail)
 
-    def on_crashed(self, owner: Owner, link: StdioLink, detail: str) -> None:
+    def on_crashed(self, owner: Owner, link: OwnedLink, detail: str) -> None:
         now = self.clock.monotonic()
         self._backoff.failed(owner.key, now, detail, lived=now - owner.since)
         self._forget(owner)

@@ -10,13 +10,13 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from msgspec import Struct
-
 from gatekit.errors import LinkClosed
 from gatekit.model.ports import Clock
 from gatekit.model.server import Server
 from gatekit.upstream.launcher import Child, Launcher, Recipe
+from gatekit.upstream.negotiate import Negotiator, Remember
 from gatekit.upstream.stdio import StdioLink
+from gatekit.upstream.transport import Ending
 
 INHERITED = ("PATH", "HOME", "LANG", "TZ", "TMPDIR")
 """What a child sees of the gateway's environment; everything else is declared or absent."""
@@ -26,27 +26,11 @@ _LAST_RESORT = 3.0
 _POLL = 0.02
 
 
-class Ending(Struct, frozen=True):
-    """How much time each step of an end gets, in seconds."""
-
-    calls: float
-    """For calls that wait for an answer."""
-    stdin: float
-    """Between closing stdin and SIGTERM (MCP, stdio shutdown)."""
-    term: float
-    """Between SIGTERM and SIGKILL."""
-
-
-GENTLE = Ending(10.0, 1.0, 2.0)
-PROMPT = Ending(0.0, 1.0, 2.0)
-AT_ONCE = Ending(0.0, 0.1, 0.2)
-CLOSING = Ending(1.0, 1.0, 1.0)
-
-
 class Process:
-    """A running upstream. ``over`` ends with the reason when it exits or closes its output by itself."""
+    """A running upstream: the Carrier of a stdio Link. ``over`` also ends when it closes its output."""
 
-    def __init__(self, link: StdioLink, child: Child) -> None:
+    def __init__(self, supervisor: Supervisor, link: StdioLink, child: Child) -> None:
+        self._supervisor = supervisor
         self.link = link
         self.child = child
         self._loop = asyncio.get_running_loop()
@@ -55,6 +39,14 @@ class Process:
         # Answers may still be in the pipe when the process is gone, so both ends are waited for, briefly.
         child.exited.add_done_callback(self._sign)
         link.pipes.eof.add_done_callback(self._sign)
+
+    @property
+    def pid(self) -> int:
+        return self.child.pid
+
+    async def end(self, ending: Ending, reason: str) -> None:
+        """See ``Supervisor.end``."""
+        await self._supervisor.end(self, ending, reason)
 
     def _sign(self, _: object) -> None:
         if self.child.exited.done() and self.link.pipes.eof.done():
@@ -100,7 +92,7 @@ class Supervisor:
         recipe = Recipe(server.command, {**self._env, **dict(server.env)}, server.cwd)
         child = await self.launcher.spawn(recipe)
         link = StdioLink(server, child, self._clock.monotonic())
-        process = Process(link, child)
+        process = Process(self, link, child)
         try:
             await link.connect()
         except BaseException:
@@ -129,6 +121,16 @@ class Supervisor:
     async def close(self) -> None:
         """Hang up on the launcher, which kills what is left."""
         await self.launcher.close()
+
+
+class StdioTransport:
+    """Implements ``transport.Transport`` for servers with a command."""
+
+    def __init__(self, supervisor: Supervisor, clock: Clock, remember: Remember) -> None:
+        self._negotiator = Negotiator(clock, remember, supervisor.info)
+        self.spawn = supervisor.spawn
+        self.open = self._negotiator.open
+        self.close = supervisor.close
 
 
 async def _within(future: asyncio.Future[Any], seconds: float) -> None:

@@ -20,7 +20,9 @@ from gatekit.model.server import Server
 from gatekit.platform.clock import SystemClock
 from gatekit.upstream.link import Hello, UpstreamKey
 from gatekit.upstream.pool import Pool
+from gatekit.upstream.stdio import StdioLink
 from gatekit.upstream.supervisor import Supervisor
+from gatekit.upstream.transport import OwnedLink
 
 CHILDREN = Path(__file__).resolve().parents[2] / "children"
 PEERS = Path(os.environ.get("GATEKIT_PEERS") or Path(__file__).resolve().parents[3] / ".cache" / "peers")
@@ -69,6 +71,12 @@ def child(script: str, *args: str, **settings: Any) -> Server:
 
 def unruly(mode: str = "plain", **settings: Any) -> Server:
     return child("unruly", mode, **settings)
+
+
+def stdio(link: OwnedLink) -> StdioLink:
+    """The Link of a child, which has pipes and a pid."""
+    assert isinstance(link, StdioLink)
+    return link
 
 
 def key(scope: str = "session:1", server: str = "unruly", person: str = "alice") -> UpstreamKey:

@@ -9,7 +9,7 @@ import pytest
 
 from gatekit.errors import SpawnFailed, StoreFull
 from gatekit.model.server import Server
-from tests.journey.upstream.kit import HANDSHAKE, STATELESS, Kit, child, key, said, tool, unruly
+from tests.journey.upstream.kit import HANDSHAKE, STATELESS, Kit, child, key, said, stdio, tool, unruly
 
 
 async def test_handshake_client_and_handshake_server(kit: Kit) -> None:
@@ -41,12 +41,12 @@ async def test_exit_or_silence_on_the_probe_costs_one_process_and_is_remembered(
     server = unruly(mode, probe_timeout=0.5)
     link = await kit.pool.acquire(key(), server, STATELESS)
     assert link.era == "handshake"
-    assert link.child.link == "2"
+    assert stdio(link).child.link == "2"
     assert said(await link.call("tools/call", tool("echo", text="x"))) == "x"
     assert kit.memory.era == "handshake"
     begun = time.monotonic()
     second = await kit.pool.acquire(key("session:2"), server, STATELESS)
-    assert second.child.link == "3"
+    assert stdio(second).child.link == "3"
     assert second.calls == 1
     assert time.monotonic() - begun < 0.5
     assert kit.actions() == ["started", "started"]  # the probe's process is no failure

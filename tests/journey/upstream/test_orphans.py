@@ -23,6 +23,7 @@ from tests.journey.upstream.kit import (
     key,
     running,
     said,
+    stdio,
     tool,
     unruly,
     until,
@@ -173,14 +174,14 @@ async def test_when_the_first_process_dies_the_rest_of_its_tree_does(kit: Kit, f
     await until(lambda: len(running(family)) == 2)
     call = link.call("subscriptions/listen", {})
     await call
-    os.kill(link.child.pid, signal.SIGKILL)
+    os.kill(stdio(link).child.pid, signal.SIGKILL)
     await until(lambda: not running(family))
     await until(lambda: kit.actions() == ["started", "exited"])
 
 
 async def test_a_stubborn_server_is_killed_after_its_grace(kit: Kit) -> None:
     link = await kit.pool.acquire(key(), unruly("stubborn"), HANDSHAKE)
-    pid = link.child.pid
+    pid = stdio(link).child.pid
     await kit.pool.stop(key(), "for the test")
     assert alive(pid)
     await until(lambda: not alive(pid))

@@ -9,7 +9,7 @@ import pytest
 from gatekit.errors import LinkClosed, LinkError, PoolFull
 from gatekit.model.call import Result, Signal
 from tests.journey.upstream import kit as kits
-from tests.journey.upstream.kit import HANDSHAKE, Kit, alive, child, key, said, tool, unruly, until
+from tests.journey.upstream.kit import HANDSHAKE, Kit, alive, child, key, said, stdio, tool, unruly, until
 
 
 async def test_get_knows_only_ready_links(kit: Kit) -> None:
@@ -25,7 +25,7 @@ async def test_concurrent_starts_of_one_key_are_one_start(kit: Kit) -> None:
     assert len(set(map(id, links))) == 1
     assert kit.actions() == ["started"]
     event = kit.events[0]
-    assert (event.server, event.pid, event.principal_id) == ("unruly", links[0].child.pid, "alice")
+    assert (event.server, event.pid, event.principal_id) == ("unruly", stdio(links[0]).child.pid, "alice")
 
 
 async def test_one_who_gives_up_waiting_does_not_spoil_it_for_the_others(kit: Kit) -> None:
@@ -82,7 +82,7 @@ async def test_idle_instances_stop_busy_and_held_ones_do_not(kit: Kit) -> None:
     call = busy.call("tools/call", tool("silent"))
     kit.pool.hold(key("session:3"))
     await until(lambda: kit.pool.get(key("session:1")) is None)
-    await until(lambda: not alive(idle.child.pid))
+    await until(lambda: not alive(stdio(idle).child.pid))
     assert kit.pool.get(key("session:2")) is not None
     assert kit.pool.get(key("session:3")) is not None
     kit.pool.unhold(key("session:3"))
@@ -98,7 +98,7 @@ async def test_stop_fails_what_waits_before_it_returns(kit: Kit) -> None:
     assert kit.pool.get(key()) is None
     with pytest.raises(LinkClosed, match="the session was deleted"):
         await call
-    await until(lambda: not alive(link.child.pid))
+    await until(lambda: not alive(stdio(link).child.pid))
     await until(lambda: kit.events[-1].detail == "the session was deleted")
 
 
@@ -127,7 +127,7 @@ async def test_stopping_a_person_leaves_the_others(kit: Kit) -> None:
     kit.pool.stop_principal("alice")
     assert not alice.alive
     assert bob.alive
-    await until(lambda: not alive(alice.child.pid))
+    await until(lambda: not alive(stdio(alice).child.pid))
 
 
 async def test_a_reload_drains_what_changed_and_leaves_the_rest(kit: Kit) -> None:
@@ -168,7 +168,7 @@ async def test_a_crash_under_an_open_stream_restarts_by_itself_with_the_same_sin
 async def test_after_close_nothing_starts(kit: Kit) -> None:
     link = await kit.pool.acquire(key(), unruly(), HANDSHAKE)
     await kit.pool.close()
-    assert not alive(link.child.pid)
+    assert not alive(stdio(link).child.pid)
     with pytest.raises(LinkClosed):
         await kit.pool.acquire(key(), unruly(), HANDSHAKE)
     await kit.pool.close()

@@ -11,7 +11,19 @@ import pytest
 from gatekit.model.call import EraName, Notice, Question, Result, Signal
 from gatekit.model.server import Server
 from gatekit.upstream.link import Hello
-from tests.journey.upstream.kit import HANDSHAKE, PEERS, Kit, alive, body, hello, key, said, tool, until
+from tests.journey.upstream.kit import (
+    HANDSHAKE,
+    PEERS,
+    Kit,
+    alive,
+    body,
+    hello,
+    key,
+    said,
+    stdio,
+    tool,
+    until,
+)
 
 
 def node(package: str, script: str, *args: str) -> Server:
@@ -78,6 +90,6 @@ async def test_time_in_both_eras(kit: Kit, era: EraName) -> None:
     link = await kit.pool.acquire(key(), time_server(), hello(era))
     end = await link.call("tools/call", tool("get_current_time", timezone="UTC"))
     assert '"timezone": "UTC"' in said(end)
-    pid = link.child.pid
+    pid = stdio(link).child.pid
     await kit.pool.stop(key(), "for the test")
     await until(lambda: not alive(pid))

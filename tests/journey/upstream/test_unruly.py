@@ -13,7 +13,20 @@ import pytest
 from gatekit.errors import BadAnswer, LineTooLong, LinkBusy, LinkClosed, LinkTimeout, SpawnFailed
 from gatekit.model.call import Fault, Notice, Question, Result, Signal
 from gatekit.model.server import Server
-from tests.journey.upstream.kit import CHILDREN, HANDSHAKE, Kit, alive, body, key, said, tool, unruly, until
+from gatekit.upstream.reply import Reply
+from tests.journey.upstream.kit import (
+    CHILDREN,
+    HANDSHAKE,
+    Kit,
+    alive,
+    body,
+    key,
+    said,
+    stdio,
+    tool,
+    unruly,
+    until,
+)
 
 MB = 1024 * 1024
 
@@ -143,8 +156,8 @@ async def test_an_answer_that_is_no_json_fails_its_call(kit: Kit) -> None:
 async def test_a_flood_on_stderr_blocks_nobody(kit: Kit) -> None:
     link = await kit.pool.acquire(key(), unruly(), HANDSHAKE)
     assert said(await link.call("tools/call", tool("stderr"))) == "flooded"
-    await until(lambda: link.pipes.stderr.text())
-    assert len(link.pipes.stderr.text()) <= 8192
+    await until(lambda: stdio(link).pipes.stderr.text())
+    assert len(stdio(link).pipes.stderr.text()) <= 8192
 
 
 async def test_a_server_request_with_the_id_of_a_pending_call_is_no_answer(kit: Kit) -> None:
@@ -160,6 +173,7 @@ async def test_a_server_request_with_the_id_of_a_pending_call_is_no_answer(kit: 
     question.answer(Result({"roots": []}))
     answered = json.loads(said(await call))
     assert answered["result"] == {"roots": []}
+    assert isinstance(call, Reply)
     assert answered["id"] == call.id
 
 
@@ -187,7 +201,7 @@ async def test_a_server_that_does_not_read_gets_no_more_and_harms_no_other(kit: 
     good = await kit.pool.acquire(key("session:2"), unruly(), HANDSHAKE)
     calls = [deaf.call("tools/call", tool("echo", text="x" * MB)) for _ in range(20)]
     await asyncio.sleep(0)
-    assert deaf.pipes.unwritten() < 8 * MB
+    assert stdio(deaf).pipes.unwritten() < 8 * MB
     refused = [call for call in calls if call.done()]
     assert len(refused) >= 12
     for call in refused:
@@ -214,7 +228,7 @@ async def test_the_environment_is_what_was_declared_and_no_more(
     link = await kit.pool.acquire(key(), server, HANDSHAKE)
     env = json.loads(said(await link.call("tools/call", tool("env"))))
     marker = env.pop("GATEKIT_LINK")
-    assert marker.endswith(f".{link.child.link}")
+    assert marker.endswith(f".{stdio(link).child.link}")
     assert env.pop("API_KEY") == "k"
     assert set(env) - {"LC_CTYPE"} <= {"PATH", "HOME", "LANG", "TZ", "TMPDIR"}
     assert env["PATH"] == os.environ["PATH"]
