@@ -34,8 +34,10 @@
     │   ├── SessionMissing · SessionUnknown
     │   └── UpstreamFault
     │       └── UpstreamDown · UpstreamBusy · UpstreamTimeout · AnswerTooLarge · RecordingFailed
+    │           PersonIncomplete
     └── LinkError                        inside ``upstream``: what a Link's owner task reports
-        └── SpawnFailed · PoolFull · LinkClosed · LinkBusy · LinkTimeout · LineTooLong · BadAnswer
+        ├── SpawnFailed · PoolFull · LinkClosed · LinkBusy · LinkTimeout · LineTooLong · BadAnswer
+        └── AttributeMissing
 """
 
 from __future__ import annotations
@@ -418,6 +420,12 @@ class RecordingFailed(UpstreamFault):
     status = 503
 
 
+class PersonIncomplete(UpstreamFault):
+    """The server cannot be started for this person: an attribute that its environment names is missing."""
+
+    code = -31020
+
+
 # -- inside upstream ---------------------------------------------------------------------------------------
 
 
@@ -442,6 +450,10 @@ class SpawnFailed(LinkError):
     def __init__(self, public: str, detail: str = "", retry_after: float = 0.0) -> None:
         self.retry_after = retry_after
         super().__init__(public, detail)
+
+
+class AttributeMissing(LinkError):
+    """``Server.personal_env`` names what this person does not have; another person may well have it."""
 
 
 class PoolFull(LinkError):

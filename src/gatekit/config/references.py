@@ -1,4 +1,5 @@
-"""``${env:NAME}`` and ``${file:path}``: values that do not stand in the file itself.
+"""``${env:NAME}`` and ``${file:path}``: values that do not stand in the file itself. ``${user:name}`` in the
+environment of a server: a value that is another one for each person.
 
 ``places`` remembers what came out of a reference, so that it is not shown where secrets belong.
 """
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gatekit.config import document as doc
+from gatekit.model.personal import Attribute, Template
 
 MAX_SECRET_BYTES = 64 * 1024
 
@@ -27,6 +29,9 @@ class References:
         """Every file that was named, readable or not, in order."""
         self.places: set[doc.Path] = set()
         """Where a reference stood."""
+        self.personal: dict[doc.Path, Template] = {}
+        """Where an attribute of a person stood, and the whole text around it; structured, because what comes
+        out of a reference may look like one."""
 
     def resolve_all(self) -> None:
         """Replace every string in the document; a missing value is a fault at its line."""
@@ -44,19 +49,35 @@ class References:
 
     def resolve(self, text: str, path: doc.Path) -> str:
         """``text`` with its references replaced; ``places`` remembers where there was one."""
-        found = False
+        parts: list[str | Attribute] = []
+        end = 0
+        for match in _REFERENCE.finditer(text):
+            parts += [text[end : match.start()], self._part(match, path)]
+            end = match.end()
+        parts.append(text[end:])
+        if any(isinstance(part, Attribute) for part in parts):
+            self.personal[path] = tuple(part for part in parts if part)
+        return "".join(part for part in parts if isinstance(part, str))
 
-        def replace(match: re.Match[str]) -> str:
-            nonlocal found
-            if match[1]:
-                return "${" + match[2] + "}"  # $${…} is the literal text ${…}
-            found = True
-            return self._value(match[2], path)
+    def _part(self, match: re.Match[str], path: doc.Path) -> str | Attribute:
+        if match[1]:
+            return "${" + match[2] + "}"  # $${…} is the literal text ${…}
+        if match[2].startswith("user:"):
+            return self._attribute(match[2], path)
+        self.places.add(path)
+        return self._value(match[2], path)
 
-        result = _REFERENCE.sub(replace, text)
-        if found:
-            self.places.add(path)
-        return result
+    def _attribute(self, reference: str, path: doc.Path) -> str | Attribute:
+        name, has_default, default = reference.removeprefix("user:").partition(":-")
+        if not doc.matches(path, "servers.*.env.*"):
+            # Arguments are visible to every user of the machine, and nothing else is made per person.
+            self._document.fault(path, f"${{{reference}}} may only stand in the env of a server")
+        elif name not in Attribute.KNOWN:
+            known = ", ".join(Attribute.KNOWN)
+            self._document.fault(path, f"unknown attribute in ${{{reference}}}: {known} are known")
+        else:
+            return Attribute(name, default if has_default else None)
+        return ""
 
     def _value(self, reference: str, path: doc.Path) -> str:
         kind, colon, name = reference.partition(":")
@@ -69,8 +90,9 @@ class References:
         if colon and kind == "file" and name:
             return self._file(name, path)
         known = f"write ${{env:{reference}}} for a variable, " if reference.isidentifier() else ""
-        text = f"unknown reference ${{{reference}}}: {known}${{env:NAME}} or ${{file:path}} are known, "
-        self._document.fault(path, text + f"and $${{{reference}}} is the literal text")
+        known += "${env:NAME}, ${file:path} and ${user:name} are known"
+        text = f"unknown reference ${{{reference}}}: {known}, and $${{{reference}}} is the literal text"
+        self._document.fault(path, text)
         return ""
 
     def _file(self, name: str, path: doc.Path) -> str:

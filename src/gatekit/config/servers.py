@@ -12,6 +12,7 @@ from gatekit.config.model import ServerConfig
 from gatekit.config.references import References
 from gatekit.config.schema import NamedServerIn, ServerIn
 from gatekit.config.selectors import Selectors
+from gatekit.model.personal import Template, Templates
 from gatekit.model.rules import NarrowedKind, ServerRules, ToolRule
 from gatekit.model.server import Server
 
@@ -74,6 +75,7 @@ class Servers:
                 name=name,
                 command=words,
                 env=self._env(section, path),
+                personal_env=self._personal(section, path),
                 # `python -m tools` is meant where the file is, wherever the gateway was started from.
                 cwd=str((self._base / (section.cwd or ".")).absolute()),
                 title=section.title,
@@ -128,7 +130,24 @@ class Servers:
                 self._document.fault(place, why or "holds a NUL character")
             elif (why := commands.hijack(name)) and not section.allow_dangerous:
                 self._document.fault(place, f"{why}: {_OVERRIDE}")
-        return tuple(section.env.items())
+        personal = self._references.personal
+        return tuple((k, v) for k, v in section.env.items() if (*path, "env", k) not in personal)
+
+    def _personal(self, section: ServerIn, path: doc.Path) -> Templates:
+        """The variables that are another one for each person."""
+        found: list[tuple[str, Template]] = []
+        for name in section.env:
+            place = (*path, "env", name)
+            template = self._references.personal.get(place)
+            if template is None:
+                continue
+            if section.instances == "shared":
+                text = "a shared instance belongs to no person; use `instances: user` or `session`"
+                self._document.fault(place, text)
+            elif name == "PATH" or commands.hijack(name):
+                self._document.fault(place, "no person's attribute may decide which code runs")
+            found.append((name, template))
+        return tuple(found)
 
     def _rules(self, name: str, section: ServerIn, path: doc.Path) -> ServerRules:
         declared: tuple[tuple[NarrowedKind, Mapping[str, tuple[str, ...]]], ...] = (

@@ -88,10 +88,17 @@ def _words(entry: ServerConfig) -> list[str]:
 
 def _variables(entry: ServerConfig) -> dict[str, str]:
     # A key written into the file in the clear is no reason to print it as well.
-    return {
+    shown = {
         name: MASK if name in entry.secret_env or _SECRET_NAME.search(name) else masked(value)
         for name, value in entry.server.env
     }
+    for name, template in entry.server.personal_env:
+        written = "".join(part if isinstance(part, str) else part.written() for part in template)
+        secret = name in entry.secret_env or (
+            _SECRET_NAME.search(name) and any(isinstance(part, str) for part in template)
+        )
+        shown[name] = MASK if secret else masked(written)
+    return shown
 
 
 def _auth(config: Config) -> dict[str, Any]:

@@ -200,7 +200,8 @@ def _hello(key: UpstreamKey, server: Server, call: Call, session: McpSession | N
         capabilities = client.capabilities
     else:
         capabilities = bridge.declared(client.capabilities) if "#" in key.scope else {}
-    return Hello(era=client.era, version=client.version, capabilities=capabilities)
+    person = call.access.principal if server.instances != "shared" else None
+    return Hello(era=client.era, version=client.version, capabilities=capabilities, person=person)
 
 
 def _renamed(server: str, list_key: str, item: dict[str, Any]) -> dict[str, Any]:

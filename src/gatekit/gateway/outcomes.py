@@ -9,10 +9,12 @@ from msgspec import Raw, Struct
 
 from gatekit.errors import (
     AnswerTooLarge,
+    AttributeMissing,
     LineTooLong,
     LinkBusy,
     LinkError,
     LinkTimeout,
+    PersonIncomplete,
     PoolFull,
     ProtocolFault,
     RecordingFailed,
@@ -33,6 +35,7 @@ _FAULT_OF: dict[type[LinkError], type[ProtocolFault]] = {
     LinkTimeout: UpstreamTimeout,
     PoolFull: UpstreamBusy,
     LinkBusy: UpstreamBusy,
+    AttributeMissing: PersonIncomplete,
 }
 
 OutcomeName = Literal["ok", "tool_error", "error", "cancelled", "input_required", "refused"]

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from gatekit.errors import InvalidParams
 from gatekit.gateway.published import Published
+from gatekit.model import personal
 from gatekit.model.call import Call
 from gatekit.model.server import Server
 from gatekit.policy.engine import Kind
@@ -91,10 +92,14 @@ def upstream_key(server: Server, call: Call) -> UpstreamKey:
         return UpstreamKey(server.name, "shared")
     person = call.access.principal.id
     if server.instances == "user":
-        return UpstreamKey(server.name, f"user:{person}", person)
-    if call.session:
-        return UpstreamKey(server.name, f"session:{call.session}", person)
-    return UpstreamKey(server.name, f"user:{person}:{call.access.client_id}", person)
+        scope = f"user:{person}"
+    elif call.session:
+        scope = f"session:{call.session}"
+    else:
+        scope = f"user:{person}:{call.access.client_id}"
+    if server.personal_env:
+        scope = f"{scope}~{personal.mark(server.personal_env, call.access.principal)}"
+    return UpstreamKey(server.name, scope, person)
 
 
 def marked(key: UpstreamKey, mark: str) -> UpstreamKey:

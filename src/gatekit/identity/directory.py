@@ -63,6 +63,7 @@ def as_principal(user: User, memberships: list[Membership]) -> Principal:
         email=user.email,
         email_verified=user.email_verified,
         display_name=user.display_name,
+        subject=user.subject,
         groups=frozenset(m.group for m in memberships if m.source == LOCAL),
         provider_groups=frozenset(
             m.group for m in memberships if m.source == user.connection and m.source != LOCAL

@@ -60,6 +60,8 @@ class Principal(Struct, frozen=True, kw_only=True):
     email: str | None = None
     email_verified: bool = False
     display_name: str = ""
+    subject: str = ""
+    """The identity provider's own id of the person; empty for local accounts."""
     groups: frozenset[str] = frozenset()
     provider_groups: frozenset[str] = frozenset()
     """As the provider asserted them: GitHub ``acme`` (organisation) and ``acme/platform`` (team)."""

@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from gatekit.model.personal import Templates
+
 Instances = Literal["session", "user", "shared"]
 
 
@@ -20,6 +22,8 @@ class Server(Struct, frozen=True, kw_only=True):
     """Of a remote server's MCP endpoint; empty if there is a command."""
     env: tuple[tuple[str, str], ...] = ()
     """Declared variables; besides them the child sees only PATH, HOME, LANG, TZ and TMPDIR."""
+    personal_env: Templates = ()
+    """Variables with attributes of the person whose instance it is, filled in when it is started."""
     cwd: str | None = None
     title: str = ""
     instances: Instances = "session"
@@ -37,7 +41,8 @@ class Server(Struct, frozen=True, kw_only=True):
 
     def fingerprint(self) -> str:
         """Identifies the launch recipe; a change of it means that running instances are out of date."""
-        return repr((self.command, self.url, self.env, self.cwd, self.instances, self.max_line_bytes))
+        env = (self.env, self.personal_env)
+        return repr((self.command, self.url, env, self.cwd, self.instances, self.max_line_bytes))
 
     def __repr__(self) -> str:
         """Without command and environment, which may hold secrets: a repr ends up in logs and tracebacks."""

@@ -135,8 +135,10 @@ class Launcher:
         handle = os.pidfd_open(process.pid)
         loop.add_reader(handle, _settle, ended)
         try:
+            # Not wait_for, which on Python 3.11 may lose a cancellation that comes with the result.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(ended, timeout)
+                async with asyncio.timeout(timeout):
+                    await ended
         finally:
             loop.remove_reader(handle)
             os.close(handle)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from gatekit.model.call import EraName, Fault, Notice, Result, Signal
+from gatekit.model.people import Principal
 
 SignalSink = Callable[[Signal], None]
 NoticeSink = Callable[[Notice], None]
@@ -22,6 +23,8 @@ class Hello(Struct, frozen=True, kw_only=True):
     version: str
     capabilities: dict[str, Any]
     """What the client can do (roots, sampling, elicitation …); empty for shared instances."""
+    person: Principal | None = None
+    """Whose instance it is; None for shared ones."""
 
 
 class UpstreamKey(Struct, frozen=True, gc=False):

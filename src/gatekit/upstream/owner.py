@@ -6,7 +6,11 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Literal
 
-from gatekit.errors import LinkClosed, LinkError, PoolFull, SpawnFailed
+from msgspec.structs import replace
+
+from gatekit.errors import AttributeMissing, LinkClosed, LinkError, PoolFull, SpawnFailed
+from gatekit.model.people import Principal
+from gatekit.model.personal import Lacking, fill
 from gatekit.model.server import Server
 from gatekit.upstream.link import Hello, UpstreamKey
 from gatekit.upstream.transport import AT_ONCE, PROMPT, Carrier, Ending, OwnedLink
@@ -99,7 +103,7 @@ class Owner:
         self.ready.set_result(link)
 
     async def _spawn(self) -> OwnedLink:
-        self._carrier = await self._transport.spawn(self.server)
+        self._carrier = await self._transport.spawn(_filled(self.server, self.hello.person))
         self.pid = self._carrier.pid
         return self._carrier.link
 
@@ -128,7 +132,8 @@ class Owner:
             return
         if isinstance(error, SpawnFailed) and self._carrier is not None:
             error = SpawnFailed(error.public, self._carrier.detail(error.detail))
-        counts = not isinstance(error, PoolFull | LinkClosed) and not getattr(error, "retry_after", 0.0)
+        not_its_fault = isinstance(error, PoolFull | LinkClosed | AttributeMissing)
+        counts = not not_its_fault and not getattr(error, "retry_after", 0.0)
         self._pool.on_failed(self, error.detail, counts)
         self.ready.set_exception(error)
 
@@ -147,3 +152,16 @@ class Owner:
         if not self.ready.done():
             self.ready.set_exception(LinkClosed("the server was stopped"))
         self._pool.on_gone(self)
+
+
+def _filled(server: Server, person: Principal | None) -> Server:
+    """``server`` with the attributes of ``person`` in its environment. Raise ``AttributeMissing``."""
+    if not server.personal_env:
+        return server
+    filled = fill(server.personal_env, person)
+    if isinstance(filled, Lacking):
+        raise AttributeMissing(
+            f"this server is started with the person's {filled.attribute}, and {filled.reason}",
+            f"{filled.variable}: ${{user:{filled.attribute}}}: {filled.reason}",
+        )
+    return replace(server, env=(*server.env, *filled.env.items()), personal_env=())

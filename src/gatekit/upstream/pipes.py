@@ -8,6 +8,7 @@ import os
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from typing import cast
 
 from gatekit.upstream.launcher import Child, enlarge_pipe
 
@@ -80,6 +81,7 @@ class Pipes:
         self._writer = _Writer(self._mute)
         self._transports: list[asyncio.BaseTransport] = []
         self._unsent: list[bytes] = []
+        self._pause: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self.write: Callable[[bytes], None] = _not_connected
 
@@ -103,6 +105,7 @@ class Pipes:
                 file.close()
             raise
         self._stdin.set_write_buffer_limits(high=HIGH_WATER)
+        self._stdout = cast(asyncio.ReadTransport, self._transports[1])
         self._stdout_fd = child.stdout
         self.write = self._write_soon
 
@@ -133,6 +136,17 @@ class Pipes:
         """For who sends big messages only: the system has one budget for the pipes of a user."""
         enlarge_pipe(self._stdout_fd, _BIG_PIPE)
 
+    def pause_stdout(self, seconds: float) -> None:
+        """Let what the child writes wait in the pipe."""
+        if len(self._transports) > 1 and self._pause is None:
+            self._stdout.pause_reading()
+            self._pause = self._loop.call_later(seconds, self._resume_stdout)
+
+    def _resume_stdout(self) -> None:
+        self._pause = None
+        if self._transports and not self._stdout.is_closing():
+            self._stdout.resume_reading()
+
     def hang_up(self) -> None:
         """Close the child's stdin once everything is written: the polite request to end (MCP, stdio)."""
         if self._transports and not self._writer.lost:
@@ -145,6 +159,9 @@ class Pipes:
         self._mute()
         if self._transports and not self._writer.lost:
             self._stdin.abort()
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
         for transport in self._transports[1:]:
             transport.close()
         self._transports.clear()

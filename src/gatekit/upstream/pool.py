@@ -285,6 +285,7 @@ class Pool:
             server=owner.server.name,
             pid=owner.pid,
             principal_id=owner.key.principal_id,
+            principal=owner.hello.person.username if owner.hello.person is not None else "",
             detail=detail,
         )
         try:

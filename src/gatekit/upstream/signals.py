@@ -21,11 +21,17 @@ _log = logging.getLogger("gatekit.upstream")
 
 BACKLOG = 64
 """Signals kept between the start of a Link and the first ``listen``."""
+BACKLOG_BYTES = 1024 * 1024
 BACKLOG_SECONDS = 5.0
+QUESTIONS = 256
+"""Requests of one upstream that may wait for an answer; the next one is refused."""
+PATIENCE = 1800.0
+"""Seconds that an open question keeps the calls of its upstream from timing out."""
 LISTEN = "subscriptions/listen"
 PROGRESS_TOKEN = "progressToken"
 _SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"
 _NO_SUCH_METHOD = Fault(MethodNotFound.code, "Method not found")
+_TOO_MANY = Fault(-31021, f"more than {QUESTIONS} requests wait for an answer")
 
 
 class Signals:
@@ -38,11 +44,15 @@ class Signals:
         self._send = send
         self._sink: SignalSink | None = None
         self._questions: dict[int, str | int] = {}
+        self._last_asked = 0.0
         self._asked = 0
+        self.heard = 0
+        """Notifications and requests so far."""
         self._now = 0.0
         # A server may ask for the roots in the very moment of ``notifications/initialized``, before whoever
         # acquired the Link can call ``listen``.
         self._backlog: deque[Signal] | None = deque()
+        self._backlog_room = BACKLOG_BYTES
         self._backlog_until = float("inf")
 
     @property
@@ -60,6 +70,11 @@ class Signals:
         self._now = now
         self._backlog_until = now + BACKLOG_SECONDS
 
+    @property
+    def asking(self) -> bool:
+        """The upstream waits for an answer, and so may every call that it works on."""
+        return bool(self._questions) and self._now - self._last_asked < PATIENCE
+
     def sweep(self, now: float) -> None:
         self._now = now
         if self._backlog is not None and now > self._backlog_until:
@@ -73,6 +88,9 @@ class Signals:
 
     def on_message(self, message: jsonrpc.Line) -> None:
         """A line with a method."""
+        self.heard += 1
+        if self._backlog is not None:
+            self._backlog_room -= len(memoryview(message.params)) if message.params else 0
         try:
             params = jsonrpc.decode_object(message.params)
         except ParseFault:
@@ -84,9 +102,12 @@ class Signals:
             _log.debug("server %s: a request with an unusable id was ignored", self._name)
         elif message.method == "ping":  # either side, at any time (MCP, ping)
             self._send(jsonrpc.encode_result(request_id, {}))
+        elif len(self._questions) >= QUESTIONS:
+            self._send(jsonrpc.encode_fault(request_id, _TOO_MANY.code, _TOO_MANY.message))
         else:
             self._asked = ref = self._asked + 1
             self._questions[ref] = request_id
+            self._last_asked = self._now
             self._signal(Question(message.method, params, lambda end: self._answer(ref, end), ref))
 
     def _answer(self, ref: int, end: Result | Fault) -> None:
@@ -154,7 +175,7 @@ class Signals:
     def _signal(self, signal: Signal) -> None:
         if self._backlog is not None:
             self._backlog.append(signal)
-            if len(self._backlog) > BACKLOG:
+            if len(self._backlog) > BACKLOG or self._backlog_room < 0:
                 self._refuse(self._backlog.popleft())
         elif self._sink is None:
             self._refuse(signal)

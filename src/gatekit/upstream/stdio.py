@@ -27,6 +27,7 @@ from gatekit.errors import (
 from gatekit.model.call import EraName, Fault, Result
 from gatekit.model.server import Server
 from gatekit.protocol import jsonrpc
+from gatekit.upstream.flood import Allowance
 from gatekit.upstream.framing import KEPT, Lines, claimed_id, is_call
 from gatekit.upstream.launcher import Child
 from gatekit.upstream.link import NoticeSink, SignalSink
@@ -73,6 +74,7 @@ class StdioLink:
         self._unwritten_cap = server.max_line_bytes + HIGH_WATER
         self._unwritten = 0
         self._stuck = False
+        self._allowance = Allowance()
 
     async def connect(self) -> None:
         """Take over the child's pipes."""
@@ -160,7 +162,17 @@ class StdioLink:
         """Look after what takes time: inactivity timeouts, an upstream that does not read, the backlog."""
         self._now = now
         self._signals.sweep(now)
-        limit = self.server.call_timeout
+        if self._signals.asking:
+            # Which call it asks for is not to be known in the handshake era: none of them is being slow.
+            for reply in self._pending.values():
+                reply.seen = now
+        else:
+            self._expire(now, self.server.call_timeout)
+        unwritten = self.pipes.unwritten() if self.pipes.paused else 0
+        self._stuck = unwritten >= self._unwritten > 0
+        self._unwritten = unwritten
+
+    def _expire(self, now: float, limit: float) -> None:
         late = [
             reply for reply in self._pending.values() if now - reply.seen > limit and reply.method != LISTEN
         ]
@@ -168,9 +180,6 @@ class StdioLink:
             self.abandon(reply, "no answer in time")
             if not reply.done():
                 reply.set_exception(LinkTimeout(f"the server gave no answer or progress for {limit:g} s"))
-        unwritten = self.pipes.unwritten() if self.pipes.paused else 0
-        self._stuck = unwritten >= self._unwritten > 0
-        self._unwritten = unwritten
 
     def abandon(self, reply: Reply, reason: str) -> None:
         """Nobody waits for this call any more; the upstream may stop working on it."""
@@ -211,10 +220,22 @@ class StdioLink:
     # -- reading ---------------------------------------------------------------------------------------
 
     def _on_data(self, data: bytes) -> None:
-        before = self._lines.pending
+        before, heard = self._lines.pending, self._signals.heard
         self._lines.feed(data)
         if before < _BIG_LINE <= self._lines.pending:
             self.pipes.enlarge_stdout()
+        if self._signals.heard != heard:
+            pause = self._allowance.spend(self._signals.heard - heard, self._loop.time())
+            if pause:
+                self._hold_back(pause)
+
+    def _hold_back(self, seconds: float) -> None:
+        """Do not read for a moment."""
+        self.pipes.pause_stdout(seconds)
+        if not self._allowance.told:
+            self._allowance.told = True
+            text = "server %s floods the gateway with notifications; its output is read more slowly from here"
+            _log.warning(text, self.server.name)
 
     def _on_line(self, line: bytes) -> None:
         message = jsonrpc.decode_line(line)

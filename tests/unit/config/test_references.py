@@ -59,8 +59,8 @@ def test_other_dollars_are_just_text(tmp_path: Path, value: str) -> None:
     ("value", "fault"),
     [
         ("${env:NOPE}", "the environment variable NOPE is not set"),
-        ("${HOME}", "unknown reference ${HOME}: write ${env:HOME} for a variable, ${env:NAME} or"),
-        ("${vault:x}", "unknown reference ${vault:x}: ${env:NAME} or ${file:path} are known"),
+        ("${HOME}", "unknown reference ${HOME}: write ${env:HOME} for a variable, ${env:NAME}, "),
+        ("${vault:x}", "unknown reference ${vault:x}: ${env:NAME}, ${file:path} and ${user:name} are known"),
         ("${env:}", "unknown reference ${env:}"),
         ("${file:nope}", "nope cannot be read: No such file or directory"),
         ("${file:.}", "cannot be read: Is a directory"),
