@@ -73,7 +73,7 @@ def test_it_is_shown_as_written_and_secrets_around_it_are_not(tmp_path: Path) ->
             text("${user:id}", "LD_PRELOAD", "allow_dangerous: true"),
             "env.LD_PRELOAD: no person's attribute may decide which code runs",
         ),
-        (text("x", more="args: ['--as=${user:id}']"), "args.0: ${user:id} may only stand in the env of a"),
+        (text("x", more="args: ['--as=${user:id}']"), "args[0]: ${user:id} may only stand in the env of a"),
         (text("x", more="title: '${user:id}'"), "title: ${user:id} may only stand in the env of a server"),
         ("servers: {x: {command: 'prog ${user:id}'}}", "command: ${user:id} may only stand in the env of"),
         ("servers: {x: {command: [prog, '${user:id}']}}", "${user:id} may only stand in the env of a server"),
