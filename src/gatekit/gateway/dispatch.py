@@ -28,9 +28,11 @@ from gatekit.model.audit import DoorRefused
 from gatekit.protocol import jsonrpc
 from gatekit.protocol.era import detect
 from gatekit.protocol.jsonrpc import Request
+from gatekit.protocol.methods import BATCH_VERSIONS
 
 _log = logging.getLogger("gatekit.gateway")
 
+_VERSION = b"mcp-protocol-version"
 _USUAL_ACCEPT = b"application/json, text/event-stream"
 _ALLOW_HANDSHAKE = (b"allow", b"GET, POST, DELETE, OPTIONS")
 _RECORDS_PER_SECOND = 50.0
@@ -84,7 +86,9 @@ class Dispatch:
         body = await inbound.body(settings.max_body_bytes)
         message = jsonrpc.decode_client(body, max_depth=settings.max_depth)
         if isinstance(message, list):
-            raise InvalidRequestFault("JSON-RPC batches are not supported")
+            self._check_batch(inbound)
+            await self._handshake.batch(inbound, access, message, len(body), reply)
+            return
         era = detect.detect(message, inbound)
         door = self._handshake if era == "handshake" else self._stateless
         try:
@@ -93,6 +97,16 @@ class Dispatch:
             if fault.request_id is None and isinstance(message, Request):
                 fault.request_id = message.id
             raise
+
+    @staticmethod
+    def _check_batch(inbound: Inbound) -> None:
+        """Say what is wrong before a session is asked for, which a later revision may not even have."""
+        named = inbound.header(_VERSION).strip()
+        if named and named not in BATCH_VERSIONS:
+            raise InvalidRequestFault(
+                f"Invalid request: MCP {named[:20]} has no JSON-RPC batches; "
+                "send each message in a request of its own"
+            )
 
     # -- refusals -----------------------------------------------------------------------------------------
 

@@ -7,14 +7,18 @@ header, and requests before ``notifications/initialized``.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from gatekit.errors import (
     InvalidParams,
     InvalidRequestFault,
+    ProtocolFault,
     SessionMissing,
     UnsupportedVersion,
 )
+from gatekit.gateway import batch
+from gatekit.gateway.batch import Batch
 from gatekit.gateway.catalog import Catalog
 from gatekit.gateway.exchange import Exchange
 from gatekit.gateway.faces import HandshakeFace
@@ -26,7 +30,7 @@ from gatekit.gateway.sessions import McpSession, SessionRegistry
 from gatekit.model.access import Access
 from gatekit.model.audit import SessionEvent
 from gatekit.model.call import Call, ClientSide, Fault, Outcome, Result
-from gatekit.model.decision import Deny
+from gatekit.model.decision import Allow, Decision, Deny
 from gatekit.model.server import Server
 from gatekit.protocol import jsonrpc, methods
 from gatekit.protocol.era import handshake
@@ -73,13 +77,7 @@ class HandshakeDoor:
                 await self._initialize(inbound, access, message, size, reply)
                 return
             session = self._session(inbound, access)
-            if message.method == "ping":
-                await reply.finish(200, jsonrpc.encode_result(message.id, {}))
-                return
-            if message.id in session.calls:
-                raise InvalidRequestFault("a request with this id is still in flight")
-            call = self._call(inbound, access, message, session.client, size, session.id, reply)
-            await self._exchange.run(call, reply, session.face, session)
+            await self._request(inbound, session, message, size, reply)
             return
         session = self._session(inbound, access)
         self._check_reach(session, access)
@@ -88,6 +86,59 @@ class HandshakeDoor:
         else:
             _answer(session, message)
         await reply.empty(202)
+
+    async def _request(
+        self, inbound: Inbound, session: McpSession, message: Request, size: int, reply: Reply
+    ) -> None:
+        if message.method == "ping":
+            await reply.finish(200, jsonrpc.encode_result(message.id, {}))
+            return
+        if message.id in session.calls:
+            raise InvalidRequestFault("a request with this id is still in flight")
+        call = self._call(inbound, session.access, message, session.client, size, session.id, reply)
+        await self._exchange.run(call, reply, session.face, session)
+
+    async def batch(
+        self, inbound: Inbound, access: Access, messages: list[Message], size: int, reply: Reply
+    ) -> None:
+        """Serve an array of messages (MCP 2025-03-26). Raises ProtocolFault if it must not be one."""
+        session = self._session(inbound, access)
+        if session.client.version not in methods.BATCH_VERSIONS:
+            raise InvalidRequestFault(
+                f"Invalid request: MCP {session.client.version} has no JSON-RPC batches; "
+                "send each message in a request of its own"
+            )
+        batch.check(messages)
+        requests = [message for message in messages if isinstance(message, Request)]
+        if not requests:
+            self._check_reach(session, access)
+        if not isinstance(self._reach(session, access), Deny):
+            for message in messages:
+                if isinstance(message, Notification):
+                    self._notification(session, message)
+                elif isinstance(message, Response):
+                    _answer(session, message)
+        if not requests:
+            await reply.empty(202)
+            return
+        whole = batch.Batch(reply)
+        share = size // len(messages)
+        await asyncio.gather(
+            *(self._element(inbound, session, message, share, whole, n) for n, message in enumerate(requests))
+        )
+        await whole.finish()
+
+    async def _element(
+        self, inbound: Inbound, session: McpSession, message: Request, size: int, whole: Batch, number: int
+    ) -> None:
+        """One request of a batch: a call like any other, with a number of its own in the record."""
+        part = whole.part(message.id, whole.reply.started_at)
+        async with whole.gate:
+            try:
+                await self._request(inbound.part(number), session, message, size, part)
+            except ProtocolFault as fault:
+                body = jsonrpc.encode_fault(message.id, fault.code, fault.public, fault.data)
+                await part.finish(200, body)
 
     def _call(
         self,
@@ -126,8 +177,13 @@ class HandshakeDoor:
             if link is not None:
                 link.notify(message.method, message.params)
 
+    def _reach(self, session: McpSession, access: Access) -> Decision:
+        if not session.server:
+            return Allow("aggregate")
+        return self._shelf.current.may_reach(access, session.server)
+
     def _check_reach(self, session: McpSession, access: Access) -> None:
-        if session.server and isinstance(self._shelf.current.may_reach(access, session.server), Deny):
+        if isinstance(self._reach(session, access), Deny):
             raise Refused(403, "you may not use this server")
 
     def _session(self, inbound: Inbound, access: Access) -> McpSession:

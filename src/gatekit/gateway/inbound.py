@@ -46,6 +46,12 @@ class Inbound:
         self._pairs = pairs
         self._read = read
 
+    def part(self, number: int) -> Inbound:
+        """The same request as the origin of element ``number`` of its batch: recorded under its own id."""
+        one = Inbound(self.method, self.server, (), self._read, self.peer, f"{self.request_id}.{number}")
+        one.access = self.access
+        return one
+
     def header(self, name: bytes) -> str:
         """The value of a header, ``""`` if absent; for repeated ones the last."""
         return self.table.get(name, b"").decode("latin-1")

@@ -3,16 +3,20 @@ out.
 
 The switch is late on purpose: until the first signal an error can still carry the HTTP status that the
 specification asks for (MCP 2026-07-28, Streamable HTTP). Signals arrive from a Link's owner, which never
-waits: they are queued here and one small task per *stream* (not per call) writes them.
+waits: they are queued here and one small task per *stream* (not per call) writes them. A reader that is too
+slow for its queue loses signals, or its stream; nobody else waits for it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 
 from gatekit.gateway.ports import Headers, Wire
 from gatekit.protocol import sse
+
+_log = logging.getLogger("gatekit.gateway")
 
 _JSON = (b"content-type", b"application/json")
 _STREAM_HEAD = (
@@ -21,7 +25,8 @@ _STREAM_HEAD = (
     # Otherwise nginx buffers the stream (MCP 2026-07-28, Streamable HTTP: SHOULD).
     (b"x-accel-buffering", b"no"),
 )
-_MAX_QUEUED_BYTES = 32 * 1024 * 1024
+MAX_QUEUED_BYTES = 4 * 1024 * 1024
+"""Of signals that wait for one reader. A first one is taken whatever its size, and so is the last word."""
 
 
 class Reply:
@@ -33,21 +38,23 @@ class Reply:
         "_headers",
         "_queue",
         "_queued",
+        "_room",
         "_task",
         "_wake",
-        "_wire",
         "json_ok",
         "sse_ok",
         "started_at",
         "touched_at",
+        "wire",
     )
 
     def __init__(self, wire: Wire, headers: Headers, json_ok: bool, sse_ok: bool, now: float) -> None:
-        self._wire = wire
+        self.wire = wire
         self._headers = headers
         self._queue: deque[bytes] | None = None
         self._queued = 0
         self._wake: asyncio.Future[None] | None = None
+        self._room: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
         self._gone: asyncio.Task[None] | None = None
         self._ended = False
@@ -83,6 +90,14 @@ class Reply:
         """Queue an already encoded event."""
         return not self._ended and self._push(chunk)
 
+    async def deliver(self, message: bytes) -> None:
+        """Send one JSON-RPC message that must not be lost, as soon as the reader has room for it."""
+        while self._queued > MAX_QUEUED_BYTES and not self._ended:
+            self._room = self._room or asyncio.get_running_loop().create_future()
+            await asyncio.wait({self._room})
+        if not self._ended:
+            self._push(sse.event(message), must=True)
+
     async def finish(self, status: int, body: bytes) -> None:
         """Send the final message and end the answer."""
         if self._ended:
@@ -90,16 +105,16 @@ class Reply:
         if self._task is None:
             if self.json_ok or status != 200:
                 self._ended = True
-                await self._wire.respond(status, (_JSON, *self._headers), body)
+                await self.wire.respond(status, (_JSON, *self._headers), body)
                 return
             self._begin()
-        self._push(sse.event(body))
+        self._push(sse.event(body), must=True)
         await self.end()
 
     async def empty(self, status: int) -> None:
         """An answer without a body: 202 for notifications, 204 for an ended session."""
         self._ended = True
-        await self._wire.respond(status, self._headers, b"")
+        await self.wire.respond(status, self._headers, b"")
 
     async def end(self) -> None:
         """End the stream after everything queued was written."""
@@ -121,7 +136,7 @@ class Reply:
     def watch(self) -> asyncio.Task[None]:
         """A task that ends when the client has disconnected; made once."""
         if self._gone is None:
-            self._gone = asyncio.ensure_future(self._wire.gone())
+            self._gone = asyncio.ensure_future(self.wire.gone())
         return self._gone
 
     async def read_until_gone(self) -> None:
@@ -143,10 +158,12 @@ class Reply:
         self._queue = deque()
         self._task = asyncio.ensure_future(self._pump())
 
-    def _push(self, chunk: bytes) -> bool:
+    def _push(self, chunk: bytes, must: bool = False) -> bool:
         if self._queue is None:
             self._begin()
-        if self._queue is None or self._queued + len(chunk) > _MAX_QUEUED_BYTES:
+        if self._queue is None:
+            return False
+        if not must and self._queued and self._queued + len(chunk) > MAX_QUEUED_BYTES:
             return False
         self._queue.append(chunk)
         self._queued += len(chunk)
@@ -161,17 +178,20 @@ class Reply:
         queue = self._queue
         if queue is None:
             return
-        await self._wire.start(200, (*_STREAM_HEAD, *self._headers))
+        await self.wire.start(200, (*_STREAM_HEAD, *self._headers))
         while True:
             if queue:
                 chunk = b"".join(queue)
                 queue.clear()
-                self._queued = 0
-                await self._wire.write(chunk, more=True)
+                await self.wire.write(chunk, more=True)
+                self._queued -= len(chunk)
+                if self._room is not None:
+                    self._room.set_result(None)
+                    self._room = None
                 continue
             if self._ended:
                 break
             self._wake = asyncio.get_running_loop().create_future()
             await self._wake
             self._wake = None
-        await self._wire.write(b"", more=False)
+        await self.wire.write(b"", more=False)
