@@ -39,7 +39,9 @@ class HandshakeFace:
             if not isinstance(elicitation, dict) or "url" not in elicitation:
                 outcome = _in_words(call, outcome)
         if isinstance(outcome, Fault):
-            code, message, data = handshake.fault(call.method, outcome.code, outcome.message, outcome.data)
+            code, message, data = handshake.fault(
+                call.method, outcome.code, outcome.message, outcome.data, self.version
+            )
             status = outcome.status if outcome.status in _HTTP_ERRORS else 200
             return status, jsonrpc.encode_fault(call.id, code, message, data)
         body = outcome.body
@@ -49,7 +51,8 @@ class HandshakeFace:
         return 200, jsonrpc.encode_result(call.id, body)
 
     def notice(self, notice: Notice) -> bytes | None:
-        return jsonrpc.encode_notification(notice.method, notice.params)
+        params = handshake.notice(notice.method, notice.params, self.version)
+        return None if params is None else jsonrpc.encode_notification(notice.method, params)
 
 
 class StatelessFace:

@@ -16,20 +16,14 @@ from gatekit.errors import SessionUnknown
 from gatekit.gateway.faces import HandshakeFace
 from gatekit.gateway.reply import Reply
 from gatekit.model.access import Access
-from gatekit.model.call import ClientSide, Fault, Notice, Question, RequestId, Result, Signal
+from gatekit.model.call import ClientSide, Fault, Question, RequestId, Result, Signal
 from gatekit.protocol import jsonrpc
+from gatekit.protocol.era import bridge, handshake
 from gatekit.upstream.link import UpstreamKey
 
 _BACKLOG = 256
 """Messages kept for a client that has no stream open yet; the oldest fall out."""
 
-_NEEDED_CAPABILITY = {
-    "sampling/createMessage": "sampling",
-    "elicitation/create": "elicitation",
-    "roots/list": "roots",
-}
-
-_NOT_OFFERED = Fault(-32601, "the client does not offer this")
 _SESSION_ENDED = Fault(-32000, "the client's session ended")
 
 
@@ -110,21 +104,38 @@ class McpSession:
             if isinstance(signal, Question):
                 signal.answer(_SESSION_ENDED)
             return
-        if isinstance(signal, Notice):
-            self._deliver(jsonrpc.encode_notification(signal.method, signal.params), signal.method)
+        if isinstance(signal, Question):
+            self._ask(signal)
             return
-        self._ask(signal)
+        params: dict[str, Any] | None = signal.params
+        if signal.method == "notifications/cancelled":
+            params = self._withdrawn(signal.params)
+        else:
+            params = handshake.notice(signal.method, signal.params, self.client.version)
+        if params is not None:
+            self._deliver(jsonrpc.encode_notification(signal.method, params), signal.method)
+
+    def _withdrawn(self, params: dict[str, Any]) -> dict[str, Any] | None:
+        """The upstream does not want an answer any more: the client knows its question under our id."""
+        for asked_id, question in self.questions.items():
+            if question.ref == params.get("requestId"):
+                del self.questions[asked_id]
+                return {**params, "requestId": asked_id}
+        return None
 
     def _ask(self, question: Question) -> None:
-        needed = _NEEDED_CAPABILITY.get(question.method)
-        if needed is not None and needed not in self.client.capabilities:
-            question.answer(_NOT_OFFERED)
-            return
+        if question.method in bridge.CAPABILITY:
+            refused = bridge.refusal(question.method, question.params, self.client.capabilities)
+            if refused is not None:
+                question.answer(refused)
+                return
         self._asked += 1
         # Our own id: two upstreams of one session may use the same one, and the client must not see either.
         asked_id = f"gk-{self._asked}"
         self.questions[asked_id] = question
-        self._deliver(jsonrpc.encode_request(asked_id, question.method, question.params), question.method)
+        own_id = str(question.params.get("elicitationId", ""))
+        params = bridge.question(question.method, question.params, self.client.version, own_id)
+        self._deliver(jsonrpc.encode_request(asked_id, question.method, params), question.method)
 
     def _deliver(self, message: bytes, method: str) -> None:
         if not method.endswith("list_changed") and method != "notifications/resources/updated":
@@ -142,6 +153,9 @@ class McpSession:
         question = self.questions.pop(str(asked_id), None)
         if question is None:
             return False
+        if isinstance(outcome, Result) and isinstance(outcome.body, dict):
+            said = bridge.answered(question.method, question.params, self.client.version, outcome.body)
+            outcome = Result(said)
         question.answer(outcome)
         return True
 

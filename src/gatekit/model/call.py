@@ -102,7 +102,7 @@ class Question(Struct, frozen=True):
     params: dict[str, Any]
     answer: Callable[[Result | Fault], None]
     ref: int = 0
-    """Names this question in a later ``notifications/cancelled`` Notice (``requestId``), unique per Link."""
+    """Names it in a later ``notifications/cancelled`` Notice (``requestId``); unique among Links."""
 
 
 Signal = Notice | Question

@@ -31,8 +31,14 @@ ASSUMED_VERSION: Final = "2025-03-26"
 BATCH_VERSIONS: Final = frozenset({"2024-11-05", "2025-03-26"})
 """Revisions that know JSON-RPC batches."""
 
+TASKS_EXTENSION: Final = "io.modelcontextprotocol/tasks"
+"""Tasks since 2026-07-28. In 2025-11-25 they are core, with other methods."""
+
 Direction = Literal["client", "server", "both"]
 Permission = Literal["tool", "prompt", "resource", "server", "none"]
+
+_FORMS: Final = HANDSHAKE_VERSIONS[2]
+_TASKS: Final = HANDSHAKE_VERSIONS[3]
 
 _BOTH: Final[frozenset[EraName]] = frozenset(("handshake", "stateless"))
 _OLD: Final[frozenset[EraName]] = frozenset(("handshake",))
@@ -59,7 +65,14 @@ class MethodSpec(Struct, frozen=True, kw_only=True):
     may_ask: bool = False
     """A stateless server may answer ``input_required`` (MCP 2026-07-28, MRTR)."""
     eras: frozenset[EraName] = _BOTH
+    since: str = HANDSHAKE_VERSIONS[0]
+    """First revision that knows it; for ``eras`` stateless only, the first of those."""
     known: bool = True
+
+    def known_in(self, version: str) -> bool:
+        """Whether revision ``version`` has this method."""
+        era: EraName = "stateless" if version in STATELESS_VERSIONS else "handshake"
+        return era in self.eras and at_least(version, self.since)
 
 
 def _lists(method: str, key: str) -> MethodSpec:
@@ -92,14 +105,14 @@ _ROWS: Final = (
     MethodSpec(method="resources/unsubscribe", name_key="uri", permission="resource", eras=_OLD),
     MethodSpec(method="completion/complete"),  # about a prompt or a resource: see target()
     # Tasks: core in 2025-11-25, an extension later
-    MethodSpec(method="tasks/get", name_key="taskId", mirrored=True),
-    MethodSpec(method="tasks/cancel", name_key="taskId", mirrored=True),
+    MethodSpec(method="tasks/get", name_key="taskId", mirrored=True, since=_TASKS),
+    MethodSpec(method="tasks/cancel", name_key="taskId", mirrored=True, since=_TASKS),
     MethodSpec(method="tasks/update", name_key="taskId", mirrored=True, eras=_NEW),
-    MethodSpec(method="tasks/result", name_key="taskId", eras=_OLD),
-    MethodSpec(method="tasks/list", pageable=True, list_key="tasks", eras=_OLD),
+    MethodSpec(method="tasks/result", name_key="taskId", eras=_OLD, since=_TASKS),
+    MethodSpec(method="tasks/list", pageable=True, list_key="tasks", eras=_OLD, since=_TASKS),
     # What servers ask of clients
     MethodSpec(method="sampling/createMessage", direction="server", eras=_OLD),
-    MethodSpec(method="elicitation/create", direction="server", eras=_OLD),
+    MethodSpec(method="elicitation/create", direction="server", eras=_OLD, since=_FORMS),
     MethodSpec(method="roots/list", direction="server", eras=_OLD),
     # Notifications
     MethodSpec(method="notifications/initialized", notification=True, eras=_OLD),
@@ -117,11 +130,19 @@ _ROWS: Final = (
         name_key="uri",
         permission="resource",
     ),
-    MethodSpec(method="notifications/elicitation/complete", direction="server", notification=True, eras=_OLD),
+    MethodSpec(
+        method="notifications/elicitation/complete",
+        direction="server",
+        notification=True,
+        eras=_OLD,
+        since=_TASKS,
+    ),
     MethodSpec(
         method="notifications/subscriptions/acknowledged", direction="server", notification=True, eras=_NEW
     ),
-    MethodSpec(method="notifications/tasks/status", direction="both", notification=True, eras=_OLD),
+    MethodSpec(
+        method="notifications/tasks/status", direction="both", notification=True, eras=_OLD, since=_TASKS
+    ),
     MethodSpec(method="notifications/tasks", direction="server", notification=True, eras=_NEW),
 )
 

@@ -45,7 +45,8 @@ class Signals:
         self._sink: SignalSink | None = None
         self._questions: dict[int, str | int] = {}
         self._last_asked = 0.0
-        self._asked = 0
+        # Questions of all Links that live have different numbers: a session may listen to several.
+        self._asked = id(self) << 24
         self.heard = 0
         """Notifications and requests so far."""
         self._now = 0.0

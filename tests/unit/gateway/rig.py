@@ -136,14 +136,18 @@ class Answer:
 class Rig:
     """One gateway for one test."""
 
-    def __init__(self, folder: Path, servers: Sequence[Server], rules: Rules, **settings: Any) -> None:
+    def __init__(
+        self, folder: Path, servers: Sequence[Server], rules: Rules, pool: Any = None, **settings: Any
+    ) -> None:
         clock, entropy = SystemClock(), SystemEntropy()
         self.folder = folder
         self.door = TableDoor()
         self.active: set[str] = set()
         self.inactive: set[str] = set()
         self.trail = Recorder(folder / "audit", writer="gateway", clock=clock, entropy=entropy)
-        self.pool = Pool(Supervisor(clock, os.environ, "test"), clock, Memory(), lambda _event: None)
+        self.pool: Any = pool or Pool(
+            Supervisor(clock, os.environ, "test"), clock, Memory(), lambda _event: None
+        )
         self.gateway = Gateway(
             Surroundings(
                 door=self.door,

@@ -42,6 +42,49 @@ def test_every_official_method_is_listed_with_its_eras() -> None:
         assert set().union(*(_eras(table, name) for table in tables)) == set(METHODS[name].eras), name
 
 
+TASKS_CORE = {
+    "tasks/get",
+    "tasks/cancel",
+    "tasks/result",
+    "tasks/list",
+    "notifications/tasks/status",
+}
+
+
+@pytest.mark.parametrize("version", methods.ALL_VERSIONS)
+def test_each_revision_knows_exactly_its_methods(version: str) -> None:
+    """Method, direction and whether it is a notification, revision by revision."""
+    of_client, of_server = ("client", "both"), ("server", "both")
+    for table, directions, notification in (
+        (official.CLIENT_REQUESTS, of_client, False),
+        (official.SERVER_REQUESTS, of_server, False),
+        (official.CLIENT_NOTIFICATIONS, of_client, True),
+        (official.SERVER_NOTIFICATIONS, of_server, True),
+    ):
+        theirs = {m for m, v in table if v == version}
+        ours = {
+            m
+            for m, row in METHODS.items()
+            if row.known_in(version) and row.direction in directions and row.notification is notification
+        } - EXTENSIONS
+        # 2026-07-28 has progress in one direction only; the table keeps one row for both eras.
+        if version in methods.STATELESS_VERSIONS and directions == of_client and notification:
+            ours.discard("notifications/progress")
+        assert ours == theirs, (version, directions, notification)
+
+
+def test_tasks_are_known_where_they_are_specified() -> None:
+    """The official maps leave tasks out: core in 2025-11-25 only, an extension in 2026-07-28."""
+    assert {m for m in EXTENSIONS if METHODS[m].known_in("2025-11-25")} == TASKS_CORE
+    assert {m for m in EXTENSIONS if METHODS[m].known_in("2026-07-28")} == {
+        "tasks/get",
+        "tasks/cancel",
+        "tasks/update",
+        "notifications/tasks",
+    }
+    assert not [m for m in EXTENSIONS if METHODS[m].known_in("2025-06-18")]
+
+
 def test_directions() -> None:
     from_client = {m for t in (official.CLIENT_REQUESTS, official.CLIENT_NOTIFICATIONS) for m, _ in t}
     from_server = {m for t in (official.SERVER_REQUESTS, official.SERVER_NOTIFICATIONS) for m, _ in t}

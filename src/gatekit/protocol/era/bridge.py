@@ -16,6 +16,7 @@ import msgspec
 
 from gatekit.errors import InvalidParams
 from gatekit.model.call import Fault, Result, Retry
+from gatekit.protocol.era import lowering
 from gatekit.protocol.methods import at_least, spec
 
 ELICITATION: Final = "elicitation/create"
@@ -30,8 +31,6 @@ CAPABILITY: Final[Mapping[str, str]] = {ELICITATION: "elicitation", SAMPLING: "s
 _MAX_INPUTS: Final = 64
 """Questions in one round; more is no dialogue."""
 _ACTIONS: Final = frozenset(("accept", "decline", "cancel"))
-_TITLED: Final = "2025-11-25"
-"""First revision with URL mode, ``oneOf`` titles, multiple choice and defaults in elicitation."""
 
 _sorted = msgspec.json.Encoder(order="sorted")
 
@@ -137,27 +136,21 @@ def question(method: str, params: Mapping[str, Any], version: str, elicitation_i
         return dict(params)
     if is_url(method, params):
         return {**params, "elicitationId": elicitation_id}
-    if at_least(version, _TITLED):
+    if at_least(version, lowering.FORMS):
         return dict(params)
     asked = {key: value for key, value in params.items() if key != "mode"}
-    schema = asked.get("requestedSchema")
-    if isinstance(schema, dict) and isinstance(schema.get("properties"), dict):
-        fields = {name: _older_field(field) for name, field in schema["properties"].items()}
-        asked["requestedSchema"] = {**schema, "properties": fields}
+    if "requestedSchema" in asked:
+        asked["requestedSchema"] = lowering.form(asked["requestedSchema"], version)
     return asked
 
 
-def _older_field(field: Any) -> Any:
-    """A form field as 2025-06-18 knows it: titles in ``enumNames``, defaults for booleans only."""
-    if not isinstance(field, dict):
-        return field
-    kept = {k: v for k, v in field.items() if k != "default" or field.get("type") == "boolean"}
-    choices = kept.get("oneOf")
-    if isinstance(choices, list) and all(isinstance(each, dict) and "const" in each for each in choices):
-        del kept["oneOf"]
-        kept["enum"] = [each["const"] for each in choices]
-        kept["enumNames"] = [str(each.get("title", each["const"])) for each in choices]
-    return kept
+def answered(method: str, params: Mapping[str, Any], version: str, body: dict[str, Any]) -> dict[str, Any]:
+    """What a client of handshake revision ``version`` answered to ``question`` of these ``params``, as the
+    server that asked expects it."""
+    content = body.get("content")
+    if method != ELICITATION or at_least(version, lowering.FORMS) or not isinstance(content, dict):
+        return body
+    return {**body, "content": lowering.raised(params.get("requestedSchema"), version, content)}
 
 
 # -- the client's second call ------------------------------------------------------------------------------

@@ -6,23 +6,28 @@ it can be said in older words: a link or a sound becomes a text that tells of it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
 from gatekit.errors import InvalidParams, InvalidRequestFault
 from gatekit.model.call import ClientSide, EraName
+from gatekit.protocol.era import lowering
 from gatekit.protocol.headers import VERSION, Headers
 from gatekit.protocol.jsonrpc import Request
-from gatekit.protocol.methods import ASSUMED_VERSION, HANDSHAKE_VERSIONS, LATEST_HANDSHAKE, at_least, spec
+from gatekit.protocol.methods import (
+    ASSUMED_VERSION,
+    HANDSHAKE_VERSIONS,
+    LATEST_HANDSHAKE,
+    METHODS,
+    TASKS_EXTENSION,
+    at_least,
+    spec,
+)
 
-_AUDIO: Final = "2025-03-26"
-"""First revision with audio content, tool annotations and progress messages."""
-_STRUCTURED: Final = "2025-06-18"
-"""First revision with structured content, output schemas, resource links, titles."""
-_ICONS: Final = "2025-11-25"
-"""First revision with icons, and with URL-mode elicitation."""
+_URL_MODE: Final = LATEST_HANDSHAKE
+"""First revision with URL-mode elicitation."""
 
 _STATELESS_KEYS: Final = frozenset(("resultType", "ttlMs", "cacheScope"))
 _SERVER_INFO: Final = "io.modelcontextprotocol/serverInfo"
@@ -81,20 +86,25 @@ def initialize_result(
     # Both are required of an Implementation; a server that left one out must not cost the client its session.
     info.setdefault("name", "gatekit")
     info.setdefault("version", "0")
-    if not at_least(version, _ICONS):
-        for key in ("icons", "description", "websiteUrl"):
-            info.pop(key, None)
-    if not at_least(version, _STRUCTURED):
-        info.pop("title", None)
-    offered = {key: value for key, value in capabilities.items() if key != "extensions"}
-    if not at_least(version, _AUDIO):
-        offered.pop("completions", None)
-    if not at_least(version, _ICONS):
-        offered.pop("tasks", None)
-    body: dict[str, Any] = {"protocolVersion": version, "capabilities": offered, "serverInfo": info}
+    body: dict[str, Any] = {
+        "protocolVersion": version,
+        "capabilities": lowering.trimmed(_offered(capabilities), "capabilities", version),
+        "serverInfo": lowering.trimmed(info, "implementation", version),
+    }
     if instructions:
         body["instructions"] = instructions
     return body
+
+
+def _offered(capabilities: Mapping[str, Any]) -> dict[str, Any]:
+    """Capabilities without the one extension that means another thing in this era: tasks are core here."""
+    offered = dict(capabilities)
+    extensions = offered.get("extensions")
+    if isinstance(extensions, dict) and TASKS_EXTENSION in extensions:
+        offered["extensions"] = {key: value for key, value in extensions.items() if key != TASKS_EXTENSION}
+        if not offered["extensions"]:
+            del offered["extensions"]
+    return offered
 
 
 def read(
@@ -137,7 +147,7 @@ def needs_rewrite(
         return spec(method).cacheable
     if client_version == upstream_version or at_least(client_version, upstream_version):
         return False
-    return method in _DOWNLEVEL
+    return lowering.has_rules(method)
 
 
 def result(method: str, body: Mapping[str, Any], version: str) -> dict[str, Any]:
@@ -149,119 +159,15 @@ def result(method: str, body: Mapping[str, Any], version: str) -> dict[str, Any]
         shaped["_meta"] = meta
         if not meta:
             del shaped["_meta"]
-    lower = _DOWNLEVEL.get(method)
-    return shaped if lower is None else lower(shaped, version)
+    return lowering.lowered(method, shaped, version)
 
 
-Shape = dict[str, Any]
-
-
-def _call_result(body: Shape, version: str) -> Shape:
-    content = body.get("content")
-    blocks = [_block(item, version) for item in content] if isinstance(content, list) else []
-    body["content"] = blocks
-    if "structuredContent" not in body:
-        return body
-    structured = body["structuredContent"]
-    if at_least(version, _STRUCTURED) and isinstance(structured, dict):
-        return body
-    # Any JSON is structured content since 2026-07-28, an object since 2025-06-18, and nothing before.
-    del body["structuredContent"]
-    if not blocks:
-        blocks.append({"type": "text", "text": msgspec.json.encode(structured).decode()})
-    return body
-
-
-def _block(item: Any, version: str) -> Any:
-    if not isinstance(item, dict):
-        return item
-    kind = item.get("type")
-    if kind == "audio" and not at_least(version, _AUDIO):
-        return _text(f"[audio, {item.get('mimeType', 'unknown type')}: not shown by this client]", item)
-    if kind == "resource_link":
-        if not at_least(version, _STRUCTURED):
-            name = item.get("title") or item.get("name") or "resource"
-            return _text(f"[{name}]({item.get('uri', '')})", item)
-        return _described(item, version)
-    return item
-
-
-def _text(text: str, origin: Shape) -> Shape:
-    block: Shape = {"type": "text", "text": text}
-    if isinstance(origin.get("annotations"), dict):
-        block["annotations"] = origin["annotations"]
-    return block
-
-
-def _prompt_result(body: Shape, version: str) -> Shape:
-    messages = body.get("messages")
-    if isinstance(messages, list):
-        body["messages"] = [
-            {**item, "content": _block(item.get("content"), version)} if isinstance(item, dict) else item
-            for item in messages
-        ]
-    return body
-
-
-def _described(item: Any, version: str) -> Any:
-    """Anything with a name and a description, without what its reader's revision lacks."""
-    if not isinstance(item, dict):
-        return item
-    drop = set()
-    if not at_least(version, _ICONS):
-        drop.add("icons")
-    if not at_least(version, _STRUCTURED):
-        drop |= {"title", "_meta"}
-    return {key: value for key, value in item.items() if key not in drop} if drop & item.keys() else item
-
-
-def _tool(item: Any, version: str) -> Any:
-    if not isinstance(item, dict):
-        return item
-    tool = dict(_described(item, version))
-    schema = tool.get("inputSchema")
-    if not isinstance(schema, dict):
-        tool["inputSchema"] = {"type": "object"}
-    elif schema.get("type") != "object":
-        # One tool without it makes strict clients of this era refuse the whole list.
-        tool["inputSchema"] = {**schema, "type": "object"}
-    output = tool.get("outputSchema")
-    if not at_least(version, _STRUCTURED) or not (
-        isinstance(output, dict) and output.get("type") == "object"
-    ):
-        tool.pop("outputSchema", None)
-    if not at_least(version, _AUDIO):
-        tool.pop("annotations", None)
-    if not at_least(version, _ICONS):
-        tool.pop("execution", None)
-    return tool
-
-
-def _prompt(item: Any, version: str) -> Any:
-    item = _described(item, version)
-    if isinstance(item, dict) and isinstance(item.get("arguments"), list):
-        return {**item, "arguments": [_described(argument, version) for argument in item["arguments"]]}
-    return item
-
-
-def _listing(key: str, change: Callable[[Any, str], Any]) -> Callable[[Shape, str], Shape]:
-    def lower(body: Shape, version: str) -> Shape:
-        items = body.get(key)
-        if isinstance(items, list):
-            body[key] = [change(item, version) for item in items]
-        return body
-
-    return lower
-
-
-_DOWNLEVEL: Final[Mapping[str, Callable[[Shape, str], Shape]]] = {
-    "tools/call": _call_result,
-    "tools/list": _listing("tools", _tool),
-    "prompts/get": _prompt_result,
-    "prompts/list": _listing("prompts", _prompt),
-    "resources/list": _listing("resources", _described),
-    "resources/templates/list": _listing("resourceTemplates", _described),
-}
+def notice(method: str, params: dict[str, Any], version: str) -> dict[str, Any] | None:
+    """A notification's params as a client of ``version`` knows them; None if it has no such notification."""
+    row = METHODS.get(method)
+    if row is not None and not row.known_in(version):
+        return None
+    return lowering.trimmed(params, "progress", version) if method == "notifications/progress" else params
 
 
 # -- errors ------------------------------------------------------------------------------------------------
@@ -280,7 +186,7 @@ def fault(
         return _RESOURCE_NOT_FOUND, message, data
     if code in _STATELESS_CODES:
         return -32603, message, None
-    if code == _URL_ELICITATION and not at_least(version, _ICONS):
+    if code == _URL_ELICITATION and not at_least(version, _URL_MODE):
         return -32603, message, None
     return code, message, data
 

@@ -140,7 +140,7 @@ def test_initialize_result(version: str) -> None:
     assert ("icons" in found["serverInfo"]) == (version == V4)
     assert ("completions" in found["capabilities"]) == (version != V1)
     assert ("tasks" in found["capabilities"]) == (version == V4)
-    assert "extensions" not in found["capabilities"]
+    assert found["capabilities"]["extensions"] == {"a/b": {}}
     assert "instructions" not in handshake.initialize_result(version, info, {}, None)
 
 
@@ -222,10 +222,10 @@ def test_structured_content(version: str, structured: Any) -> None:
 
 def test_tools() -> None:
     keys = {v: set(_down("tools/list", v)["tools"][0]) for v in HANDSHAKE_VERSIONS}
-    base = {"name", "inputSchema", "vendor"}
+    base = {"name", "inputSchema", "vendor", "_meta"}
     assert keys[V1] == base
     assert keys[V2] == base | {"annotations"}
-    assert keys[V3] == base | {"annotations", "title", "outputSchema", "_meta"}
+    assert keys[V3] == base | {"annotations", "title", "outputSchema"}
     assert keys[V4] == set(TOOLS["tools"][0])
     for version in HANDSHAKE_VERSIONS:
         tools = _down("tools/list", version)["tools"]
