@@ -195,6 +195,27 @@ class AccessDenied(OAuthError):
     error = "access_denied"
 
 
+class AuthorizationPending(OAuthError):
+    """RFC 8628 §3.5: the person has not decided yet."""
+
+    error = "authorization_pending"
+    redirectable = False
+
+
+class SlowDown(OAuthError):
+    """RFC 8628 §3.5: asked too early; five seconds more from now on."""
+
+    error = "slow_down"
+    redirectable = False
+
+
+class ExpiredToken(OAuthError):
+    """RFC 8628 §3.5: the device code has expired."""
+
+    error = "expired_token"
+    redirectable = False
+
+
 class LoginRequired(OAuthError):
     """OpenID Connect Core §3.1.2.6: ``prompt=none`` and nobody is signed in."""
 

@@ -9,6 +9,7 @@ from gatekit.model.oauth import (
     AuthorizationCode,
     Client,
     Consent,
+    DeviceAuthorization,
     Grant,
     RefreshToken,
     SigningKey,
@@ -144,6 +145,21 @@ def consent(**fields: Any) -> Consent:
         "created_at": NOW,
     }
     return Consent(**(given | fields))
+
+
+def device(ident: str = "dev-1", **fields: Any) -> DeviceAuthorization:
+    given: dict[str, Any] = {
+        "device_hash": ident,
+        "user_code_hash": f"user-{ident}",
+        "client_id": "cli_1",
+        "scopes": ("mcp",),
+        "resources": (SERVER,),
+        "address": "198.51.100.7",
+        "interval": 5,
+        "created_at": NOW,
+        "expires_at": LATER,
+    }
+    return DeviceAuthorization(**(given | fields))
 
 
 def signing_key(ident: str = "kid-1", **fields: Any) -> SigningKey:

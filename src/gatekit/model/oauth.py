@@ -115,6 +115,30 @@ class Transaction(Struct, frozen=True, kw_only=True):
     finished_at: int | None = None
 
 
+DeviceStatus = Literal["pending", "approved", "denied", "used"]
+
+
+class DeviceAuthorization(Struct, frozen=True, kw_only=True):
+    """One run of the device authorization grant (RFC 8628): asked for by a device, decided in a browser."""
+
+    device_hash: str
+    user_code_hash: str
+    """Keyed hash: eight letters could be guessed from a plain one."""
+    client_id: str
+    scopes: tuple[str, ...]
+    resources: tuple[str, ...]
+    """Empty: the client named none and the person picks."""
+    address: str
+    """Network peer that asked, shown to the person who decides."""
+    interval: int
+    """Seconds that the device has to leave between two questions (RFC 8628 §3.5, ``slow_down``)."""
+    created_at: int
+    expires_at: int
+    polled_at: int | None = None
+    status: DeviceStatus = "pending"
+    grant_id: str | None = None
+
+
 class Consent(Struct, frozen=True, kw_only=True):
     """A remembered approval; the key is all five fields, so a changed redirect URI asks again."""
 

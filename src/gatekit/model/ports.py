@@ -24,6 +24,10 @@ class Entropy(Protocol):
         """``prefix`` + base64url (no padding) of ``nbytes`` random bytes, e.g. ``gk_at_…``."""
         ...
 
+    def letters(self, alphabet: str, length: int) -> str:
+        """``length`` unguessable characters of ``alphabet``, for codes that people type."""
+        ...
+
     def ident(self, prefix: str) -> str:
         """A unique, time-ordered identifier for a row, e.g. ``usr_01K…``; not a secret."""
         ...

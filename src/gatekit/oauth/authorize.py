@@ -93,10 +93,10 @@ class Authorize:
         found = await read_target(Form(fields), self._core.store.clients)
         return Target(found.client, found.redirect_uri, transaction.state)
 
-    def start_home(self) -> Run:
-        """A run that leads to our own home page instead of a client."""
+    def start_home(self, path: str = "/") -> Run:
+        """A run that leads to a page of our own, at ``path``, instead of a client."""
         return self._new_run(
-            client_id="", redirect_uri="/", state=None, code_challenge="", scopes=(), resources=()
+            client_id="", redirect_uri=path, state=None, code_challenge="", scopes=(), resources=()
         )
 
     async def sign_in_page(

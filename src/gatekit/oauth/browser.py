@@ -153,9 +153,22 @@ class Browser:
     def forget_session(self, response: Response) -> None:
         self._drop(response, self._session_cookie)
 
-    def session_csrf(self, request: Request) -> str:
-        """A token for forms outside of a run (logout), bound to the login cookie."""
-        return self._core.services.vault.mac(request.cookies.get(self._session_cookie, ""), "logout")
+    def session_csrf(self, request: Request, *facts: str) -> str:
+        """A token for forms outside of a run, bound to the login cookie and to ``facts``: which form, and
+        what it showed. None: the form that signs out."""
+        cookie = request.cookies.get(self._session_cookie, "")
+        return self._core.services.vault.mac("\0".join((cookie, *facts)), "logout")
+
+    def check_session_csrf(self, request: Request, presented: str | None, *facts: str) -> None:
+        """Raise ``PageProblem`` unless the form was rendered for this browser session and ``facts``."""
+        if not compare_digest(self.session_csrf(request, *facts).encode(), (presented or "").encode()):
+            raise PageProblem(
+                403,
+                "This form is out of date",
+                "Something changed after the page was shown, for example who is signed in.",
+                "Go back and try again.",
+                detail="CSRF token does not match",
+            )
 
     # -- a cookie for a page that has no run (invite) --------------------------------------------------------
 

@@ -158,7 +158,8 @@ class Interaction:
             response = to_resume(run)
         else:
             await self._codes.close(run)
-            response = redirect("/")
+            # Written by ``start_home``, never by the browser (checklist D8).
+            response = redirect(run.transaction.redirect_uri)
             self._browser.unbind(response, run)
         await self._browser.sign_in(request, response, user.id)
         return response

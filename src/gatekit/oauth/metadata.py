@@ -59,6 +59,7 @@ class Metadata:
             "authorization_endpoint": f"{issuer}/authorize",
             "token_endpoint": f"{issuer}/token",
             "revocation_endpoint": f"{issuer}/revoke",
+            "device_authorization_endpoint": f"{issuer}/device_authorization",
             "jwks_uri": f"{issuer}/jwks",
             "scopes_supported": list(settings.scopes),
             "response_types_supported": ["code"],

@@ -52,6 +52,39 @@ class ConsentView(Struct, frozen=True, kw_only=True):
     """Sign in as somebody else."""
 
 
+class DeviceView(Struct, frozen=True, kw_only=True):
+    """Where a person brings the code that a device shows (RFC 8628 §3.3)."""
+
+    action: str
+    """Fields ``csrf``, ``user_code``."""
+    csrf: str
+    username: str
+    user_code: str = ""
+    error: str = ""
+
+
+class DeviceConsentView(Struct, frozen=True, kw_only=True):
+    action: str
+    """Fields ``csrf``, ``user_code``, ``resource`` (repeated, when choosing), ``decision``."""
+    csrf: str
+    username: str
+    user_code: str
+    client_name: str
+    client_id: str
+    address: str
+    """Network address that the device asked from."""
+    resources: tuple[ServerChoice, ...]
+    choosing: bool
+    scopes: tuple[str, ...] = ()
+
+
+class DoneView(Struct, frozen=True, kw_only=True):
+    """The end of something that goes on elsewhere."""
+
+    title: str
+    message: str
+
+
 class InviteView(Struct, frozen=True, kw_only=True):
     action: str
     """Fields ``csrf``, ``password``, ``password_again``."""
@@ -76,6 +109,12 @@ class Pages(Protocol):
     def sign_in(self, view: SignInView) -> str: ...
 
     def consent(self, view: ConsentView) -> str: ...
+
+    def device(self, view: DeviceView) -> str: ...
+
+    def device_consent(self, view: DeviceConsentView) -> str: ...
+
+    def done(self, view: DoneView) -> str: ...
 
     def invite(self, view: InviteView) -> str: ...
 

@@ -20,13 +20,15 @@ from gatekit.errors import InvalidClientMetadata, InvalidRedirectUri, InvalidReq
 from gatekit.model.audit import ClientEvent
 from gatekit.model.oauth import Client, TokenAuthMethod
 from gatekit.oauth.core import Core
+from gatekit.oauth.device import GRANT_TYPE as DEVICE_CODE
 from gatekit.oauth.http import address, body, json_answer, request_id
 from gatekit.oauth.redirects import acceptable
 from gatekit.platform.limits import KeyedBuckets, TokenBucket
 from gatekit.platform.vault import token_hash
 
 AUTH_METHODS: tuple[TokenAuthMethod, ...] = ("none", "client_secret_post", "client_secret_basic")
-GRANT_TYPES = ("authorization_code", "refresh_token")
+GRANT_TYPES = ("authorization_code", "refresh_token", DEVICE_CODE)
+_USUAL = ("authorization_code", "refresh_token")
 MAX_NAME = 100
 MAX_TEXT = 2048
 
@@ -85,7 +87,11 @@ class Registration:
         method = _auth_method(metadata)
         secret = None if method == "none" else services.entropy.token("gk_cs_")
         extras = _extras(metadata)
-        redirect_uris = acceptable(_redirect_uris(metadata), self._core.settings.private_use_schemes)
+        grant_types = _grant_types(metadata)
+        given = _redirect_uris(metadata)
+        # RFC 7591 §2: only flows that redirect need one.
+        redirects = "authorization_code" in grant_types or bool(given)
+        redirect_uris = acceptable(given, self._core.settings.private_use_schemes) if redirects else ()
         return secret, Client(
             # Ours, never theirs, and never a URL: those name metadata documents (checklist K2, M3).
             id=services.entropy.ident("gkc_"),
@@ -93,7 +99,7 @@ class Registration:
             redirect_uris=redirect_uris,
             auth_method=method,
             secret_hash=token_hash(secret) if secret else None,
-            grant_types=_grant_types(metadata),
+            grant_types=grant_types,
             scope=clean_text(_text(metadata, "scope"), MAX_TEXT),
             application_type="native" if metadata.get("application_type") == "native" else "web",
             client_uri=extras.get("client_uri", ""),
@@ -109,7 +115,7 @@ class Registration:
             "client_name": client.name,
             "redirect_uris": list(client.redirect_uris),
             "grant_types": list(client.grant_types),
-            "response_types": ["code"],
+            "response_types": ["code"] if "authorization_code" in client.grant_types else [],
             "token_endpoint_auth_method": client.auth_method,
             "application_type": client.application_type,
             "scope": " ".join(self._core.settings.scopes),
@@ -190,12 +196,16 @@ def _grant_types(metadata: Mapping[str, Any]) -> tuple[str, ...]:
     """What we have of what was asked for; others are left out (RFC 7591 §2 lets us), the answer says so."""
     asked = _strings(metadata, "grant_types")
     responses = _strings(metadata, "response_types")
+    if DEVICE_CODE in (asked or ()) and "authorization_code" not in (asked or ()):
+        return tuple(grant for grant in GRANT_TYPES if grant in (asked or ()))
     if "authorization_code" not in (asked or GRANT_TYPES) or "code" not in (responses or ("code",)):
-        raise InvalidClientMetadata("only the authorization code grant (response type code) is offered")
+        raise InvalidClientMetadata(
+            "only the authorization code grant (response type code) and the device grant are offered"
+        )
     if not asked:
         # RFC 7591 §2 says authorization_code alone. A desktop client that forgot to ask would make its user
         # sign in every hour, so it gets refresh tokens too.
-        return GRANT_TYPES
+        return _USUAL
     return tuple(grant for grant in GRANT_TYPES if grant in asked)
 
 

@@ -21,7 +21,11 @@ from gatekit.oauth.browser import Browser
 from gatekit.oauth.code import Codes
 from gatekit.oauth.consent import Consents
 from gatekit.oauth.core import Core, Services
+from gatekit.oauth.device import GRANT_TYPE as DEVICE_CODE
+from gatekit.oauth.device import PAGE as DEVICE_PAGE
+from gatekit.oauth.device import Devices
 from gatekit.oauth.grants.authorization_code import CodeGrant
+from gatekit.oauth.grants.device_code import DeviceGrant
 from gatekit.oauth.grants.refresh_token import RefreshGrant
 from gatekit.oauth.http import api_route, json_answer, page_route
 from gatekit.oauth.interaction import Interaction
@@ -31,6 +35,8 @@ from gatekit.oauth.registration import Registration
 from gatekit.oauth.revoke import Revocation
 from gatekit.oauth.settings import OAuthSettings
 from gatekit.oauth.token import GrantType, Tokens
+from gatekit.oauth.verification import DECIDE as DEVICE_DECIDE
+from gatekit.oauth.verification import Verification
 
 RESOURCE_METADATA = "/.well-known/oauth-protected-resource"
 
@@ -48,10 +54,13 @@ class AuthorizationServer:
         self._authorize = Authorize(self._core, browser, consents, codes)
         self._interaction = Interaction(self._core, browser, self._authorize, consents, codes)
         self._account = Account(self._core, browser, self._authorize)
+        self._devices = Devices(self._core)
+        self._verification = Verification(self._core, browser, self._authorize)
         issuer = Issuer(self._core)
         grants: dict[str, GrantType] = {
             "authorization_code": CodeGrant(self._core, issuer),
             "refresh_token": RefreshGrant(self._core, issuer),
+            DEVICE_CODE: DeviceGrant(self._core, issuer),
         }
         self._tokens = Tokens(self._core, issuer, grants)
         self._revocation = Revocation(self._core, issuer)
@@ -81,6 +90,7 @@ class AuthorizationServer:
         """Remove what has expired. For a background job, every few minutes."""
         store, now = self._core.store, self._core.now()
         await store.transactions.purge(now)
+        await store.device_authorizations.purge(now)
         await store.browser_sessions.purge(now)
         await store.grants.purge(now)
         await store.clients.expire_unused(now - self._core.settings.unused_client_lifetime)
@@ -124,6 +134,7 @@ class AuthorizationServer:
         routes = [
             api_route("/token", self._tokens.token, ["POST"]),
             api_route("/revoke", self._revocation.revoke, ["POST"]),
+            api_route("/device_authorization", self._devices.authorization, ["POST"]),
         ]
         if self._core.settings.registration_enabled:
             routes.append(api_route("/register", self._registration.register, ["POST"]))
@@ -139,6 +150,9 @@ class AuthorizationServer:
             ("/consent", self._interaction.consent, ["POST"]),
             ("/go/{connection}", self._interaction.go, ["GET"]),
             ("/callback/{connection}", self._interaction.callback, ["GET"]),
+            (DEVICE_PAGE, self._verification.enter, ["GET"]),
+            (DEVICE_PAGE, self._verification.entered, ["POST"]),
+            (DEVICE_DECIDE, self._verification.decide, ["POST"]),
             ("/invite/{token}", self._account.invite, ["GET", "POST"]),
             ("/", self._account.home, ["GET"]),
             ("/logout", self._account.logout, ["POST"]),

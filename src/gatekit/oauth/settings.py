@@ -41,6 +41,12 @@ class OAuthSettings(Struct, frozen=True, kw_only=True):
     refresh_grace: int = 45
     """How long a rotated refresh token still yields its successor (parallel copies of one client)."""
     code_lifetime: int = 60
+    device_code_lifetime: int = 600
+    """Seconds in which a person has to bring a device's code (RFC 8628 §3.2)."""
+    device_interval: int = 5
+    """Seconds between two questions of a waiting device."""
+    device_attempts: Rate = Rate(10, 10)
+    """Codes that one person, and one address, may try: 20^8 codes, of which few are live (RFC 8628 §5.1)."""
     transaction_lifetime: int = 600
     browser_session_lifetime: int = 12 * 3600
     private_use_schemes: tuple[str, ...] = DEFAULT_PRIVATE_USE_SCHEMES

@@ -24,6 +24,9 @@ class SystemEntropy:
     def token(self, prefix: str, nbytes: int = 32) -> str:
         return prefix + secrets.token_urlsafe(nbytes)
 
+    def letters(self, alphabet: str, length: int) -> str:
+        return "".join(secrets.choice(alphabet) for _ in range(length))
+
     def ident(self, prefix: str) -> str:
         # 48 bits of milliseconds + 80 random bits in Crockford base 32: sorts by time, like a ULID.
         value = (int(time.time() * 1000) << 80) | secrets.randbits(80)

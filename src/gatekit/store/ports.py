@@ -15,6 +15,7 @@ from gatekit.model.oauth import (
     AuthorizationCode,
     Client,
     Consent,
+    DeviceAuthorization,
     Grant,
     RefreshToken,
     SigningKey,
@@ -240,6 +241,35 @@ class Transactions(Protocol):
     async def purge(self, now: int) -> None: ...
 
 
+class DeviceAuthorizations(Protocol):
+    """Runs of the device authorization grant (RFC 8628)."""
+
+    async def add(self, run: DeviceAuthorization) -> None:
+        """Raise ``Conflict`` if one of its codes is in use."""
+        ...
+
+    async def pending(self, user_code_hash: str, now: int) -> DeviceAuthorization | None:
+        """The run that waits for this user code, neither decided nor expired."""
+        ...
+
+    async def decide(self, device_hash: str, now: int, grant: Grant | None) -> bool:
+        """Compare-and-swap: approve and insert ``grant``, or deny; True for exactly one caller."""
+        ...
+
+    async def poll(self, device_hash: str, now: int, client_id: str) -> DeviceAuthorization | None:
+        """Note that its client asked at ``now``; return the row as it was, None if it is not that client's.
+
+        Whoever asked too early finds ``interval`` five seconds longer next time (RFC 8628 §3.5).
+        """
+        ...
+
+    async def redeem(self, device_hash: str, now: int, refresh: RefreshToken | None) -> bool:
+        """Compare-and-swap: mark an approved run used and insert the first refresh token."""
+        ...
+
+    async def purge(self, now: int) -> None: ...
+
+
 class SigningKeys(Protocol):
     async def add(self, key: SigningKey) -> None: ...
 
@@ -298,6 +328,8 @@ class Store(Protocol):
     def browser_sessions(self) -> BrowserSessions: ...
     @property
     def transactions(self) -> Transactions: ...
+    @property
+    def device_authorizations(self) -> DeviceAuthorizations: ...
     @property
     def signing_keys(self) -> SigningKeys: ...
     @property

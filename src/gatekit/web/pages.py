@@ -5,7 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gatekit.oauth.pages import ConsentView, HomeView, InviteView, SignInView
+from gatekit.oauth.pages import (
+    ConsentView,
+    DeviceConsentView,
+    DeviceView,
+    DoneView,
+    HomeView,
+    InviteView,
+    SignInView,
+)
 from gatekit.web.assets import STYLESHEET
 from gatekit.web.hints import hints
 from gatekit.web.text import shown
@@ -29,6 +37,15 @@ class HtmlPages:
 
     def consent(self, view: ConsentView) -> str:
         return self._render("consent.html", view=view)
+
+    def device(self, view: DeviceView) -> str:
+        return self._render("device.html", view=view)
+
+    def device_consent(self, view: DeviceConsentView) -> str:
+        return self._render("device_consent.html", view=view)
+
+    def done(self, view: DoneView) -> str:
+        return self._render("done.html", view=view)
 
     def invite(self, view: InviteView) -> str:
         return self._render("invite.html", view=view)

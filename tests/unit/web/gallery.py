@@ -7,6 +7,9 @@ from pathlib import Path
 
 from gatekit.oauth.pages import (
     ConsentView,
+    DeviceConsentView,
+    DeviceView,
+    DoneView,
     HomeView,
     InviteView,
     ProviderButton,
@@ -86,6 +89,32 @@ def home(**changes: object) -> HomeView:
     return HomeView(**{**values, **changes})  # type: ignore[arg-type]
 
 
+def device(**changes: object) -> DeviceView:
+    values: dict[str, object] = {
+        "action": "/device",
+        "csrf": "csrf-value",
+        "username": "alice",
+        "user_code": "WDJB-MJHT",
+    }
+    return DeviceView(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def device_consent(**changes: object) -> DeviceConsentView:
+    values: dict[str, object] = {
+        "action": "/device/decide",
+        "csrf": "csrf-value",
+        "username": "alice",
+        "user_code": "WDJB-MJHT",
+        "client_name": "Gatekit bridge on build-7",
+        "client_id": "client_01KB3Q5T8N6V2W4X7Y9Z0ABCDE",
+        "address": "198.51.100.7",
+        "resources": (ServerChoice(resource=f"{ORIGIN}/s/files/mcp", name="files", title="Shared files"),),
+        "choosing": False,
+        "scopes": ("mcp",),
+    }
+    return DeviceConsentView(**{**values, **changes})  # type: ignore[arg-type]
+
+
 def every_page() -> dict[str, str]:
     """Name → document."""
     pages = HtmlPages()
@@ -100,6 +129,10 @@ def every_page() -> dict[str, str]:
         ),
         "consent": pages.consent(consent()),
         "consent-choosing": pages.consent(choosing()),
+        "device": pages.device(device()),
+        "device-unknown": pages.device(device(error="No device waits with this code.")),
+        "device-consent": pages.device_consent(device_consent()),
+        "device-done": pages.done(DoneView(title="Connected", message="Go back to your device.")),
         "invite": pages.invite(invite()),
         "home": pages.home(home()),
         "home-stranger": pages.home(HomeView(username="", servers=(), sign_in_url="/login")),

@@ -159,6 +159,24 @@ CREATE TABLE consents (
     PRIMARY KEY (user_id, client_id, redirect_uri, scopes, resources)
 );
 
+CREATE TABLE device_authorizations (
+    device_hash TEXT NOT NULL PRIMARY KEY,
+    user_code_hash TEXT NOT NULL,
+    client_id TEXT NOT NULL,
+    scopes TEXT NOT NULL,
+    resources TEXT NOT NULL,
+    address TEXT NOT NULL,
+    interval BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    polled_at BIGINT,
+    status TEXT NOT NULL,
+    grant_id TEXT REFERENCES grants (id) ON DELETE CASCADE
+);
+CREATE UNIQUE INDEX device_authorizations_code ON device_authorizations (user_code_hash);
+CREATE INDEX device_authorizations_expiry ON device_authorizations (expires_at);
+CREATE INDEX device_authorizations_grant ON device_authorizations (grant_id);
+
 CREATE TABLE signing_keys (
     kid TEXT NOT NULL PRIMARY KEY,
     purpose TEXT NOT NULL,

@@ -8,6 +8,7 @@ from pathlib import Path
 from gatekit.errors import StoreError
 from gatekit.store.sql.browsers import SqlBrowserSessions, SqlTransactions
 from gatekit.store.sql.clients import SqlApiKeys, SqlClients
+from gatekit.store.sql.devices import SqlDeviceAuthorizations
 from gatekit.store.sql.engine import Database
 from gatekit.store.sql.facts import SqlChanges, SqlSettings, SqlSigningKeys
 from gatekit.store.sql.grants import SqlGrants
@@ -30,6 +31,7 @@ class SqlStore:
         self.api_keys = SqlApiKeys(database)
         self.browser_sessions = SqlBrowserSessions(database)
         self.transactions = SqlTransactions(database)
+        self.device_authorizations = SqlDeviceAuthorizations(database)
         self.signing_keys = SqlSigningKeys(database)
         self.settings = SqlSettings(database)
         self.changes = SqlChanges(database)
