@@ -8,7 +8,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from gatekit.config.model import Config, GitHubConnection
-from gatekit.gateway.published import Published
+from gatekit.gateway.published import Merging, Published
 from gatekit.identity.ports import RedirectProvider
 from gatekit.model.ports import Clock, Entropy
 from gatekit.model.rules import ByProviderGroup
@@ -24,7 +24,8 @@ def hosts(config: Config) -> tuple[str, ...]:
 
 def tables(config: Config) -> Published:
     servers = {entry.server.name: entry.server for entry in config.servers}
-    return Published(servers, Policy.compile(config.rules))
+    merging = Merging(page_size=config.aggregate.page_size, patience=config.aggregate.patience)
+    return Published(servers, Policy.compile(config.rules), (), merging)
 
 
 def titles(config: Config) -> tuple[tuple[str, str], ...]:

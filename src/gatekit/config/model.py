@@ -84,6 +84,14 @@ class AuditSettings(Struct, frozen=True, kw_only=True):
     durability: Durability = "process"
 
 
+class AggregateSettings(Struct, frozen=True, kw_only=True):
+    """Endpoints that put the answers of several servers together."""
+
+    page_size: int = 1000
+    patience: float = 5.0
+    """Seconds that one server may take before the others' answers go on without it."""
+
+
 class Limits(Struct, frozen=True, kw_only=True):
     """What a request may cost before it is refused."""
 
@@ -122,6 +130,7 @@ class Config(Struct, frozen=True, kw_only=True):
     trusted_proxies: tuple[str, ...] = ()
     """Networks (CIDR) whose ``X-Forwarded-For`` is believed."""
     audit: AuditSettings = AuditSettings()
+    aggregate: AggregateSettings = AggregateSettings()
     limits: Limits = Limits()
     secret_files: tuple[Path, ...] = ()
     """Files that ``${file:…}`` was read from; a change of one is a change of the configuration."""

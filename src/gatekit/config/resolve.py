@@ -10,6 +10,7 @@ from gatekit.config import document as doc
 from gatekit.config.addresses import host_of, is_loopback, listen_host, network, origin, secure_origin
 from gatekit.config.connections import AUTH, resolve_auth
 from gatekit.config.model import (
+    AggregateSettings,
     AuditSettings,
     AuthConfig,
     Config,
@@ -72,6 +73,7 @@ def resolve(file: FileIn, document: doc.Document, references: References, path: 
         registration=_registration(file.proxy.auth, document),
         allowed_origins=_each(origin, file.proxy.allowed_origins, ("proxy", "allowed_origins"), document),
         trusted_proxies=_each(network, file.proxy.trusted_proxies, ("proxy", "trusted_proxies"), document),
+        aggregate=AggregateSettings(page_size=file.aggregate.page_size, patience=file.aggregate.patience),
         audit=AuditSettings(durability=file.audit.durability),
         limits=Limits(max_body_bytes=file.limits.max_body, max_depth=file.limits.max_depth),
         secret_files=tuple(references.files),

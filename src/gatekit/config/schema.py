@@ -95,6 +95,11 @@ class AuditIn(Section, frozen=True):
     durability: Annotated[Durability, OneOf(("process", "disk"))] = "process"
 
 
+class AggregateIn(Section, frozen=True):
+    page_size: Annotated[int, Whole(1, 10_000)] = 1000
+    patience: Annotated[float, Duration(0.1, 600)] = 5
+
+
 class LimitsIn(Section, frozen=True):
     max_body: Annotated[int, Size(1024, 1024**3)] = 17 * _MB
     max_depth: Annotated[int, Whole(8, 512)] = 64
@@ -138,6 +143,7 @@ class FileIn(Section, frozen=True):
     servers: Annotated[dict[str, ServerIn] | list[NamedServerIn], MapOrList(ServerIn, NamedServerIn)] = field(
         default_factory=dict
     )
+    aggregate: AggregateIn = AggregateIn()
     audit: AuditIn = AuditIn()
     limits: LimitsIn = LimitsIn()
 
@@ -150,6 +156,7 @@ PLACES: dict[str, type[Section]] = {
     "proxy.auth.tokens": TokensIn,
     "proxy.auth.registration": RegistrationIn,
     "servers.*": NamedServerIn,
+    "aggregate": AggregateIn,
     "audit": AuditIn,
     "limits": LimitsIn,
 }

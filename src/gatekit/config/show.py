@@ -48,6 +48,10 @@ def describe(config: Config) -> dict[str, Any]:
             entry.server.name: _server(entry, rules, config.rules.gateway)
             for entry, rules in zip(config.servers, config.rules.servers, strict=True)
         },
+        "aggregate": {
+            "page_size": config.aggregate.page_size,
+            "patience": show_seconds(config.aggregate.patience),
+        },
         "audit": {"durability": config.audit.durability},
         "limits": {"max_body": show_size(config.limits.max_body_bytes), "max_depth": config.limits.max_depth},
     }

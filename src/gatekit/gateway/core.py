@@ -6,6 +6,7 @@ import asyncio
 import logging
 
 from gatekit.errors import GatekitError
+from gatekit.gateway.aggregate import Aggregate
 from gatekit.gateway.catalog import Catalog
 from gatekit.gateway.dispatch import Dispatch
 from gatekit.gateway.endpoint import Endpoint
@@ -37,11 +38,14 @@ class Gateway:
         hubs = Hubs()
         catalog = Catalog(around, self._shelf, hubs)
         self._slots = catalog.slots
+        aggregate = Aggregate(around, self._shelf, catalog)
         self.rounds = Rounds(around, catalog)
-        self._exchange = Exchange(around, self._shelf, catalog, self.rounds)
+        self._exchange = Exchange(around, self._shelf, catalog, aggregate, self.rounds)
         self.sessions = SessionRegistry(around.settings.sessions_per_principal, self._evicted)
-        self._handshake = HandshakeDoor(around, self._shelf, self._exchange, catalog, self.sessions)
-        self._stateless = StatelessDoor(around, self._shelf, self._exchange, catalog, hubs)
+        self._handshake = HandshakeDoor(
+            around, self._shelf, self._exchange, catalog, aggregate, self.sessions
+        )
+        self._stateless = StatelessDoor(around, self._shelf, self._exchange, catalog, aggregate, hubs)
         self.endpoint = Endpoint(
             Dispatch(around, self._handshake, self._stateless), around.entropy.token("", 6) + "-"
         )
@@ -63,11 +67,11 @@ class Gateway:
             if not await self._still(access, ""):
                 reply.abandon()
         for nonce, opened in self.rounds.parking.parked():
-            if not await self._still(opened.access, opened.server):
+            if not await self._still(opened.access, opened.endpoint):
                 self.rounds.drop(nonce, "access ended")
 
     async def _still(self, access: Access, server: str) -> bool:
-        if server and server not in self._shelf.current.reachable(access):
+        if server and not self._shelf.current.admits(access, server):
             return False
         return await self._around.is_active(access)
 

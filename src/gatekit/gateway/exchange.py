@@ -15,6 +15,7 @@ from typing import Protocol
 
 from gatekit.errors import AuditUnavailable, InvalidParams, LinkError, ProtocolFault
 from gatekit.gateway import router
+from gatekit.gateway.aggregate import Aggregate
 from gatekit.gateway.catalog import Catalog
 from gatekit.gateway.outcomes import (
     CANCELLED,
@@ -24,6 +25,7 @@ from gatekit.gateway.outcomes import (
     fault_of_link,
     outcome_name,
     renamed,
+    unreachable,
     unrecorded,
     upstream_params,
 )
@@ -60,10 +62,13 @@ Local = Callable[[Call], Awaitable[tuple[Outcome, Link | None]]]
 class Exchange:
     """Carries out calls. One for the whole process; it keeps nothing of a call once that is answered."""
 
-    def __init__(self, around: Surroundings, shelf: Shelf, catalog: Catalog, rounds: Rounds) -> None:
+    def __init__(
+        self, around: Surroundings, shelf: Shelf, catalog: Catalog, aggregate: Aggregate, rounds: Rounds
+    ) -> None:
         self._around = around
         self._shelf = shelf
         self._catalog = catalog
+        self._aggregate = aggregate
         self._rounds = rounds
         self.flights: set[InFlight] = set()
         """Calls being carried out; the sweep looks at the slow ones."""
@@ -146,7 +151,7 @@ class Exchange:
         except ProtocolFault as fault:
             return Answered(fault_of(fault), None, fault.detail)
         except LinkError as error:
-            return Answered(fault_of_link(error), None, error.detail)
+            return Answered(unreachable(target, error), None, error.detail)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if not flight.cancelled or task is None:
@@ -166,7 +171,8 @@ class Exchange:
             return await self._asked(call, target, link, reply, face)
         if isinstance(target, Everywhere):
             spec = methods.spec(call.method)
-            return Answered(await self._catalog.everywhere(call, spec, target.servers, session))
+            outcome = await self._aggregate.everywhere(call, spec, target.view, target.servers, session)
+            return Answered(outcome)
         return Answered(self._refusal(target, call))
 
     async def _asked(self, call: Call, target: Target, link: Link, reply: Reply, face: Face) -> Answered:
@@ -184,13 +190,12 @@ class Exchange:
 
     def _refusal(self, target: Route, call: Call) -> Fault:
         """What the caller hears of a refusal: the same words as for something that does not exist."""
-        if isinstance(target, Malformed):
-            return fault_of(target.fault)
-        if isinstance(target, Unknown) and target.what != "server":
-            return fault_of(InvalidParams(f"Unknown {target.what}: {target.name}"))
-        if isinstance(target, Target) and target.kind != "server":
-            reach = self._shelf.current.may_reach(call.access, target.server.name)
-            if isinstance(reach, Allow):
+        if not call.server or isinstance(self._shelf.current.may_reach(call.access, call.server), Allow):
+            if isinstance(target, Malformed):
+                return fault_of(target.fault)
+            if isinstance(target, Unknown) and target.what != "server":
+                return fault_of(InvalidParams(f"Unknown {target.what}: {target.name}"))
+            if isinstance(target, Target) and target.kind != "server":
                 return fault_of(InvalidParams(f"Unknown {target.kind}: {_asked_name(call) or target.name}"))
         return Fault(-31006, "you may not use this server", status=403)
 
@@ -217,6 +222,8 @@ class Exchange:
             server=target.server.name if isinstance(target, Target) else call.server,
             method=call.method,
             name=target.name if isinstance(target, Target) else _named(target),
+            via=_via(target),
+            asked=target.asked if isinstance(target, Target) else "",
             decision="deny" if denied else "allow",
             rule=decision.rule,
             reason=answered.detail,
@@ -247,10 +254,25 @@ def _sender(reply: Reply, face: Face) -> Callable[[Notice], None]:
     return send
 
 
+def _via(target: Route) -> str:
+    if not isinstance(target, Target) or target.view is None:
+        return ""
+    return f"/s/{target.view.name}/mcp" if target.view.name else "/mcp"
+
+
 def _authorize(call: Call, target: Route, tables: Published) -> Decision:
     rights = tables.rights(call.access.principal)
     if isinstance(target, Target):
+        if target.view is not None and target.view.name:
+            # Both must allow: being let in at a virtual server gives no right on the servers behind it.
+            decision = rights.decide(target.view.name, target.kind, target.asked)
+            if isinstance(decision, Deny):
+                return decision
         return rights.decide(target.server.name, target.kind, target.name)
+    if call.server in tables.views:
+        decision = rights.decide(call.server, "server")
+        if isinstance(decision, Deny):
+            return decision
     if isinstance(target, Unknown):
         return Deny(f"no such {target.what} within reach", "default")
     if isinstance(target, Malformed):

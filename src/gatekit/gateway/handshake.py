@@ -18,6 +18,7 @@ from gatekit.errors import (
     UnsupportedVersion,
 )
 from gatekit.gateway import batch
+from gatekit.gateway.aggregate import Aggregate
 from gatekit.gateway.batch import Batch
 from gatekit.gateway.catalog import Catalog
 from gatekit.gateway.exchange import Exchange
@@ -40,13 +41,6 @@ from gatekit.upstream.link import Link
 _SESSION_HEADER = b"mcp-session-id"
 _VERSION_HEADER = b"mcp-protocol-version"
 _VERSIONS = frozenset(version.encode("ascii") for version in methods.HANDSHAKE_VERSIONS)
-_AGGREGATE_CAPABILITIES: dict[str, Any] = {
-    "tools": {"listChanged": True},
-    "prompts": {"listChanged": True},
-    "resources": {"listChanged": True},
-    "completions": {},
-    "logging": {},
-}
 _NOT_SHARED = frozenset({"logging", "experimental", "tasks"})
 """Capabilities that make sense only where the instance belongs to one session."""
 
@@ -60,12 +54,14 @@ class HandshakeDoor:
         shelf: Shelf,
         exchange: Exchange,
         catalog: Catalog,
+        aggregate: Aggregate,
         sessions: SessionRegistry,
     ) -> None:
         self._around = around
         self._shelf = shelf
         self._exchange = exchange
         self._catalog = catalog
+        self._aggregate = aggregate
         self.sessions = sessions
 
     # -- POST ---------------------------------------------------------------------------------------------
@@ -218,7 +214,7 @@ class HandshakeDoor:
         server = self._shelf.current.servers.get(call.server)
         link: Link | None = None
         if server is None:
-            result = self._aggregate_greeting(call)
+            result = await self._aggregate_greeting(call, session)
         else:
             link = await self._catalog.link(server, call, session)
             result = handshake.initialize_result(
@@ -230,15 +226,16 @@ class HandshakeDoor:
         self._note(session, call, "opened")
         return Result(result), link
 
-    def _aggregate_greeting(self, call: Call) -> dict[str, Any]:
-        reachable = self._shelf.current.reachable(call.access)
-        settings = self._around.settings
-        return handshake.initialize_result(
-            call.client.version,
-            {"name": settings.name, "version": settings.version},
-            _AGGREGATE_CAPABILITIES,
-            f"Tools of several servers, named server__tool: {', '.join(reachable)}." if reachable else None,
+    async def _aggregate_greeting(self, call: Call, session: McpSession) -> dict[str, Any]:
+        tables = self._shelf.current
+        view = tables.view(call.server)
+        assert view is not None  # or the call was refused
+        servers = tables.behind(view, call.access)
+        said = await self._aggregate.greeting(call, view, servers, session, _offered)
+        result = handshake.initialize_result(
+            call.client.version, said.info, said.capabilities, said.instructions
         )
+        return {**result, "_meta": said.meta} if said.meta else result
 
     def _note(self, session: McpSession, call: Call, action: Any, reason: str = "") -> None:
         access = session.access

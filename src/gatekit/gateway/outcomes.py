@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import msgspec
@@ -23,7 +24,7 @@ from gatekit.errors import (
     UpstreamTimeout,
 )
 from gatekit.gateway.faces import as_object
-from gatekit.gateway.router import Target
+from gatekit.gateway.router import Route, Target
 from gatekit.model.call import Call, Fault, NeedsInput, Outcome, Result
 from gatekit.protocol import names
 from gatekit.protocol.era import stateless
@@ -112,7 +113,23 @@ def classified(outcome: Outcome) -> Outcome:
 
 
 def renamed(call: Call, target: Target, outcome: Outcome) -> Outcome:
-    """On the aggregate endpoint a result names things as the client knows them there."""
-    if call.server or not isinstance(outcome, Result):
+    """Behind a view a result names resources as the client can ask for them there."""
+    view = target.view
+    if view is None or not isinstance(outcome, Result):
         return outcome
-    return Result(names.rename_result(target.server.name, call.method, as_object(outcome.body)))
+    name = target.server.name
+    body = as_object(outcome.body)
+    return Result(names.rename_result(call.method, body, lambda uri: view.uri(name, uri)))
+
+
+def unreachable(target: Route, error: LinkError) -> Fault:
+    """A Link's failure; behind a view it says which server it is about, and when to try again."""
+    fault = fault_of_link(error)
+    if not isinstance(target, Target) or target.view is None:
+        return fault
+    data: dict[str, Any] = {"server": target.server.name}
+    wait = getattr(error, "retry_after", 0.0)
+    if wait > 0:
+        data["retryAfterSeconds"] = math.ceil(wait)
+    message = f"the server '{target.server.name}' cannot answer now: {fault.message}"
+    return Fault(fault.code, message, data, fault.status)

@@ -59,6 +59,7 @@ class OpenCall:
         "_wake",
         "access",
         "deadline",
+        "endpoint",
         "future",
         "link",
         "method",
@@ -75,6 +76,8 @@ class OpenCall:
         self.link = link
         self.access = call.access
         self.method = call.method
+        self.endpoint = call.server
+        """Where it came in: the server, a virtual one, or ``""`` for the aggregate endpoint."""
         self.server = target.server.name
         self.name = target.name
         self.origin = origin

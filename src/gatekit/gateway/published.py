@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from msgspec import Struct
+
+from gatekit.gateway.views import Chosen, Everything, View
 from gatekit.model.access import EVERY_SERVER, Access
-from gatekit.model.decision import Decision
+from gatekit.model.decision import Allow, Decision
 from gatekit.model.people import Principal
 from gatekit.model.server import Server
+from gatekit.model.virtual import Virtual
 from gatekit.policy.engine import Policy, Rights
 
 _MAX_REMEMBERED = 20_000
 
 
+class Merging(Struct, frozen=True, kw_only=True):
+    """How the answers of several servers become one."""
+
+    page_size: int = 1000
+    """Items on one page of a merged list."""
+    patience: float = 5.0
+    """Seconds that one server may take before the others' answers go on without it."""
+
+
 class Published:
     """One generation of the configuration as the data plane sees it."""
 
-    __slots__ = ("_rights", "policy", "servers")
+    __slots__ = ("_rights", "everything", "merging", "policy", "servers", "views")
 
-    def __init__(self, servers: Mapping[str, Server], policy: Policy) -> None:
+    def __init__(
+        self,
+        servers: Mapping[str, Server],
+        policy: Policy,
+        virtual: Iterable[Virtual] = (),
+        merging: Merging | None = None,
+    ) -> None:
         self.servers = dict(servers)
         self.policy = policy
+        self.everything: View = Everything()
+        self.views: dict[str, View] = {entry.name: Chosen(entry) for entry in virtual}
+        self.merging = merging or Merging()
         self._rights: dict[str, tuple[Principal, Rights]] = {}
 
     def rights(self, principal: Principal) -> Rights:
@@ -38,15 +60,43 @@ class Published:
         """The server-level decision: may this person use this server at all?"""
         return self.rights(access.principal).decide(server, "server")
 
+    def view(self, name: str) -> View | None:
+        """How the endpoint ``name`` looks, if it is one that stands for several servers."""
+        return self.views.get(name) if name else self.everything
+
+    def admits(self, access: Access, endpoint: str) -> bool:
+        """Whether the credential and the rules let this person in at a server's endpoint, virtual or not."""
+        return (
+            (endpoint in self.servers or endpoint in self.views)
+            and (_for_every(access) or endpoint in access.servers)
+            and isinstance(self.may_reach(access, endpoint), Allow)
+        )
+
     def reachable(self, access: Access) -> tuple[str, ...]:
         """Servers that both the credential and the rules let this person use, in declared order.
 
         A token for the aggregate endpoint stands for everything its person may use; a key may name servers,
         and then it reaches no others there either.
         """
-        every = EVERY_SERVER in access.servers or (access.aggregate and access.credential == "access_token")
+        every = _for_every(access)
         wanted = self.rights(access.principal).servers()
         return tuple(s for s in wanted if s in self.servers and (every or s in access.servers))
+
+    def behind(self, view: View, access: Access) -> tuple[Server, ...]:
+        """The servers that answer for ``view`` when this person asks.
+
+        A credential for a virtual server need not name the servers behind it, but its person must be allowed
+        to use them.
+        """
+        if view.sources is None:
+            return tuple(self.servers[s] for s in self.reachable(access))
+        rights = self.rights(access.principal)
+        sources = (s for s in view.sources if s in self.servers and rights.visible(s, "server"))
+        return tuple(self.servers[s] for s in sources)
+
+
+def _for_every(access: Access) -> bool:
+    return EVERY_SERVER in access.servers or (access.aggregate and access.credential == "access_token")
 
 
 class Shelf:

@@ -1,7 +1,7 @@
 """Whose thing is that, and which instance answers: (endpoint, method, name) → Target.
 
-On a server's own endpoint names are passed unchanged. On the aggregate endpoint a name carries its server
-(``server__tool``); what cannot be traced to exactly one server that the caller may reach is unknown.
+On a server's own endpoint names are passed unchanged. Where several servers stand behind one endpoint, its
+*view* knows whose a name is; what cannot be traced to exactly one server is unknown.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from msgspec import Struct
 
 from gatekit.errors import InvalidParams
 from gatekit.gateway.published import Published
+from gatekit.gateway.views import Place, View
 from gatekit.model import personal
 from gatekit.model.call import Call
 from gatekit.model.server import Server
 from gatekit.policy.engine import Kind
-from gatekit.protocol import methods, names
+from gatekit.protocol import methods
 from gatekit.upstream.link import UpstreamKey
 
 
@@ -29,6 +30,10 @@ class Target(Struct, frozen=True):
     """Name or URI as the upstream knows it; ``""`` where the method has none."""
     params: dict[str, Any]
     """As the upstream must see them."""
+    view: View | None = None
+    """How the endpoint names things, if it is not the server's own."""
+    asked: str = ""
+    """``name`` as the caller gave it, if there is a view."""
 
 
 class Unknown(Struct, frozen=True):
@@ -45,9 +50,10 @@ class Malformed(Struct, frozen=True):
 
 
 class Everywhere(Struct, frozen=True):
-    """The aggregate endpoint's answer is put together from several servers."""
+    """The answer is put together from several servers."""
 
     servers: tuple[Server, ...]
+    view: View
 
 
 Route = Target | Everywhere | Unknown | Malformed
@@ -64,26 +70,42 @@ def route(call: Call, tables: Published) -> Route:
     name = about.name if kind != "server" else ""
     if call.server:
         server = tables.servers.get(call.server)
-        if server is None:
-            return Unknown("server", call.server)
-        return Target(server, kind, name, call.params)
-    reachable = tables.reachable(call.access)
+        if server is not None:
+            return Target(server, kind, name, call.params)
+    view = tables.view(call.server)
+    if view is None:
+        return Unknown("server", call.server)
     if not name:
-        return Everywhere(tuple(tables.servers[s] for s in reachable))
-    found = names.split_uri(name, reachable) if kind == "resource" else names.split(name, reachable)
-    if found is None:
+        return Everywhere(tables.behind(view, call.access), view)
+    return _within(call, tables, view, kind, name)
+
+
+def _within(call: Call, tables: Published, view: View, kind: Kind, name: str) -> Route:
+    within = tables.reachable(call.access) if view.sources is None else view.sources
+    place = view.find(kind, name, within)
+    server = tables.servers.get(place.server) if place is not None else None
+    if place is None or server is None:
         return Unknown(kind, name)
-    server_name, own = found
-    return Target(tables.servers[server_name], kind, own, _renamed(call, own))
+    try:
+        params = _renamed(call, place)
+    except InvalidParams as fault:
+        return Malformed(fault)
+    return Target(server, kind, place.name, params, view, name)
 
 
-def _renamed(call: Call, own: str) -> dict[str, Any]:
+def _renamed(call: Call, place: Place) -> dict[str, Any]:
     params = call.params
     if call.method == "completion/complete":
         ref = params["ref"]
         key = "name" if ref.get("type") == "ref/prompt" else "uri"
-        return {**params, "ref": {**ref, key: own}}
-    return {**params, methods.spec(call.method).name_key: own}
+        return {**params, "ref": {**ref, key: place.name}}
+    params = {**params, methods.spec(call.method).name_key: place.name}
+    if place.fixed:
+        arguments = params.get("arguments", {})
+        if not isinstance(arguments, dict):
+            raise InvalidParams("Invalid params: arguments must be an object")
+        params["arguments"] = {**arguments, **dict(place.fixed)}
+    return params
 
 
 def upstream_key(server: Server, call: Call) -> UpstreamKey:

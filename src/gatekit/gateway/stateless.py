@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from gatekit.errors import LinkError
+from gatekit.gateway.aggregate import Aggregate
 from gatekit.gateway.catalog import Catalog
 from gatekit.gateway.exchange import Exchange
 from gatekit.gateway.faces import StatelessFace
@@ -17,7 +18,7 @@ from gatekit.gateway.outcomes import fault_of_link
 from gatekit.gateway.ports import Surroundings
 from gatekit.gateway.published import Shelf
 from gatekit.gateway.reply import Reply
-from gatekit.gateway.router import Target
+from gatekit.gateway.router import Everywhere, Route, Target
 from gatekit.model.access import Access
 from gatekit.model.call import Call, Outcome, Result
 from gatekit.model.server import Server
@@ -26,7 +27,6 @@ from gatekit.protocol.era import bridge, stateless
 from gatekit.protocol.jsonrpc import Message, Notification, Request
 from gatekit.upstream.link import Link, UpstreamKey
 
-_AGGREGATE_CAPABILITIES: dict[str, Any] = {"tools": {}, "prompts": {}, "resources": {}, "completions": {}}
 _UNDELIVERABLE = frozenset({"logging", "experimental", "tasks"})
 """Capabilities of a handshake-era upstream that have no counterpart in this era."""
 
@@ -35,12 +35,19 @@ class StatelessDoor:
     """Serves one POST of a stateless-era client."""
 
     def __init__(
-        self, around: Surroundings, shelf: Shelf, exchange: Exchange, catalog: Catalog, hubs: Hubs
+        self,
+        around: Surroundings,
+        shelf: Shelf,
+        exchange: Exchange,
+        catalog: Catalog,
+        aggregate: Aggregate,
+        hubs: Hubs,
     ) -> None:
         self._around = around
         self._shelf = shelf
         self._exchange = exchange
         self._catalog = catalog
+        self._aggregate = aggregate
         self._hubs = hubs
         settings = around.settings
         self._face = StatelessFace({"name": settings.name, "version": settings.version})
@@ -76,11 +83,17 @@ class StatelessDoor:
             await self._exchange.run(call, reply, self._face)
 
     async def _discover(self, call: Call) -> tuple[Outcome, Link | None]:
-        server = self._shelf.current.servers.get(call.server)
+        tables = self._shelf.current
+        server = tables.servers.get(call.server)
         if server is None:
-            settings = self._around.settings
-            info = {"name": settings.name, "version": settings.version}
-            return Result(stateless.discover_result(info, _AGGREGATE_CAPABILITIES, None)), None
+            view = tables.view(call.server)
+            assert view is not None  # or the call was refused
+            servers = tables.behind(view, call.access)
+            said = await self._aggregate.greeting(call, view, servers, None, lambda _, link: _offered(link))
+            result = stateless.discover_result(said.info, said.capabilities, said.instructions)
+            if said.meta:
+                result["_meta"] = {**result.get("_meta", {}), **said.meta}
+            return Result(result), None
         link = await self._catalog.link(server, call, None)
         return (
             Result(stateless.discover_result(link.server_info, _offered(link), link.instructions)),
@@ -91,26 +104,25 @@ class StatelessDoor:
 
     async def _listen(self, call: Call, reply: Reply) -> None:
         target, decision = self._exchange.judge(call)
-        servers = (
-            (target.server,)
-            if isinstance(target, Target)
-            else tuple(self._shelf.current.servers[s] for s in self._shelf.current.reachable(call.access))
-        )
         if not await self._exchange.admitted(call, target, decision, reply, self._face):
             return
         try:
-            links = await self._links(call, servers)
+            links = await self._links(call, target)
         except LinkError as error:
             status, body = self._face.render(call, fault_of_link(error), None)
             await reply.finish(status, body)
             return
         await self._stream(call, reply, links)
 
-    async def _links(self, call: Call, servers: tuple[Server, ...]) -> list[tuple[UpstreamKey, Server, Link]]:
-        return [
-            (self._catalog.key(server, call), server, await self._catalog.link(server, call, None))
-            for server in servers
-        ]
+    async def _links(self, call: Call, target: Route) -> list[tuple[UpstreamKey, Server, Link]]:
+        """What the stream hears; of several servers those that can be reached. Raises LinkError."""
+        if isinstance(target, Everywhere):
+            found = await self._aggregate.links(call, target.servers, None)
+        elif isinstance(target, Target):
+            found = [(target.server, await self._catalog.link(target.server, call, None))]
+        else:
+            found = []
+        return [(self._catalog.key(server, call), server, link) for server, link in found]
 
     async def _stream(self, call: Call, reply: Reply, links: list[tuple[UpstreamKey, Server, Link]]) -> None:
         wanted = call.params.get("notifications")

@@ -76,6 +76,10 @@ class CallEvent(AuditEvent, frozen=True, kw_only=True, tag="call"):
     method: str
     name: str = ""
     """Tool or prompt name, resource URI; empty where the method has none."""
+    via: str = ""
+    """Path of the endpoint, if it is not the server's own: ``/mcp``, or that of a virtual server."""
+    asked: str = ""
+    """What the caller named there, if ``via`` says so; ``name`` is what that is on ``server``."""
     decision: Literal["allow", "deny"]
     rule: str = ""
     reason: str = ""
@@ -136,6 +140,17 @@ class ProcessEvent(AuditEvent, frozen=True, kw_only=True, tag="process"):
     detail: str = ""
 
 
+class ServerEvent(AuditEvent, frozen=True, kw_only=True, tag="server"):
+    """A server that an endpoint with several servers behind it had to leave out for somebody, and its return.
+
+    Once each time it happens, not once for each list.
+    """
+
+    action: Literal["unavailable", "available"]
+    server: str
+    reason: str = ""
+
+
 class TrailEvent(AuditEvent, frozen=True, kw_only=True, tag="trail"):
     """The trail speaks of itself; written by the recorder only."""
 
@@ -158,5 +173,6 @@ AnyAuditEvent = (
     | AdminEvent
     | ConfigEvent
     | ProcessEvent
+    | ServerEvent
     | TrailEvent
 )

@@ -24,7 +24,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -72,18 +72,22 @@ def split_uri(joined: str, servers: Collection[str]) -> tuple[str, str] | None:
 # -- results -----------------------------------------------------------------------------------------------
 
 
-def rename_result(server: str, method: str, body: dict[str, Any]) -> dict[str, Any]:
-    """A server's result with the URIs in it as the aggregate names them; ``body`` is not changed.
+Rename = Callable[[str], str]
+"""A server's URI → the one that the client knows."""
+
+
+def rename_result(method: str, body: dict[str, Any], rename: Rename) -> dict[str, Any]:
+    """A server's result with the URIs in it renamed; ``body`` is not changed.
 
     Knows resources/read (a client expects the URI it asked for), and the links and embedded resources of
     tools/call and prompts/get. Text that merely mentions a URI is left alone.
     """
     if method == "resources/read":
-        return _with_items(body, "contents", lambda item: _prefixed(server, item))
+        return _with_items(body, "contents", lambda item: _prefixed(rename, item))
     if method == "tools/call":
-        return _with_items(body, "content", lambda item: _content(server, item))
+        return _with_items(body, "content", lambda item: _content(rename, item))
     if method == "prompts/get":
-        return _with_items(body, "messages", lambda item: _prompt_message(server, item))
+        return _with_items(body, "messages", lambda item: _prompt_message(rename, item))
     return body
 
 
@@ -94,22 +98,22 @@ def _with_items(body: dict[str, Any], key: str, change: Any) -> dict[str, Any]:
     return {**body, key: [change(item) if isinstance(item, dict) else item for item in items]}
 
 
-def _prefixed(server: str, item: dict[str, Any]) -> dict[str, Any]:
+def _prefixed(rename: Rename, item: dict[str, Any]) -> dict[str, Any]:
     uri = item.get("uri")
-    return {**item, "uri": join_uri(server, uri)} if isinstance(uri, str) else item
+    return {**item, "uri": rename(uri)} if isinstance(uri, str) else item
 
 
-def _content(server: str, item: dict[str, Any]) -> dict[str, Any]:
+def _content(rename: Rename, item: dict[str, Any]) -> dict[str, Any]:
     if item.get("type") == "resource_link":
-        return _prefixed(server, item)
+        return _prefixed(rename, item)
     if item.get("type") == "resource" and isinstance(item.get("resource"), dict):
-        return {**item, "resource": _prefixed(server, item["resource"])}
+        return {**item, "resource": _prefixed(rename, item["resource"])}
     return item
 
 
-def _prompt_message(server: str, item: dict[str, Any]) -> dict[str, Any]:
+def _prompt_message(rename: Rename, item: dict[str, Any]) -> dict[str, Any]:
     content = item.get("content")
-    return {**item, "content": _content(server, content)} if isinstance(content, dict) else item
+    return {**item, "content": _content(rename, content)} if isinstance(content, dict) else item
 
 
 # -- cursors -----------------------------------------------------------------------------------------------

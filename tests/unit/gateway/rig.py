@@ -14,11 +14,12 @@ from gatekit.audit.recorder import Recorder
 from gatekit.errors import BearerError, TokenInvalid, TokenMissing
 from gatekit.gateway.core import Gateway
 from gatekit.gateway.ports import GatewaySettings, Surroundings
-from gatekit.gateway.published import Published
+from gatekit.gateway.published import Merging, Published
 from gatekit.model.access import Access
 from gatekit.model.people import Principal
 from gatekit.model.rules import Rules
 from gatekit.model.server import Server
+from gatekit.model.virtual import Virtual
 from gatekit.platform.clock import SystemClock, SystemEntropy
 from gatekit.platform.vault import Vault
 from gatekit.policy.engine import Policy
@@ -137,7 +138,15 @@ class Rig:
     """One gateway for one test."""
 
     def __init__(
-        self, folder: Path, servers: Sequence[Server], rules: Rules, pool: Any = None, **settings: Any
+        self,
+        folder: Path,
+        servers: Sequence[Server],
+        rules: Rules,
+        pool: Any = None,
+        *,
+        virtual: Sequence[Virtual] = (),
+        merging: Merging | None = None,
+        **settings: Any,
     ) -> None:
         clock, entropy = SystemClock(), SystemEntropy()
         self.folder = folder
@@ -161,7 +170,7 @@ class Rig:
                 ),
                 is_active=self._is_active,
             ),
-            self.tables(servers, rules),
+            self.tables(servers, rules, virtual, merging),
         )
         self.gateway.start()
 
@@ -169,8 +178,13 @@ class Rig:
         return access.principal.username not in self.inactive
 
     @staticmethod
-    def tables(servers: Sequence[Server], rules: Rules) -> Published:
-        return Published({server.name: server for server in servers}, Policy.compile(rules))
+    def tables(
+        servers: Sequence[Server],
+        rules: Rules,
+        virtual: Sequence[Virtual] = (),
+        merging: Merging | None = None,
+    ) -> Published:
+        return Published({server.name: server for server in servers}, Policy.compile(rules), virtual, merging)
 
     async def close(self) -> None:
         await self.gateway.close()

@@ -107,9 +107,13 @@ def test_uris_without_a_server_are_nobodys(uri: str) -> None:
     assert names.split_uri(uri, {"n"}) is None
 
 
+def prefixed(uri: str) -> str:
+    return names.join_uri("n", uri)
+
+
 def test_results_name_what_the_client_asked_for() -> None:
     read = {"contents": [{"uri": "u:1", "text": "see u:2"}, {"text": "no uri"}, 3], "ttlMs": 1}
-    assert names.rename_result("n", "resources/read", read) == {
+    assert names.rename_result("resources/read", read, prefixed) == {
         "contents": [{"uri": "gatekit:n/u:1", "text": "see u:2"}, {"text": "no uri"}, 3],
         "ttlMs": 1,
     }
@@ -121,9 +125,12 @@ def test_results_name_what_the_client_asked_for() -> None:
     ]
     text = {"type": "text", "text": "u:1", "uri": "u:1"}
     call = {"content": [link, embedded, text], "isError": False}
-    assert names.rename_result("n", "tools/call", call) == {"content": [*renamed, text], "isError": False}
+    assert names.rename_result("tools/call", call, prefixed) == {
+        "content": [*renamed, text],
+        "isError": False,
+    }
     prompt = {"messages": [{"role": "user", "content": link}, {"role": "user", "content": embedded}]}
-    assert names.rename_result("n", "prompts/get", prompt) == {
+    assert names.rename_result("prompts/get", prompt, prefixed) == {
         "messages": [{"role": "user", "content": renamed[0]}, {"role": "user", "content": renamed[1]}]
     }
     assert read["contents"] == [{"uri": "u:1", "text": "see u:2"}, {"text": "no uri"}, 3]
@@ -134,7 +141,7 @@ def test_results_name_what_the_client_asked_for() -> None:
 )
 def test_odd_results_are_left_alone(body: dict[str, Any]) -> None:
     for method in ("resources/read", "tools/call", "prompts/get", "tools/list"):
-        assert names.rename_result("n", method, body) == body
+        assert names.rename_result(method, body, prefixed) == body
 
 
 @settings(max_examples=100, deadline=None)
