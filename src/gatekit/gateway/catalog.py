@@ -59,8 +59,17 @@ class Catalog:
         if link.era == "handshake":
             return slot, link
         slot.free()
-        self._stateless.add(server.name)
+        link.listen(self._hubs.of(self._found_stateless(server, call, key)).on_signal)
         return None, link
+
+    def _found_stateless(self, server: Server, call: Call, key: UpstreamKey) -> UpstreamKey:
+        """Capabilities are said anew with each call there, so one instance serves clients of all kinds, also
+        the one that was opened for a single kind before this was known. Its key from here on."""
+        self._stateless.add(server.name)
+        known = self.key(server, call)
+        if known != key:
+            self._around.pool.rename(key, known)
+        return known
 
     async def link(self, server: Server, call: Call, session: McpSession | None) -> Link:
         """The live Link that serves ``call`` on ``server``, started if need be. Raises LinkError."""
@@ -72,7 +81,7 @@ class Catalog:
                 if self.key(server, call) != key:
                     return await self.link(server, call, session)
         else:
-            self._stateless.add(server.name)
+            key = self._found_stateless(server, call, key)
         if session is not None and server.instances == "session":
             session.keys.add(key)
             link.listen(session.on_signal)

@@ -107,7 +107,10 @@ class Gateway:
         wall = self._around.clock.now()
         for access, reply in list(self._stateless.subscriptions):
             _look_after_stream(access, reply, now, wall, keepalive)
+        patience = self._around.settings.input_patience
         for session in self.sessions:
+            if session.questions:
+                session.sweep(now, patience)
             if session.stream is not None:
                 _look_after_stream(session.access, session.stream, now, wall, keepalive)
                 session.touched_at = now

@@ -13,10 +13,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from gatekit.errors import AuditUnavailable, InvalidParams, LinkError, ProtocolFault
+import msgspec
+
+from gatekit.errors import AuditUnavailable, InvalidParams, LinkError, MethodNotFound, ProtocolFault
 from gatekit.gateway import router
 from gatekit.gateway.aggregate import Aggregate
 from gatekit.gateway.catalog import Catalog
+from gatekit.gateway.loop import Asking, Loop, Rising
 from gatekit.gateway.outcomes import (
     CANCELLED,
     Answered,
@@ -39,9 +42,12 @@ from gatekit.model.audit import CallEvent
 from gatekit.model.call import Call, Fault, NeedsInput, Notice, Outcome, Result
 from gatekit.model.decision import Allow, Decision, Deny
 from gatekit.protocol import jsonrpc, methods
+from gatekit.protocol.era.stateless import LOG_LEVELS
 from gatekit.upstream.link import Link
 
 _LISTS = frozenset(method for method, row in methods.METHODS.items() if row.list_key)
+_OLDER = frozenset(m for m, row in methods.METHODS.items() if "stateless" not in row.eras)
+"""Methods that a stateless server does not know; what they mean is carried out here."""
 
 
 class Face(Protocol):
@@ -70,6 +76,7 @@ class Exchange:
         self._catalog = catalog
         self._aggregate = aggregate
         self._rounds = rounds
+        self._loop = Loop(around, catalog)
         self.flights: set[InFlight] = set()
         """Calls being carried out; the sweep looks at the slow ones."""
 
@@ -168,21 +175,43 @@ class Exchange:
             link = self._catalog.running(target.server, call)
             if link is None:
                 link = await self._catalog.link(target.server, call, session)
-            return await self._asked(call, target, link, reply, face)
+            return await self._asked(call, target, link, reply, face, session)
         if isinstance(target, Everywhere):
             spec = methods.spec(call.method)
             outcome = await self._aggregate.everywhere(call, spec, target.view, target.servers, session)
             return Answered(outcome)
         return Answered(self._refusal(target, call))
 
-    async def _asked(self, call: Call, target: Target, link: Link, reply: Reply, face: Face) -> Answered:
+    async def _asked(
+        self, call: Call, target: Target, link: Link, reply: Reply, face: Face, session: McpSession | None
+    ) -> Answered:
         send = _sender(reply, face)
         if link.era == "handshake":
-            outcome: Outcome = await link.call(call.method, target.params, send)
-        else:
-            outcome = classified(await link.call(call.method, upstream_params(target.params, call), send))
-            if isinstance(outcome, NeedsInput):
-                return Answered(self._rounds.sealed(call, outcome, call.request_id, 0), link, rounds=1)
+            return self._shown(call, target, link, await link.call(call.method, target.params, send))
+        if session is not None:
+            return await self._at_stateless(call, target, link, Asking(call, target, session, reply, send))
+        params = upstream_params(target.params, call)
+        outcome = classified(call.method, await link.call(call.method, params, send))
+        if isinstance(outcome, NeedsInput):
+            return Answered(self._rounds.sealed(call, outcome, call.request_id, 0), link, rounds=1)
+        return self._shown(call, target, link, outcome)
+
+    async def _at_stateless(self, call: Call, target: Target, link: Link, asking: Asking) -> Answered:
+        """A handshake-era client's call on a stateless server."""
+        if call.method in _OLDER:
+            return Answered(_older(call), link)
+        if "_meta" in target.params:
+            asking = msgspec.structs.replace(asking, send=Rising(asking.send))
+        params = upstream_params(target.params, call)
+        outcome = classified(call.method, await link.call(call.method, params, asking.send))
+        if not isinstance(outcome, NeedsInput):
+            return self._shown(call, target, link, outcome)
+        answered = await self._loop.run(asking, outcome, link)
+        answered.outcome = renamed(call, target, answered.outcome)
+        return answered
+
+    def _shown(self, call: Call, target: Target, link: Link, outcome: Outcome) -> Answered:
+        """What of the upstream's answer this person sees, under the names that hold here."""
         if call.method in _LISTS and isinstance(outcome, Result):
             spec = methods.spec(call.method)
             return Answered(self._catalog.filtered(call, spec, target.server.name, outcome), link)
@@ -241,6 +270,15 @@ class Exchange:
             rounds=answered.rounds,
         )
         return around.trail.record(event)
+
+
+def _older(call: Call) -> Outcome:
+    """The answer to a method of the handshake era, in front of a stateless server."""
+    if call.method == "logging/setLevel":
+        if call.params.get("level") not in LOG_LEVELS:
+            return fault_of(InvalidParams("Invalid params: level must be a log level"))
+        return Result({})  # the session remembers it, and every call brings it along
+    return fault_of(MethodNotFound(f"Method not found: {call.method}"))
 
 
 def _sender(reply: Reply, face: Face) -> Callable[[Notice], None]:

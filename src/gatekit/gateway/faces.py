@@ -14,9 +14,7 @@ from gatekit.protocol.era import bridge, handshake, stateless
 from gatekit.protocol.methods import METHODS
 from gatekit.upstream.link import Link
 
-_NO_ROUND_TRIP = Fault(
-    -31008, "the server asks for input in a way that this client's protocol revision cannot answer"
-)
+_NO_ROUND_TRIP = Fault(-31008, "the server asks for input where this client cannot be asked")
 _SHAPED = frozenset(method for method, row in METHODS.items() if row.cacheable)
 """Methods whose result gets more than a tag in the stateless era."""
 _HTTP_ERRORS = frozenset({403, 503})
@@ -38,6 +36,8 @@ class HandshakeFace:
             elicitation = call.client.capabilities.get("elicitation")
             if not isinstance(elicitation, dict) or "url" not in elicitation:
                 outcome = _in_words(call, outcome)
+        if isinstance(outcome, Fault) and outcome.code == bridge.CAPABILITY_REQUIRED:
+            outcome = bridge.lacking(outcome)
         if isinstance(outcome, Fault):
             code, message, data = handshake.fault(
                 call.method, outcome.code, outcome.message, outcome.data, self.version

@@ -89,6 +89,8 @@ class HandshakeDoor:
         if message.method == "ping":
             await reply.finish(200, jsonrpc.encode_result(message.id, {}))
             return
+        if message.method == "logging/setLevel":
+            session.set_level(message.params.get("level"))
         if message.id in session.calls:
             raise InvalidRequestFault("a request with this id is still in flight")
         call = self._call(inbound, session.access, message, session.client, size, session.id, reply)
@@ -168,9 +170,10 @@ class HandshakeDoor:
             return
         if message.method == "notifications/initialized":
             return  # every Link did its own handshake before it was handed out
+        row = methods.spec(message.method)
         for key in session.keys:
             link = self._around.pool.get(key)
-            if link is not None:
+            if link is not None and (link.era == "handshake" or not row.known or "stateless" in row.eras):
                 link.notify(message.method, message.params)
 
     def _reach(self, session: McpSession, access: Access) -> Decision:

@@ -11,6 +11,7 @@ from msgspec import Raw, Struct
 from gatekit.errors import (
     AnswerTooLarge,
     AttributeMissing,
+    BadAnswer,
     LineTooLong,
     LinkBusy,
     LinkError,
@@ -26,8 +27,8 @@ from gatekit.errors import (
 from gatekit.gateway.faces import as_object
 from gatekit.gateway.router import Route, Target
 from gatekit.model.call import Call, Fault, NeedsInput, Outcome, Result
-from gatekit.protocol import names
-from gatekit.protocol.era import stateless
+from gatekit.protocol import methods, names
+from gatekit.protocol.era import bridge, stateless
 from gatekit.upstream.link import Link
 
 CANCELLED = Fault(-31007, "cancelled by the client")
@@ -49,6 +50,17 @@ class _Peek(Struct):
 
 
 _peek = msgspec.json.Decoder(_Peek)
+
+
+class _Kind(Struct):
+    """The one field of a stateless result that tells a question from a result."""
+
+    resultType: str = ""
+
+
+_kind = msgspec.json.Decoder(_Kind)
+_SMALL = 16 * 1024
+"""Bytes up to which a search in a copy is cheaper than a parser that skips."""
 
 
 class Answered(Struct):
@@ -97,19 +109,31 @@ def unrecorded() -> ProtocolFault:
 def upstream_params(params: dict[str, Any], call: Call) -> dict[str, Any]:
     """Params for a stateless upstream: what the client declared travels with each request."""
     client = call.client
-    meta = stateless.request_meta(None, None, client.capabilities, client.log_level)
+    meta = stateless.request_meta(None, None, bridge.offered(client), client.log_level)
     return {**params, "_meta": {**params.get("_meta", {}), **meta}}
 
 
-def classified(outcome: Outcome) -> Outcome:
-    """Tell a stateless upstream's question from its result."""
+def classified(method: str, outcome: Outcome) -> Outcome:
+    """Tell a stateless upstream's question from its result. Raises LinkError where it may not ask."""
     if not isinstance(outcome, Result):
         return outcome
     body = outcome.body
-    if isinstance(body, Raw) and b"input_required" not in bytes(memoryview(body)):
+    if isinstance(body, Raw) and not _may_need_input(body):
         return outcome
     decoded = as_object(body)
+    if decoded.get("resultType") == "input_required" and not methods.spec(method).may_ask:
+        raise BadAnswer("the server asked for input where it must not", f"input_required for {method}")
     return NeedsInput(decoded) if decoded.get("resultType") == "input_required" else Result(decoded)
+
+
+def _may_need_input(body: Raw) -> bool:
+    view = memoryview(body)
+    if len(view) <= _SMALL:
+        return b"input_required" in bytes(view)
+    try:
+        return _kind.decode(body).resultType == "input_required"  # no second copy of what is big
+    except msgspec.DecodeError:
+        return True
 
 
 def renamed(call: Call, target: Target, outcome: Outcome) -> Outcome:

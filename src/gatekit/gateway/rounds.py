@@ -32,7 +32,7 @@ MAX_ROUNDS = 10
 
 _NO_RETRY = Retry({}, None)
 _DECLINED = Fault(-31010, "the call needs a visit to a URL, which was declined")
-_TOO_MANY = Fault(-31011, f"the server asked for input more than {MAX_ROUNDS} times")
+TOO_MANY = Fault(-31011, f"the server asked for input more than {MAX_ROUNDS} times")
 
 Send = Callable[[Notice], None]
 
@@ -77,7 +77,7 @@ class Rounds:
         parent = ticket.origin if ticket else ""
         if link.era == "stateless":
             params = upstream_params(with_input(target.params, retry), call)
-            outcome = classified(await link.call(call.method, params, send))
+            outcome = classified(call.method, await link.call(call.method, params, send))
             outcome = self.sealed(call, renamed(call, target, outcome), origin, rounds)
             return _answered(outcome, link, parent, rounds)
         if ticket is not None and ticket.kind == "relayed":
@@ -146,7 +146,7 @@ class Rounds:
         if not requests or bridge.refusal(bridge.ELICITATION, {"mode": "url"}, capabilities) is not None:
             return outcome
         if rounds >= MAX_ROUNDS:
-            return _TOO_MANY
+            return TOO_MANY
         state = self._tickets.issue(call, "visit", self._tickets.nonce(), origin, rounds + 1)
         return NeedsInput(bridge.needs_input(requests, state))
 

@@ -12,6 +12,9 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
+from msgspec import Struct
+
 from gatekit.errors import SessionUnknown
 from gatekit.gateway.faces import HandshakeFace
 from gatekit.gateway.reply import Reply
@@ -19,11 +22,15 @@ from gatekit.model.access import Access
 from gatekit.model.call import ClientSide, Fault, Question, RequestId, Result, Signal
 from gatekit.protocol import jsonrpc
 from gatekit.protocol.era import bridge, handshake
+from gatekit.protocol.era.stateless import LOG_LEVELS
 from gatekit.upstream.link import UpstreamKey
 
+_UNHEARD_SECONDS = 10.0
+"""How long a question may wait for a stream that it can be put on."""
 _BACKLOG = 256
 """Messages kept for a client that has no stream open yet; the oldest fall out."""
 
+_CANCELLED = "notifications/cancelled"
 _SESSION_ENDED = Fault(-32000, "the client's session ended")
 
 
@@ -48,6 +55,16 @@ class InFlight:
         return True
 
 
+class Asking(Struct):
+    """A question that the client has not answered yet."""
+
+    question: Question
+    heard: bool
+    """Whether there was a stream to put it on."""
+    deadline: float = 0.0
+    """``Clock.monotonic()``; set by the first sweep that finds it."""
+
+
 class McpSession:
     """What the gateway remembers between the requests of one handshake-era client."""
 
@@ -62,7 +79,6 @@ class McpSession:
         "followed",
         "id",
         "keys",
-        "log_level",
         "questions",
         "server",
         "stream",
@@ -85,14 +101,13 @@ class McpSession:
         self.face = face
         self.touched_at = now
         self.calls: dict[RequestId, InFlight] = {}
-        self.questions: dict[str, Question] = {}
+        self.questions: dict[str, Asking] = {}
         self.stream: Reply | None = None
         self.backlog: deque[bytes] = deque(maxlen=_BACKLOG)
         self.keys: set[UpstreamKey] = set()
         """Instances that are this session's own."""
         self.followed: UpstreamKey | None = None
         """The shared instance whose list changes it hears."""
-        self.log_level: str | None = None
         self.ended = False
         self._asked = 0
 
@@ -105,54 +120,75 @@ class McpSession:
                 signal.answer(_SESSION_ENDED)
             return
         if isinstance(signal, Question):
-            self._ask(signal)
-            return
-        params: dict[str, Any] | None = signal.params
-        if signal.method == "notifications/cancelled":
-            params = self._withdrawn(signal.params)
+            self.ask(signal)
+        elif signal.method == _CANCELLED:
+            self._withdrawn(signal.params)
         else:
             params = handshake.notice(signal.method, signal.params, self.client.version)
-        if params is not None:
-            self._deliver(jsonrpc.encode_notification(signal.method, params), signal.method)
+            if params is not None:
+                self._deliver(jsonrpc.encode_notification(signal.method, params), signal.method)
 
-    def _withdrawn(self, params: dict[str, Any]) -> dict[str, Any] | None:
-        """The upstream does not want an answer any more: the client knows its question under our id."""
-        for asked_id, question in self.questions.items():
-            if question.ref == params.get("requestId"):
-                del self.questions[asked_id]
-                return {**params, "requestId": asked_id}
-        return None
-
-    def _ask(self, question: Question) -> None:
+    def ask(self, question: Question, reply: Reply | None = None) -> str:
+        """Put a question to the client, on the stream of the call that it belongs to if that is known; the id
+        that it was given, ``""`` if the client offers no such thing."""
         if question.method in bridge.CAPABILITY:
             refused = bridge.refusal(question.method, question.params, self.client.capabilities)
             if refused is not None:
                 question.answer(refused)
-                return
+                return ""
         self._asked += 1
         # Our own id: two upstreams of one session may use the same one, and the client must not see either.
         asked_id = f"gk-{self._asked}"
-        self.questions[asked_id] = question
         own_id = str(question.params.get("elicitationId", ""))
         params = bridge.question(question.method, question.params, self.client.version, own_id)
-        self._deliver(jsonrpc.encode_request(asked_id, question.method, params), question.method)
+        message = jsonrpc.encode_request(asked_id, question.method, params)
+        asking = self.questions[asked_id] = Asking(question, reply is not None and reply.signal(message))
+        if not asking.heard:
+            asking.heard = self._deliver(message, question.method)
+        return asked_id
 
-    def _deliver(self, message: bytes, method: str) -> None:
+    def withdraw(self, asked_id: str, **why: Any) -> None:
+        """Nobody wants the answer to a question any more. Idempotent."""
+        if self.questions.pop(asked_id, None) is not None:
+            params = {**why, "requestId": asked_id}
+            self._deliver(jsonrpc.encode_notification(_CANCELLED, params), _CANCELLED)
+
+    def _withdrawn(self, params: dict[str, Any]) -> None:
+        """The upstream does not want an answer any more: the client knows its question under our id."""
+        for asked_id, asking in self.questions.items():
+            if asking.question.ref == params.get("requestId"):
+                self.withdraw(asked_id, **params)
+                return
+
+    def sweep(self, now: float, patience: float) -> None:
+        """Answer for a client that does not: after ``patience`` seconds, soon if it could not be asked."""
+        for asked_id, asking in list(self.questions.items()):
+            if asking.deadline == 0.0:
+                asking.deadline = now + (patience if asking.heard else min(patience, _UNHEARD_SECONDS))
+            elif now >= asking.deadline:
+                question = asking.question
+                self.withdraw(asked_id, reason="no answer in time")
+                question.answer(bridge.given_up(question.method))
+
+    def _deliver(self, message: bytes, method: str) -> bool:
+        """Whether there was a stream; if not, the message waits for one."""
         if not method.endswith("list_changed") and method != "notifications/resources/updated":
             for flight in reversed(self.calls.values()):
                 if flight.reply.signal(message):
-                    return
+                    return True
         if self.stream is not None and self.stream.signal(message):
-            return
+            return True
         self.backlog.append(message)
+        return False
 
     # -- from the client to the upstream ------------------------------------------------------------------
 
     def answer(self, asked_id: RequestId, outcome: Result | Fault) -> bool:
         """The client's answer to a question; False if nothing waits under that id."""
-        question = self.questions.pop(str(asked_id), None)
-        if question is None:
+        asking = self.questions.pop(str(asked_id), None)
+        if asking is None:
             return False
+        question = asking.question
         if isinstance(outcome, Result) and isinstance(outcome.body, dict):
             said = bridge.answered(question.method, question.params, self.client.version, outcome.body)
             outcome = Result(said)
@@ -164,6 +200,11 @@ class McpSession:
         flight = self.calls.get(request_id)
         return flight is not None and flight.cancel()
 
+    def set_level(self, level: Any) -> None:
+        """What ``logging/setLevel`` said; a stateless upstream is told with each call."""
+        known = level if level in LOG_LEVELS else self.client.log_level
+        self.client = msgspec.structs.replace(self.client, log_level=known)
+
     # -- streams ------------------------------------------------------------------------------------------
 
     def attach(self, stream: Reply) -> None:
@@ -173,6 +214,9 @@ class McpSession:
             if not stream.signal(self.backlog[0]):
                 return
             self.backlog.popleft()
+        for asking in self.questions.values():
+            if not asking.heard:
+                asking.heard, asking.deadline = True, 0.0
 
     def detach(self, stream: Reply) -> None:
         if self.stream is stream:
@@ -185,8 +229,8 @@ class McpSession:
             self.stream.abandon()
         for flight in list(self.calls.values()):
             flight.cancel()
-        for question in self.questions.values():
-            question.answer(_SESSION_ENDED)
+        for asking in self.questions.values():
+            asking.question.answer(_SESSION_ENDED)
         self.questions.clear()
 
 

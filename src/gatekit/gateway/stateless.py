@@ -12,7 +12,7 @@ from gatekit.gateway.aggregate import Aggregate
 from gatekit.gateway.catalog import Catalog
 from gatekit.gateway.exchange import Exchange
 from gatekit.gateway.faces import StatelessFace
-from gatekit.gateway.inbound import Inbound
+from gatekit.gateway.inbound import Inbound, Refused
 from gatekit.gateway.listen import Hubs, Subscription
 from gatekit.gateway.outcomes import fault_of_link
 from gatekit.gateway.ports import Surroundings
@@ -20,7 +20,8 @@ from gatekit.gateway.published import Shelf
 from gatekit.gateway.reply import Reply
 from gatekit.gateway.router import Everywhere, Route, Target
 from gatekit.model.access import Access
-from gatekit.model.call import Call, Outcome, Result
+from gatekit.model.call import Call, ClientSide, Outcome, Result
+from gatekit.model.decision import Deny
 from gatekit.model.server import Server
 from gatekit.protocol import methods
 from gatekit.protocol.era import bridge, stateless
@@ -56,24 +57,16 @@ class StatelessDoor:
     async def post(self, inbound: Inbound, access: Access, message: Message, size: int, reply: Reply) -> None:
         """Serve one message. Raises ProtocolFault where the ladder refuses it."""
         if isinstance(message, Notification):
-            await reply.empty(202)  # the core protocol defines none from clients over HTTP
+            self._notified(inbound, access, message)
+            await reply.empty(202)
             return
         assert isinstance(message, Request)
         client, params = stateless.read(message, inbound)
-        retry = bridge.take_retry(message.method, params)
-        call = Call(
-            id=message.id,
-            method=message.method,
-            params=params,
-            server=inbound.server,
-            access=access,
-            client=client,
-            request_id=inbound.request_id,
-            address=inbound.peer,
-            started=reply.started_at,
-            bytes_in=size,
-            retry=retry,
-            rounds=retry is not None or (bool(client.capabilities) and methods.spec(message.method).may_ask),
+        call = _call(inbound, access, message, client, params)
+        call.retry = retry = bridge.take_retry(message.method, params)
+        call.started, call.bytes_in = reply.started_at, size
+        call.rounds = retry is not None or (
+            bool(client.capabilities) and methods.spec(message.method).may_ask
         )
         if message.method == "subscriptions/listen":
             await self._listen(call, reply)
@@ -81,6 +74,19 @@ class StatelessDoor:
             await self._exchange.run(call, reply, self._face, None, self._discover)
         else:
             await self._exchange.run(call, reply, self._face)
+
+    def _notified(self, inbound: Inbound, access: Access, message: Notification) -> None:
+        """Check a notification, and pass on what is not ours to know: the core protocol defines none that a
+        client sends over HTTP, but extensions may."""
+        client, params = stateless.read_notification(message, inbound)
+        call = _call(inbound, access, message, client, params)
+        target, decision = self._exchange.judge(call)
+        if isinstance(decision, Deny):
+            raise Refused(403, "you may not use this server")
+        if isinstance(target, Target) and not methods.spec(message.method).known:
+            link = self._catalog.running(target.server, call)
+            if link is not None:
+                link.notify(message.method, params)
 
     async def _discover(self, call: Call) -> tuple[Outcome, Link | None]:
         tables = self._shelf.current
@@ -153,6 +159,25 @@ class StatelessDoor:
             for key, _, _link in links:
                 self._hubs.leave(key, subscription.on_notice)
                 self._around.pool.unhold(key)
+
+
+def _call(
+    inbound: Inbound,
+    access: Access,
+    message: Request | Notification,
+    client: ClientSide,
+    params: dict[str, Any],
+) -> Call:
+    return Call(
+        id=message.id if isinstance(message, Request) else "",
+        method=message.method,
+        params=params,
+        server=inbound.server,
+        access=access,
+        client=client,
+        request_id=inbound.request_id,
+        address=inbound.peer,
+    )
 
 
 def _offered(link: Link) -> dict[str, Any]:

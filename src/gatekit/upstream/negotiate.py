@@ -82,7 +82,7 @@ class Negotiator:
         link = await spawn()
         if hello.era == "stateless" and known != "handshake":
             patience = server.start_timeout if known == "stateless" else server.probe_timeout
-            opening = await self._discover(link, hello, patience)
+            opening = await self._discover(link, patience)
             if isinstance(opening, Lost):
                 await discard()
                 link = await spawn()
@@ -122,7 +122,7 @@ class Negotiator:
             return opening
         if isinstance(opening, Fault):
             # Perhaps a server of the stateless era alone, whichever way it words its refusal.
-            second = await self._discover(link, hello, link.server.probe_timeout)
+            second = await self._discover(link, link.server.probe_timeout)
             why = f"initialize was refused: {opening.message}"
             return second if isinstance(second, Opened) else Refused(link, why)
         version = opening.get("protocolVersion")
@@ -137,15 +137,15 @@ class Negotiator:
 
     # -- stateless era ---------------------------------------------------------------------------------
 
-    async def _discover(self, link: OwnedLink, hello: Hello, patience: float) -> Opening:
+    async def _discover(self, link: OwnedLink, patience: float) -> Opening:
         version = STATELESS_VERSIONS[0]
-        link.meta = self._envelope(version, hello)
+        link.meta = self._envelope(version)
         answer = await self._ask(link, "server/discover", {}, patience)
         if isinstance(answer, Fault) and answer.code == _UNSUPPORTED_VERSION:
             offered = answer.data.get("supported") if isinstance(answer.data, dict) else None
             mutual = _mutual(offered)
             if mutual and mutual != version:
-                link.meta = self._envelope(version := mutual, hello)
+                link.meta = self._envelope(version := mutual)
                 answer = await self._ask(link, "server/discover", {}, patience)
         if isinstance(answer, Lost):
             return answer
@@ -158,17 +158,20 @@ class Negotiator:
             return Refused(link, f"it speaks {answer.get('supportedVersions')!r}, none known here")
         link.era = "stateless"
         link.version = mutual
-        link.meta = self._envelope(mutual, hello)
+        link.meta = self._envelope(mutual)
         meta = answer.get("_meta")
         _describe(link, answer, meta.get(_META + "serverInfo") if isinstance(meta, dict) else None)
         return Opened(link)
 
-    def _envelope(self, version: str, hello: Hello) -> dict[str, Any]:
-        """MCP 2026-07-28, envelope: what ``_meta`` of every request carries."""
+    def _envelope(self, version: str) -> dict[str, Any]:
+        """MCP 2026-07-28, envelope: what ``_meta`` of every request carries.
+
+        What can be asked of a client is said by each call for itself, because a Link may serve many.
+        """
         return {
             _META + "protocolVersion": version,
             _META + "clientInfo": self._info,
-            _META + "clientCapabilities": hello.capabilities,
+            _META + "clientCapabilities": {},
         }
 
     async def _ask(

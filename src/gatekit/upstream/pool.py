@@ -97,6 +97,15 @@ class Pool:
         else:
             self._revive.pop(key, None)
 
+    def rename(self, key: UpstreamKey, new: UpstreamKey) -> None:
+        """The instance of ``key`` is better known as ``new``, if nothing is there yet."""
+        if new in self._owners or key not in self._owners:
+            return
+        owner = self._owners[new] = self._owners.pop(key)
+        owner.key = new
+        if key in self._links:
+            self._links[new] = self._links.pop(key)
+
     # -- ending ----------------------------------------------------------------------------------------
 
     def release(self, key: UpstreamKey) -> None:

@@ -114,6 +114,12 @@ class Answer:
         async with asyncio.timeout(patience), self._news:
             await self._news.wait_for(lambda: seen in self.body.decode())
 
+    async def news(self, patience: float = 20) -> None:
+        """Wait until something more has come, or the answer has ended."""
+        seen = len(self.body)
+        async with asyncio.timeout(patience), self._news:
+            await self._news.wait_for(lambda: self.done or len(self.body) > seen)
+
     async def end(self, patience: float = 10) -> Answer:
         assert self.task is not None
         await asyncio.wait_for(self.task, patience)

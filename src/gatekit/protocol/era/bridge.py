@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from gatekit.errors import InvalidParams
-from gatekit.model.call import Fault, Result, Retry
+from gatekit.model.call import ClientSide, Fault, Result, Retry
 from gatekit.protocol.era import lowering
 from gatekit.protocol.methods import at_least, spec
 
@@ -25,12 +25,19 @@ ROOTS: Final = "roots/list"
 URL_REQUIRED: Final = -32042
 """2025-11-25: the call did not run, because the person must visit a URL first; ``data.elicitations``."""
 
+CAPABILITY_REQUIRED: Final = -32021
+"""2026-07-28: the request lacks a client capability that it needs; ``data.requiredCapabilities``."""
+
 CAPABILITY: Final[Mapping[str, str]] = {ELICITATION: "elicitation", SAMPLING: "sampling", ROOTS: "roots"}
 """Question → the client capability that allows it."""
 
 _MAX_INPUTS: Final = 64
 """Questions in one round; more is no dialogue."""
 _ACTIONS: Final = frozenset(("accept", "decline", "cancel"))
+_FORMS: Final = "2025-06-18"
+"""First revision with elicitation."""
+_URLS: Final = "2025-11-25"
+"""First revision with elicitation in URL mode, and with tools in sampling."""
 
 _sorted = msgspec.json.Encoder(order="sorted")
 
@@ -50,6 +57,39 @@ def declared(capabilities: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _TOLD: Final = ("elicitation", "sampling", "roots", "extensions")
+
+
+def offered(client: ClientSide) -> dict[str, Any]:
+    """What a stateless server is told of the client of one call: what that declared, as far as its own
+    revision has a way to ask for it."""
+    if client.era == "stateless":
+        return client.capabilities
+    told = declared(client.capabilities)
+    elicitation = told.pop("elicitation", None)
+    if at_least(client.version, _URLS):
+        if elicitation is not None:
+            # An empty object meant form mode before there were two.
+            told["elicitation"] = elicitation or {"form": {}}
+        return told
+    if elicitation is not None and at_least(client.version, _FORMS):
+        told["elicitation"] = {"form": {}}
+    if "sampling" in told:
+        told["sampling"] = {}
+    return told
+
+
+def lacking(fault: Fault) -> Fault:
+    """-32021 in words, for a client whose revision has no such error."""
+    wanted = fault.data.get("requiredCapabilities") if isinstance(fault.data, dict) else None
+    if not isinstance(wanted, dict) or not wanted:
+        return Fault(-32603, fault.message)
+    names = sorted(f"{name}.{part}" for name, parts in wanted.items() for part in _parts(parts))
+    text = ", ".join(name.removesuffix(".") for name in names)
+    return Fault(-32603, f"the server needs what this client does not offer: {text}")
+
+
+def _parts(value: Any) -> list[str]:
+    return [str(key) for key in value] if isinstance(value, dict) and value else [""]
 
 
 def fingerprint(capabilities: Mapping[str, Any]) -> str:
@@ -90,6 +130,14 @@ def unattended(method: str) -> Result | Fault:
     if method == SAMPLING:
         return Fault(-32603, "sampling is possible only while a call is being served")
     return Fault(-32601, f"Method not found: {method}")
+
+
+def unable(method: str, fault: Fault) -> dict[str, Any] | None:
+    """What a stateless server is told where the client answered its question with an error; None if nothing
+    can be said: an ``inputResponses`` value is always a result."""
+    if method == ELICITATION:
+        return {"action": "cancel"}
+    return {"roots": []} if method == ROOTS and fault.code == -32601 else None
 
 
 def given_up(method: str) -> Result | Fault:

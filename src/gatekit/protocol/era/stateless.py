@@ -68,11 +68,15 @@ def _read(message: Request, headers: Headers | None) -> tuple[ClientSide, dict[s
     row = spec(message.method)
     if row.known and ("stateless" not in row.eras or row.direction == "server" or row.notification):
         raise MethodNotFound(f"Method not found: {message.method}")
+    return client, _without_envelope(params, meta)
+
+
+def _without_envelope(params: Mapping[str, Any], meta: Mapping[str, Any]) -> dict[str, Any]:
     rest = {key: value for key, value in meta.items() if key not in _ENVELOPE}
     inner = {key: value for key, value in params.items() if key != "_meta"}
     if rest:
         inner["_meta"] = rest
-    return client, inner
+    return inner
 
 
 def _client(version: str, meta: dict[str, Any]) -> ClientSide:
@@ -93,8 +97,8 @@ def _client(version: str, meta: dict[str, Any]) -> ClientSide:
     )
 
 
-def read_notification(message: Notification, headers: Headers | None) -> dict[str, Any]:
-    """Check a notification and return its params without the envelope.
+def read_notification(message: Notification, headers: Headers | None) -> tuple[ClientSide, dict[str, Any]]:
+    """Check a notification and separate its envelope, of which it may have any part, from its params.
 
     The core defines none that a client sends over HTTP, so there is little to check; the revision in header
     and body must be one we speak. Raises UnsupportedVersion or HeaderMismatch.
@@ -104,8 +108,17 @@ def read_notification(message: Notification, headers: Headers | None) -> dict[st
     sent = single(headers, VERSION) if headers is not None else None
     if isinstance(version, str) and headers is not None:
         check_mirrored(headers, message.method, message.params, version)
-    check_version(version if isinstance(version, str) else (sent or b"").decode("latin-1"))
-    return {key: value for key, value in message.params.items() if key != "_meta"}
+    spoken = version if isinstance(version, str) else (sent or b"").decode("latin-1")
+    check_version(spoken)
+    known = meta if isinstance(meta, dict) else {}
+    capabilities, info = known.get(META_CAPABILITIES), known.get(META_CLIENT_INFO)
+    client = ClientSide(
+        era="stateless",
+        version=spoken,
+        capabilities=capabilities if isinstance(capabilities, dict) else {},
+        info=info if isinstance(info, dict) else {},
+    )
+    return client, _without_envelope(message.params, known)
 
 
 def check_version(requested: str) -> None:

@@ -147,8 +147,8 @@ def test_a_doubled_header_carries_the_request_id() -> None:
 def test_notifications() -> None:
     version_header = {b"mcp-protocol-version": [VERSION.encode()], b"mcp-method": [b"notifications/x"]}
     message = Notification("notifications/x", {"a": 1, "_meta": ENVELOPE})
-    assert stateless.read_notification(message, version_header) == {"a": 1}
-    assert stateless.read_notification(Notification("notifications/x", {}), version_header) == {}
+    assert stateless.read_notification(message, version_header)[1] == {"a": 1}
+    assert stateless.read_notification(Notification("notifications/x", {}), version_header)[1] == {}
     for params, headers in (
         ({"_meta": {META_VERSION: "2027-01-01"}}, None),
         ({}, {b"mcp-protocol-version": [b"2027-01-01"]}),
