@@ -128,6 +128,7 @@ class Application:
         """Load keys, start the background jobs. Raises StoreError."""
         await self.authorization.start()
         self.gateway.start()
+        self.pool.replace([entry.server for entry in self.config.servers])
         newest, _ = await self.store.changes.since(NEWEST)
         self._jobs = [
             asyncio.ensure_future(self._follow_changes(newest)),

@@ -36,8 +36,9 @@
     │       └── UpstreamDown · UpstreamBusy · UpstreamTimeout · AnswerTooLarge · RecordingFailed
     │           PersonIncomplete
     └── LinkError                        inside ``upstream``: what a Link's owner task reports
-        ├── SpawnFailed · PoolFull · LinkClosed · LinkBusy · LinkTimeout · LineTooLong · BadAnswer
-        └── AttributeMissing
+        ├── SpawnFailed · LinkClosed · LinkTimeout · LineTooLong · BadAnswer · AttributeMissing
+        └── Busy
+            └── PoolFull · LinkBusy
 """
 
 from __future__ import annotations
@@ -477,7 +478,15 @@ class AttributeMissing(LinkError):
     """``Server.personal_env`` names what this person does not have; another person may well have it."""
 
 
-class PoolFull(LinkError):
+class Busy(LinkError):
+    """Not now. ``retry_after``: seconds after which another try makes sense."""
+
+    def __init__(self, public: str, detail: str = "", retry_after: float = 1.0) -> None:
+        self.retry_after = retry_after
+        super().__init__(public, detail)
+
+
+class PoolFull(Busy):
     """No further instance may be started, for the server as a whole or for this person."""
 
 
@@ -485,7 +494,7 @@ class LinkClosed(LinkError):
     """The process or connection ended while a request was waiting."""
 
 
-class LinkBusy(LinkError):
+class LinkBusy(Busy):
     """The upstream does not read, or too many calls wait for it; this one was not sent."""
 
 

@@ -23,6 +23,7 @@ BROAD_EXCEPTS = {
     "upstream/owner.py": "Link owner: whatever happens, waiting calls get an answer and the child ends",
     "upstream/signals.py": "Link owner: a faulty sink must not end the connection of everybody on the Link",
     "upstream/pool.py": "background job: the sweep is logged and made again",
+    "upstream/spares.py": "Link owner: a spare that cannot be looked after ends, and another is tried",
     "platform/background.py": "background job: it is logged and tried again",
     "cli/__init__.py": "command line: one line and an exit code instead of a traceback",
 }

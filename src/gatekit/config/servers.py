@@ -83,6 +83,10 @@ class Servers:
                 idle_timeout=section.idle_timeout,
                 max_instances=section.max_instances,
                 max_instances_per_user=section.max_instances_per_user,
+                warm=self._warm(section, path),
+                max_waiting=section.max_waiting,
+                max_waiting_per_user=section.max_waiting_per_user,
+                max_wait=section.max_wait,
                 max_line_bytes=section.max_line,
                 start_timeout=section.start_timeout,
                 call_timeout=section.call_timeout,
@@ -148,6 +152,16 @@ class Servers:
                 self._document.fault(place, "no person's attribute may decide which code runs")
             found.append((name, template))
         return tuple(found)
+
+    def _warm(self, section: ServerIn, path: doc.Path) -> int:
+        """Processes to keep started ahead of need."""
+        personal = any((*path, "env", name) in self._references.personal for name in section.env)
+        if section.warm and (personal or section.instances == "shared"):
+            why = "env names the person" if personal else "a shared instance is one process anyway"
+            self._document.fault((*path, "warm"), f"nothing can be started ahead of need: {why}")
+        elif section.warm > section.max_instances:
+            self._document.fault((*path, "warm"), "must not be more than max_instances")
+        return section.warm
 
     def _rules(self, name: str, section: ServerIn, path: doc.Path) -> ServerRules:
         declared: tuple[tuple[NarrowedKind, Mapping[str, tuple[str, ...]]], ...] = (

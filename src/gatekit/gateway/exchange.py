@@ -28,6 +28,7 @@ from gatekit.gateway.outcomes import (
     fault_of_link,
     outcome_name,
     renamed,
+    retry_after,
     unreachable,
     unrecorded,
     upstream_params,
@@ -158,6 +159,8 @@ class Exchange:
         except ProtocolFault as fault:
             return Answered(fault_of(fault), None, fault.detail)
         except LinkError as error:
+            if wait := retry_after(error):
+                flight.reply.add_headers((b"retry-after", b"%d" % wait))
             return Answered(unreachable(target, error), None, error.detail)
         except asyncio.CancelledError:
             task = asyncio.current_task()

@@ -12,6 +12,7 @@ from gatekit.errors import (
     AnswerTooLarge,
     AttributeMissing,
     BadAnswer,
+    Busy,
     LineTooLong,
     LinkBusy,
     LinkError,
@@ -20,6 +21,7 @@ from gatekit.errors import (
     PoolFull,
     ProtocolFault,
     RecordingFailed,
+    SpawnFailed,
     UpstreamBusy,
     UpstreamDown,
     UpstreamTimeout,
@@ -99,7 +101,13 @@ def fault_of(fault: ProtocolFault) -> Fault:
 def fault_of_link(error: LinkError) -> Fault:
     """The wire form of a Link's failure; the public text never carries the child's output."""
     kind = _FAULT_OF.get(type(error), UpstreamDown)
-    return Fault(kind.code, error.public, None, kind.status)
+    wait = retry_after(error)
+    return Fault(kind.code, error.public, {"retryAfterSeconds": wait} if wait else None, kind.status)
+
+
+def retry_after(error: LinkError) -> int:
+    """Seconds after which another try makes sense (RFC 9110 §10.2.3); 0 if nothing says so."""
+    return math.ceil(error.retry_after) if isinstance(error, Busy | SpawnFailed) else 0
 
 
 def unrecorded() -> ProtocolFault:
@@ -151,9 +159,6 @@ def unreachable(target: Route, error: LinkError) -> Fault:
     fault = fault_of_link(error)
     if not isinstance(target, Target) or target.view is None:
         return fault
-    data: dict[str, Any] = {"server": target.server.name}
-    wait = getattr(error, "retry_after", 0.0)
-    if wait > 0:
-        data["retryAfterSeconds"] = math.ceil(wait)
+    data: dict[str, Any] = {"server": target.server.name, **(fault.data or {})}
     message = f"the server '{target.server.name}' cannot answer now: {fault.message}"
     return Fault(fault.code, message, data, fault.status)

@@ -29,8 +29,15 @@ class Server(Struct, frozen=True, kw_only=True):
     instances: Instances = "session"
     idle_timeout: float = 300.0
     """Seconds without a call or an open stream before an instance is stopped."""
+    warm: int = 0
+    """Processes that are kept started ahead of need."""
     max_instances: int = 50
     max_instances_per_user: int = 10
+    max_waiting: int = 100
+    """Starts that may wait for a place, in all."""
+    max_waiting_per_user: int = 10
+    max_wait: float = 2.0
+    """Seconds that a start waits for a place."""
     max_line_bytes: int = 16 * 1024 * 1024 + 65536
     start_timeout: float = 30.0
     """Seconds from spawn to the answer of the first request."""

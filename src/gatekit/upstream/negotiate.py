@@ -78,7 +78,7 @@ class Negotiator:
         ``discard`` ends a process that is of no use. Raise ``SpawnFailed`` or another ``LinkError``.
         """
         key = "era:" + hashlib.sha256(server.fingerprint().encode()).hexdigest()  # env holds secrets
-        known = await self._recall(key)
+        known = await self._recall(key) if hello.era == "stateless" else None  # otherwise it changes nothing
         link = await spawn()
         if hello.era == "stateless" and known != "handshake":
             patience = server.start_timeout if known == "stateless" else server.probe_timeout

@@ -36,6 +36,10 @@ class Owner:
         self.link: OwnedLink | None = None
         self.pid = 0
         self.admitted = False
+        self.spare: Carrier | None = None
+        """A process to begin with, from ``admission``."""
+        self.warm = False
+        """The process was a spare."""
         self.since = self.last_used = pool.clock.monotonic()
         self.calls_seen = 0
         loop = asyncio.get_running_loop()
@@ -87,12 +91,12 @@ class Owner:
 
     async def _start(self) -> None:
         pool = self._pool
-        await pool.admit(self)
+        await pool.admission.enter(self)
         async with pool.gate(self.server.name):
             # Asked in here, so that a queue behind starts that fail does not have to fail one by one.
             await pool.wait_out(self)
             self.state = "starting"
-            link = await self._transport.open(self.server, self.hello, self._spawn, self._discard)
+            link = await self._open()
         now = pool.clock.monotonic()
         self.link = link
         self.state = "ready"
@@ -102,8 +106,23 @@ class Owner:
         pool.on_ready(self, link)
         self.ready.set_result(link)
 
+    async def _open(self) -> OwnedLink:
+        try:
+            return await self._transport.open(self.server, self.hello, self._spawn, self._discard)
+        except SpawnFailed:
+            if not self.warm:
+                raise
+        # A spare may have gone bad while it waited; that must not be worse than having had none.
+        await self._discard()
+        return await self._transport.open(self.server, self.hello, self._spawn, self._discard)
+
     async def _spawn(self) -> OwnedLink:
-        self._carrier = await self._transport.spawn(_filled(self.server, self.hello.person))
+        self._carrier, self.spare = self.spare, None
+        self.warm = self._carrier is not None
+        if self._carrier is None:
+            self._carrier = await self._transport.spawn(_filled(self.server, self.hello.person))
+        else:
+            self._carrier.link.server = self.server  # settings that need no other process may have changed
         self.pid = self._carrier.pid
         return self._carrier.link
 
@@ -139,9 +158,11 @@ class Owner:
 
     async def _finish(self) -> None:
         """Whatever happened, nothing of the upstream is left behind."""
-        carrier, self._carrier = self._carrier, None
-        if carrier is not None:
-            await carrier.end(PROMPT, "the server has ended")
+        carriers = (self._carrier, self.spare)
+        self._carrier = self.spare = None
+        for carrier in carriers:
+            if carrier is not None:
+                await carrier.end(PROMPT, "the server has ended")
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         # Not in a ``finally``: a task that is cancelled before its first step never enters its body.

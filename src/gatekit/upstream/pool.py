@@ -1,7 +1,8 @@
 """Who shares which process: ``UpstreamKey`` → Link, with admission, idle stop, reload and restart.
 
 ``get`` is all that a call needs while its process runs. Everything slow happens in the owner task that each
-key has while something runs for it (``owner``): wait in line, wait out a back-off, start, watch, end.
+key has while something runs for it (``owner``): wait in line (``admission``), wait out a back-off, start or
+take a spare (``spares``), watch, end.
 """
 
 from __future__ import annotations
@@ -11,22 +12,22 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from gatekit.errors import LinkClosed, PoolFull, SpawnFailed
+from gatekit.errors import LinkClosed, SpawnFailed
 from gatekit.model.audit import ProcessEvent
 from gatekit.model.ports import Clock
 from gatekit.model.server import Server
+from gatekit.upstream.admission import Admission, Guest
 from gatekit.upstream.backoff import Backoff
 from gatekit.upstream.link import Hello, SignalSink, UpstreamKey
 from gatekit.upstream.negotiate import Remember
 from gatekit.upstream.owner import Owner
+from gatekit.upstream.spares import Spares, adoptable
 from gatekit.upstream.supervisor import StdioTransport, Supervisor
 from gatekit.upstream.transport import CLOSING, GENTLE, PROMPT, Ending, OwnedLink, Transport
 
 _log = logging.getLogger("gatekit.upstream")
 
 SWEEP_SECONDS = 1.0
-LINE_SECONDS = 2.0
-"""How long a start waits for a place before ``PoolFull``."""
 EVICT_SECONDS = 10.0
 """Idle time after which a person's own instance may make room for the same person's next one."""
 PATIENCE = 1.0
@@ -34,7 +35,7 @@ PATIENCE = 1.0
 STARTS_PER_SERVER = 4
 """Processes of one server that may be starting at the same time."""
 CLOSE_SECONDS = 5.0
-_LINE_POLL = 0.05
+_DRAIN_POLL = 0.02
 
 
 class Pool:
@@ -63,6 +64,8 @@ class Pool:
         self._revive: dict[UpstreamKey, tuple[Server, Hello]] = {}
         self._backoff = Backoff()
         self._gates: dict[str, asyncio.Semaphore] = {}
+        self.admission = Admission(clock, self._adopt, self._make_room)
+        self._spares = Spares(clock, self._stdio, self.gate, self._tell_of_spare)
         self._sweeper: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -123,8 +126,13 @@ class Pool:
         self._stop_all((key for key in self._owners if key.principal_id == principal_id), reason, PROMPT)
 
     def replace(self, servers: Iterable[Server]) -> None:
-        """A new configuration: what was removed or is started differently now is drained and stopped."""
+        """A new configuration (or the first): what was removed or is started differently now is drained and
+        stopped, and spares are started for what wants some."""
         wanted = {server.name: server for server in servers}
+        self._spares.want(wanted.values())
+        if any(server.warm for server in wanted.values()):
+            self._begin()
+            self._spares.tend(self.admission)
         for key, owner in list(self._owners.items()):
             server = wanted.get(key.server)
             if server is None:
@@ -142,17 +150,38 @@ class Pool:
             else:
                 self._revive[key] = (server, hello)
 
+    async def drain(self, seconds: float) -> int:
+        """Let the calls that run come to their end, at most ``seconds`` long; no spare is kept meanwhile.
+
+        Return how many still run then; ``close`` fails those. Nothing is refused here: whoever lets nobody
+        in any more calls this next. Open subscriptions are not waited for.
+        """
+        self._spares.want(())
+        deadline = self.clock.monotonic() + seconds
+        # Polled: an event would have to be set by every call, for something that happens once.
+        while (left := self._working()) and self.clock.monotonic() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(_DRAIN_POLL)
+        return left
+
+    def _working(self) -> int:
+        owners = (*self._owners.values(), *self._ending)
+        return sum(
+            owner.link.working if owner.link is not None else not owner.ready.done() for owner in owners
+        )
+
     async def close(self) -> None:
         """Stop everything, in order within ``CLOSE_SECONDS``, and then the rest by force."""
         self._closed = True
         if self._sweeper is not None:
             self._sweeper.cancel()
         self._stop_all(list(self._owners), "the gateway is shutting down", CLOSING)
+        spares = asyncio.create_task(self._spares.close(CLOSING, CLOSE_SECONDS), name="spares")
         tasks = {owner.task for owner in self._ending}
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
             for task in late:
                 task.cancel()
+        await spares
         await self._stdio.close()
         if self._remote is not None:
             await self._remote.close()
@@ -175,10 +204,13 @@ class Pool:
     def _start(self, key: UpstreamKey, server: Server, hello: Hello) -> Owner:
         if self._closed:
             raise LinkClosed("the gateway is shutting down")
-        if self._sweeper is None:
-            self._sweeper = asyncio.create_task(self._sweep_forever(), name="upstream sweep")
+        self._begin()
         owner = self._owners[key] = Owner(self, key, server, hello)
         return owner
+
+    def _begin(self) -> None:
+        if self._sweeper is None:
+            self._sweeper = asyncio.create_task(self._sweep_forever(), name="upstream sweep")
 
     def transport(self, server: Server) -> Transport:
         """How ``server`` is reached. Raise ``SpawnFailed``."""
@@ -188,37 +220,25 @@ class Pool:
             raise SpawnFailed("remote servers cannot be reached from here")
         return self._remote
 
-    async def admit(self, owner: Owner) -> None:
-        """Wait for a place. Raise ``PoolFull``."""
-        deadline = self.clock.monotonic() + LINE_SECONDS
-        while True:
-            full = self._full(owner)
-            if full is None:
-                owner.admitted = True
-                return
-            if self.clock.monotonic() >= deadline:
-                raise PoolFull(full)
-            await asyncio.sleep(_LINE_POLL)
+    def _adopt(self, guest: Guest) -> bool:
+        """For ``admission``: give the guest a spare."""
+        if not isinstance(guest, Owner) or not adoptable(guest):
+            return False
+        guest.spare = self._spares.take(guest.server)
+        return guest.spare is not None
 
-    def _full(self, owner: Owner) -> str | None:
-        server, person = owner.server, owner.key.principal_id
-        peers = [
-            other
-            for other in (*self._owners.values(), *self._ending)
-            if other.admitted and other.key.server == server.name
-        ]
-        if len(peers) >= server.max_instances:
-            return f"{server.max_instances} instances of the server are running, which is the limit"
-        own = [other for other in peers if person and other.key.principal_id == person]
-        if len(own) < server.max_instances_per_user:
-            return None
-        self._evict(own)
-        return f"{server.max_instances_per_user} instances are running for this person, which is the limit"
+    def _make_room(self, guest: Guest, own: bool) -> None:
+        """For ``admission``: the guest does not fit. One at a time: what ends already will make room."""
+        peers = [owner for owner in (*self._owners.values(), *self._ending) if owner.admitted]
+        if not own:
+            self._spares.evict(guest.key.server)
+            return
+        mine = [owner for owner in peers if _same(owner.key, guest.key)]
+        if not any(owner in self._ending for owner in mine):
+            self._evict(mine)
 
     def _evict(self, own: list[Owner]) -> None:
         """Clients that never end their sessions would otherwise lock their own user out."""
-        if any(other in self._ending for other in own):
-            return
         now = self.clock.monotonic()
         idle = [other for other in own if self._idle(other, now) > EVICT_SECONDS]
         if idle:
@@ -248,7 +268,9 @@ class Pool:
         sink = self._sinks.pop(owner.key, None)
         if sink is not None:
             link.listen(sink)
-        self._tell(owner, "started", f"{link.era} {link.version}")
+        self._tell(owner, "started", f"{link.era} {link.version}{', from a spare' if owner.warm else ''}")
+        if owner.warm:  # not before, so that its successor's start does not get in its way
+            self._spares.tend(self.admission)
 
     def on_failed(self, owner: Owner, detail: str, counts: bool) -> None:
         """The start failed; ``counts``: because of the server, not for want of a place."""
@@ -274,6 +296,7 @@ class Pool:
     def on_gone(self, owner: Owner) -> None:
         self._forget(owner)
         self._ending.discard(owner)
+        self.admission.leave(owner)
 
     def _forget(self, owner: Owner) -> None:
         if self._owners.get(owner.key) is owner:
@@ -288,19 +311,28 @@ class Pool:
             self._revive[owner.key] = (server, owner.hello)
 
     def _tell(self, owner: Owner, action: Any, detail: str) -> None:
-        event = ProcessEvent(
-            at=self.clock.now(),
-            action=action,
-            server=owner.server.name,
-            pid=owner.pid,
-            principal_id=owner.key.principal_id,
-            principal=owner.hello.person.username if owner.hello.person is not None else "",
-            detail=detail,
+        person = owner.hello.person
+        self._record(
+            ProcessEvent(
+                at=self.clock.now(),
+                action=action,
+                server=owner.server.name,
+                pid=owner.pid,
+                principal_id=owner.key.principal_id,
+                principal=person.username if person is not None else "",
+                detail=detail,
+            )
         )
+
+    def _tell_of_spare(self, server: Server, pid: int, action: Any, detail: str) -> None:
+        event = ProcessEvent(at=self.clock.now(), action=action, server=server.name, pid=pid, detail=detail)
+        self._record(event)
+
+    def _record(self, event: ProcessEvent) -> None:
         try:
             self._on_event(event)
         except Exception:  # noqa: BLE001  Link owner boundary: a process is looked after even so
-            _log.exception("server %s: %s could not be recorded", owner.server.name, action)
+            _log.exception("server %s: %s could not be recorded", event.server, event.action)
 
     # -- periodic --------------------------------------------------------------------------------------
 
@@ -330,6 +362,8 @@ class Pool:
         for key in [key for key in self._sinks if key not in self._held and key not in self._backoff]:
             del self._sinks[key]
         self._backoff.forget_old(now)
+        self.admission.serve_all()
+        self._spares.tend(self.admission)
 
     def _idle(self, owner: Owner, now: float) -> float:
         """Seconds without a call; 0 for who is starting, working or held open."""
@@ -345,8 +379,15 @@ class Pool:
         return {
             "ready": len(links),
             "starting": len(self._owners) - len(links),
+            "waiting": self.admission.waiting,
+            "spares": self._spares.ready,
             "ending": len(self._ending),
             "calls": sum(link.calls for link in links),
             "pending": sum(link.pending for link in links),
             "stray_lines": sum(link.stray_lines for link in links),
         }
+
+
+def _same(one: UpstreamKey, other: UpstreamKey) -> bool:
+    """Of one person and one server."""
+    return one.server == other.server and one.principal_id == other.principal_id

@@ -97,6 +97,10 @@ class StdioLink:
         return len(self._pending)
 
     @property
+    def working(self) -> int:
+        return sum(reply.method != LISTEN for reply in self._pending.values())
+
+    @property
     def sink(self) -> SignalSink | None:
         return self._signals.sink
 

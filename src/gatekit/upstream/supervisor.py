@@ -107,7 +107,7 @@ class Supervisor:
         deadline = self._clock.monotonic() + ending.calls
         try:
             # Polled: an event would have to be set by every call, for something that happens once.
-            while link.pending and not process.over.done() and self._clock.monotonic() < deadline:  # noqa: ASYNC110
+            while link.working and not process.over.done() and self._clock.monotonic() < deadline:  # noqa: ASYNC110
                 await asyncio.sleep(_POLL)
             link.fail(LinkClosed(reason))
             link.pipes.hang_up()

@@ -59,6 +59,11 @@ class OwnedLink(Link, Protocol):
         ...
 
     @property
+    def working(self) -> int:
+        """The same without open subscriptions, which end only when somebody ends them."""
+        ...
+
+    @property
     def sink(self) -> SignalSink | None: ...
 
     def ready(self, now: float) -> None:

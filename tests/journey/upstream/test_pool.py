@@ -9,7 +9,19 @@ import pytest
 from gatekit.errors import LinkClosed, LinkError, PoolFull
 from gatekit.model.call import Result, Signal
 from tests.journey.upstream import kit as kits
-from tests.journey.upstream.kit import HANDSHAKE, Kit, alive, child, key, said, stdio, tool, unruly, until
+from tests.journey.upstream.kit import (
+    HANDSHAKE,
+    STATELESS,
+    Kit,
+    alive,
+    child,
+    key,
+    said,
+    stdio,
+    tool,
+    unruly,
+    until,
+)
 
 
 async def test_get_knows_only_ready_links(kit: Kit) -> None:
@@ -36,11 +48,8 @@ async def test_one_who_gives_up_waiting_does_not_spoil_it_for_the_others(kit: Ki
     assert (await second).alive
 
 
-async def test_a_person_has_a_cap_and_others_are_not_hit_by_it(
-    kit: Kit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("gatekit.upstream.pool.LINE_SECONDS", 0.2)
-    server = unruly(max_instances_per_user=2, max_instances=3)
+async def test_a_person_has_a_cap_and_others_are_not_hit_by_it(kit: Kit) -> None:
+    server = unruly(max_instances_per_user=2, max_instances=3, max_wait=0.2)
     for number in (1, 2):
         await kit.pool.acquire(key(f"session:{number}"), server, HANDSHAKE)
     with pytest.raises(PoolFull, match="2 instances are running for this person"):
@@ -243,6 +252,6 @@ async def test_a_fault_in_the_owner_reaches_who_waits(
 
     monkeypatch.setattr(kit.memory, "get", fault)
     with pytest.raises(LinkError, match="the store is broken"):
-        await kit.pool.acquire(key(), unruly(), HANDSHAKE)
+        await kit.pool.acquire(key(), unruly(), STATELESS)
     await until(lambda: kit.pool.stats()["ending"] == 0)
     assert "its owner failed" in caplog.text

@@ -70,3 +70,25 @@ def test_both_forms_give_the_same(tmp_path: Path) -> None:
     as_map = loaded(tmp_path, "servers: {x: {command: a b, users: [dev], env: {K: v}}}")
     as_list = loaded(tmp_path, "servers: [{name: x, command: a b, users: [dev], env: {K: v}}]")
     assert (as_map.servers, as_map.rules) == (as_list.servers, as_list.rules)
+
+
+def test_lines_and_spares(tmp_path: Path) -> None:
+    text = "servers: {x: {command: a, warm: 3, max_waiting: 7, max_waiting_per_user: 2, max_wait: 5s}}"
+    server = loaded(tmp_path, text).servers[0].server
+    assert (server.warm, server.max_waiting, server.max_waiting_per_user, server.max_wait) == (3, 7, 2, 5)
+
+
+@pytest.mark.parametrize(
+    ("keys", "fault"),
+    [
+        (
+            "warm: 1, instances: shared",
+            "nothing can be started ahead of need: a shared instance is one process",
+        ),
+        ("warm: 1, env: {A: '${user:id}'}", "nothing can be started ahead of need: env names the person"),
+        ("warm: 3, max_instances: 2", "must not be more than max_instances"),
+    ],
+)
+def test_spares_that_make_no_sense(tmp_path: Path, keys: str, fault: str) -> None:
+    (found,) = faults(tmp_path, f"servers: {{x: {{command: a, {keys}}}}}")
+    assert f"servers.x.warm: {fault}" in found
