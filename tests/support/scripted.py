@@ -98,6 +98,10 @@ class ScriptedPool:
         if link is not None:
             link.close()
 
+    def rename(self, key: UpstreamKey, new: UpstreamKey) -> None:
+        if key in self.links and new not in self.links:
+            self.links[new] = self.links.pop(key)
+
     def hold(self, key: UpstreamKey) -> None:
         """Nothing stops by itself."""
 

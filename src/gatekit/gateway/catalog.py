@@ -13,6 +13,7 @@ from gatekit.gateway.ports import Surroundings
 from gatekit.gateway.published import Shelf
 from gatekit.gateway.sessions import McpSession
 from gatekit.gateway.slots import Slot, Slots
+from gatekit.gateway.toolbook import Toolbook
 from gatekit.gateway.views import LISTED
 from gatekit.model.call import Call, Result
 from gatekit.model.server import Server
@@ -30,6 +31,7 @@ class Catalog:
         self._hubs = hubs
 
         self.slots = Slots(around.pool, hubs)
+        self.books = Toolbook(around.clock)
         self._stateless: set[str] = set()
         """Servers that were found to be of the stateless era: one instance serves all capabilities there."""
 

@@ -16,7 +16,7 @@ from typing import Protocol
 import msgspec
 
 from gatekit.errors import AuditUnavailable, InvalidParams, LinkError, MethodNotFound, ProtocolFault
-from gatekit.gateway import router
+from gatekit.gateway import apps, mirrored, router
 from gatekit.gateway.aggregate import Aggregate
 from gatekit.gateway.catalog import Catalog
 from gatekit.gateway.loop import Asking, Loop, Rising
@@ -78,6 +78,7 @@ class Exchange:
         self._aggregate = aggregate
         self._rounds = rounds
         self._loop = Loop(around, catalog)
+        self._apps = apps.Apps(catalog)
         self.flights: set[InFlight] = set()
         """Calls being carried out; the sweep looks at the slow ones."""
 
@@ -100,6 +101,8 @@ class Exchange:
         ``local`` replaces the trip to the upstream for what the gateway answers itself.
         """
         target, decision = self.judge(call)
+        if apps.concerns(call, target, decision):
+            decision = await self._apps.judge(call, target, decision, self._shelf.current, session)
         flight = InFlight(reply, asyncio.current_task(), call.client.era == "stateless")
         self.flights.add(flight)
         if session is not None:
@@ -178,6 +181,8 @@ class Exchange:
             link = self._catalog.running(target.server, call)
             if link is None:
                 link = await self._catalog.link(target.server, call, session)
+            if call.headers is not None:
+                await mirrored.check(call, target.name, link, self._catalog.books)
             return await self._asked(call, target, link, reply, face, session)
         if isinstance(target, Everywhere):
             spec = methods.spec(call.method)

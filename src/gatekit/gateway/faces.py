@@ -9,7 +9,7 @@ from msgspec import Raw
 
 from gatekit.errors import LinkError
 from gatekit.model.call import Call, Fault, NeedsInput, Notice, Outcome, Result
-from gatekit.protocol import jsonrpc
+from gatekit.protocol import headers, jsonrpc
 from gatekit.protocol.era import bridge, handshake, stateless
 from gatekit.protocol.methods import METHODS
 from gatekit.upstream.link import Link
@@ -19,6 +19,9 @@ _SHAPED = frozenset(method for method, row in METHODS.items() if row.cacheable)
 """Methods whose result gets more than a tag in the stateless era."""
 _HTTP_ERRORS = frozenset({403, 503})
 """In the handshake era a JSON-RPC error travels with HTTP 200, but for these."""
+
+_OURS = 400
+"""HTTP status of what is wrong with the request; what upstreams say has none."""
 
 
 class HandshakeFace:
@@ -67,10 +70,12 @@ class StatelessFace:
         if isinstance(outcome, Fault) and outcome.code == bridge.URL_REQUIRED:
             outcome = _in_words(call, outcome)
         if isinstance(outcome, Fault):
-            code, message, data, status = stateless.fault(outcome.code, outcome.message, outcome.data)
-            if outcome.status in _HTTP_ERRORS:
+            code, text, data, status = stateless.fault(outcome.code, outcome.message, outcome.data)
+            if outcome.status == _OURS:  # found by the gateway itself, so it is about this very request
+                code, data, status = outcome.code, outcome.data, outcome.status
+            elif outcome.status in _HTTP_ERRORS:
                 status = outcome.status
-            return status, jsonrpc.encode_fault(call.id, code, message, data)
+            return status, jsonrpc.encode_fault(call.id, code, text, data)
         if isinstance(outcome, NeedsInput):
             return 200, jsonrpc.encode_result(
                 call.id,
@@ -82,9 +87,11 @@ class StatelessFace:
             spliced = stateless.spliced(bytes(memoryview(body)), info)
             if spliced is not None:
                 return 200, jsonrpc.encode_result(call.id, Raw(spliced))
-        return 200, jsonrpc.encode_result(
-            call.id, stateless.result(call.method, as_object(body), server_info=info)
-        )
+        shaped = stateless.result(call.method, as_object(body), server_info=info)
+        message = jsonrpc.encode_result(call.id, shaped)
+        if call.method == "tools/list" and headers.may_be_annotated(message):
+            message = jsonrpc.encode_result(call.id, headers.usable_tools(shaped))
+        return 200, message
 
     def notice(self, notice: Notice) -> bytes | None:
         return jsonrpc.encode_notification(notice.method, notice.params)

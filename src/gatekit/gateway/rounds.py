@@ -15,7 +15,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from gatekit.errors import AuditUnavailable, InvalidParams, LinkError, UpstreamBusy
+from gatekit.errors import AuditUnavailable, InvalidParams, LinkError, ProtocolFault, UpstreamBusy
+from gatekit.gateway import mirrored
 from gatekit.gateway.catalog import Catalog
 from gatekit.gateway.outcomes import Answered, classified, renamed, upstream_params
 from gatekit.gateway.parking import Asked, Leg, OpenCall, Parking
@@ -73,6 +74,12 @@ class Rounds:
     ) -> Answered:
         """A leg that sends a request upstream: the first one, or any one of a call that is not parked."""
         slot, link = await self._catalog.for_rounds(target.server, call)
+        try:
+            await mirrored.check(call, target.name, link, self._catalog.books)
+        except (ProtocolFault, LinkError, asyncio.CancelledError):
+            if slot is not None:
+                slot.free()
+            raise
         origin, rounds = (ticket.origin, ticket.rounds) if ticket else (call.request_id, 0)
         parent = ticket.origin if ticket else ""
         if link.era == "stateless":
@@ -97,6 +104,7 @@ class Rounds:
         self, call: Call, target: Target, ticket: Ticket, retry: Retry, send: Send
     ) -> Answered:
         opened = self.parking.find(ticket.nonce)
+        await mirrored.check(call, target.name, opened.link, self._catalog.books)
         answers = opened.check(retry.responses)  # a malformed answer costs nothing: the state stays good
         self.parking.take(ticket.nonce)
         opened.access = call.access

@@ -65,6 +65,7 @@ class StatelessDoor:
         call = _call(inbound, access, message, client, params)
         call.retry = retry = bridge.take_retry(message.method, params)
         call.started, call.bytes_in = reply.started_at, size
+        call.headers = inbound if message.method == "tools/call" else None
         call.rounds = retry is not None or (
             bool(client.capabilities) and methods.spec(message.method).may_ask
         )

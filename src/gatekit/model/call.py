@@ -6,8 +6,8 @@ upstream's dialect does the same on the other side. Nothing between them knows a
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, Protocol
 
 from msgspec import Raw, Struct
 
@@ -26,6 +26,12 @@ class ClientSide(Struct, frozen=True, kw_only=True):
     capabilities: dict[str, Any]
     info: dict[str, Any]
     log_level: str | None = None
+
+
+class HeaderTable(Protocol):
+    """The HTTP headers of a request, names in lower case."""
+
+    def get(self, name: bytes, /) -> Sequence[bytes] | None: ...
 
 
 class Retry(Struct, frozen=True):
@@ -57,6 +63,8 @@ class Call(Struct, kw_only=True):
     """``Clock.monotonic()`` at arrival."""
     bytes_in: int = 0
     retry: Retry | None = None
+    headers: HeaderTable | None = None
+    """Stateless era, ``tools/call`` only: for the arguments that are repeated in headers."""
     rounds: bool = False
     """Stateless era: this call may be asked for input by a server of the older era, or is a retry."""
 

@@ -161,6 +161,7 @@ _ONE: Final = frozenset(
         "contentSchema",
     )
 )
+_DATA: Final = frozenset(("default", "enum", "const", "examples"))
 _MANY: Final = frozenset(("allOf", "anyOf", "oneOf", "prefixItems"))
 _NAMED: Final = frozenset(("patternProperties", "dependentSchemas", "$defs", "definitions"))
 
@@ -218,6 +219,49 @@ def _below(
     if key in _NAMED and isinstance(value, dict):
         return [(None, child) for child in value.values()]
     return []
+
+
+_MARK: Final = f'"{ANNOTATION}"'.encode()
+
+
+def may_be_annotated(message: bytes) -> bool:
+    """Whether an encoded ``tools/list`` can hold an annotation at all; nearly none does."""
+    return _MARK in message
+
+
+def usable_tools(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A ``tools/list`` result without unusable annotations, because of which a client would have to leave out
+    the whole tool."""
+    tools = body.get("tools")
+    if not isinstance(tools, list):
+        return dict(body)
+    return {**body, "tools": [_usable(tool) for tool in tools]}
+
+
+def _usable(tool: Any) -> Any:
+    if not isinstance(tool, dict) or not param_annotations(tool.get("inputSchema")).fault:
+        return tool
+    return {**tool, "inputSchema": without_annotations(tool["inputSchema"])}
+
+
+def without_annotations(schema: Any) -> Any:
+    """``schema`` without a single annotation, wherever it stands."""
+    if isinstance(schema, list):
+        return [without_annotations(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: value if key in _DATA else _without(key, value)
+        for key, value in schema.items()
+        if key != ANNOTATION
+    }
+
+
+def _without(key: str, value: Any) -> Any:
+    if (key == "properties" or key in _NAMED) and isinstance(value, dict):
+        # The keys here are names of arguments, and one may be called like the annotation.
+        return {name: without_annotations(child) for name, child in value.items()}
+    return without_annotations(value)
 
 
 def check_params(headers: Headers, arguments: Mapping[str, Any], declared: Iterable[Declared]) -> None:

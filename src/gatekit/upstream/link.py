@@ -60,6 +60,11 @@ class Link(Protocol):
     @property
     def alive(self) -> bool: ...
 
+    @property
+    def tools_changed(self) -> int:
+        """How often the upstream has said that its list of tools changed (``Signals.tools_changed``)."""
+        ...
+
     def call(
         self, method: str, params: dict[str, Any], on_notice: NoticeSink | None = None
     ) -> asyncio.Future[Result | Fault]:

@@ -49,6 +49,8 @@ class Signals:
         self._asked = id(self) << 24
         self.heard = 0
         """Notifications and requests so far."""
+        self.tools_changed = 0
+        """Times that the upstream has said so."""
         self._now = 0.0
         # A server may ask for the roots in the very moment of ``notifications/initialized``, before whoever
         # acquired the Link can call ``listen``.
@@ -129,6 +131,8 @@ class Signals:
         if method == "notifications/cancelled":
             self._on_cancelled(params)
             return
+        if method == "notifications/tools/list_changed":
+            self.tools_changed += 1
         reply = self._related(method, params) if self.stateless else None
         if reply is not None and reply.on_notice is not None:
             self._hand(reply.on_notice, Notice(method, params))

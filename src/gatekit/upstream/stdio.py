@@ -101,6 +101,10 @@ class StdioLink:
         return sum(reply.method != LISTEN for reply in self._pending.values())
 
     @property
+    def tools_changed(self) -> int:
+        return self._signals.tools_changed
+
+    @property
     def sink(self) -> SignalSink | None:
         return self._signals.sink
 
