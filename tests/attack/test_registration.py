@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gatekit.model.audit import ClientEvent
 from gatekit.platform.limits import Rate
-from tests.attack.world import LOOPBACK, World, world_in
+from tests.attack.world import LOOPBACK, USED_LOOPBACK, World, world_in
 
 CURSOR = [
     "cursor://anysphere.cursor-mcp/oauth/callback",
@@ -47,6 +49,77 @@ async def test_K1_unused_registrations_expire_used_ones_stay(world: World) -> No
     await world.server.tidy()
     assert await world.store.clients.get(unused["client_id"]) is None
     assert (await world.refresh(used, tokens["refresh_token"])).status_code == 200
+
+
+async def forget(world: World, client: Mapping[str, Any]) -> None:
+    """The row goes as expiry and a reset of the store take it: without anybody having decided so."""
+    world.clock.advance(world.settings.unused_client_lifetime + 1)
+    await world.server.tidy()
+    assert await world.store.clients.get(client["client_id"]) is None
+
+
+async def test_a_forgotten_client_is_let_in_again_on_sight(world: World) -> None:
+    client = await world.register()
+    await forget(world, client)
+    tokens = await world.tokens(client)
+    assert await world.alive(tokens["access_token"])
+    event = world.trail.named(ClientEvent, action="readmitted")[0]
+    assert event.client_id == client["client_id"]
+
+
+async def test_a_forgotten_client_comes_back_with_each_of_its_redirect_uris(world: World) -> None:
+    web = "https://app.example.net/callback"
+    client = await world.register(redirect_uris=[LOOPBACK, web])
+    await forget(world, client)
+    browser = world.browser()
+    for uri in (USED_LOOPBACK, web):
+        page = await browser.visit(world.authorize_url(client, redirect_uri=uri))
+        assert page.status_code == 200, page.text
+
+
+@pytest.mark.parametrize(
+    "redirect_uri",
+    [
+        "http://127.0.0.1:49152/other",
+        "http://localhost:49152/callback",
+        "https://evil.example/callback",
+        "http://127.0.0.1.evil.example/callback",
+    ],
+)
+async def test_only_with_a_redirect_uri_that_it_registered(world: World, redirect_uri: str) -> None:
+    client = await world.register()
+    await forget(world, client)
+    page = await world.browser().visit(world.authorize_url(client, redirect_uri=redirect_uri))
+    assert page.status_code == 400
+    assert "not known here" in page.text
+
+
+async def test_a_made_up_identifier_is_not_let_in(world: World) -> None:
+    client = await world.register()
+    await forget(world, client)
+    ident, tag = client["client_id"].split(".")
+    other = (await world.register())["client_id"].split(".")[0]
+    many = ".".join((ident, *"abcdefghi", tag))
+    for forged in (f"{ident}.{tag[::-1]}", f"{other}.{tag}", ident, f"{ident}.", f"{ident}.{tag}=", many):
+        page = await world.browser().visit(world.authorize_url({**client, "client_id": forged}))
+        assert page.status_code == 400, forged
+    assert not world.trail.named(ClientEvent, action="readmitted")
+
+
+async def test_what_an_administrator_removed_stays_out(world: World) -> None:
+    deleted, disabled = await world.register(), await world.register()
+    await world.store.clients.delete(deleted["client_id"])
+    await world.store.clients.set_disabled(disabled["client_id"], True)
+    for client in (deleted, disabled):
+        page = await world.browser().visit(world.authorize_url(client))
+        assert page.status_code == 400
+
+
+async def test_a_confidential_client_is_not_let_in_again(world: World) -> None:
+    client = await world.register(token_endpoint_auth_method="client_secret_post")
+    assert "." not in client["client_id"]
+    await forget(world, client)
+    assert (await world.browser().visit(world.authorize_url(client))).status_code == 400
 
 
 async def test_K1_registrations_survive_a_restart(world: World) -> None:

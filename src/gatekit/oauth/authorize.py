@@ -30,6 +30,7 @@ from gatekit.oauth.consent import Consents
 from gatekit.oauth.core import Core
 from gatekit.oauth.http import Form, address, form, page, query, redirect, request_id
 from gatekit.oauth.pages import ProviderButton, SignInView
+from gatekit.oauth.readmission import Readmission
 from gatekit.oauth.request import AuthorizationRequest, Target, read_request, read_target
 from gatekit.platform.limits import KeyedBuckets
 from gatekit.platform.vault import token_hash
@@ -43,12 +44,14 @@ class Authorize:
         self._browser = browser
         self._consents = consents
         self._codes = codes
+        self._readmission = Readmission(core)
         self._budget = KeyedBuckets(core.settings.authorize_per_address, core.services.clock)
 
     async def authorize(self, request: Request) -> Response:
         """RFC 6749 §4.1.1. GET is repeatable: it changes nothing but that a page may be waiting."""
         self._spend(request)
         params = await self._params(request)
+        await self._readmission.consider(request, params)
         target = await read_target(params, self._core.store.clients)
         try:
             wanted = read_request(params, target, self._core.resources)

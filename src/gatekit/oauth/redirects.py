@@ -154,6 +154,12 @@ def _loopback_parts(uri: str) -> tuple[str, str] | None:
     return found[1], found[3] or ""
 
 
+def normal(uri: str) -> str:
+    """The URI that stands for all spellings ``match`` takes for the same: a loopback one without its port."""
+    parts = _loopback_parts(uri)
+    return uri if parts is None else f"http://{parts[0]}{parts[1]}"
+
+
 def is_loopback(uri: str) -> bool:
     """Whether the redirect stays on the person's own machine."""
     return _LOOPBACK.match(uri) is not None

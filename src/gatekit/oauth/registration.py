@@ -22,6 +22,7 @@ from gatekit.model.oauth import Client, TokenAuthMethod
 from gatekit.oauth.core import Core
 from gatekit.oauth.device import GRANT_TYPE as DEVICE_CODE
 from gatekit.oauth.http import address, body, json_answer, request_id
+from gatekit.oauth.readmission import Readmission
 from gatekit.oauth.redirects import acceptable
 from gatekit.platform.limits import KeyedBuckets, TokenBucket
 from gatekit.platform.vault import token_hash
@@ -41,6 +42,7 @@ class Registration:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._readmission = Readmission(core)
         settings, clock = core.settings, core.services.clock
         self._addresses = KeyedBuckets(settings.registration_per_address, clock)
         self._everybody = TokenBucket(settings.registration_global, clock)
@@ -94,7 +96,7 @@ class Registration:
         redirect_uris = acceptable(given, self._core.settings.private_use_schemes) if redirects else ()
         return secret, Client(
             # Ours, never theirs, and never a URL: those name metadata documents (checklist K2, M3).
-            id=services.entropy.ident("gkc_"),
+            id=self._identifier(method, redirect_uris),
             name=clean_text(_text(metadata, "client_name"), MAX_NAME) or "Unnamed client",
             redirect_uris=redirect_uris,
             auth_method=method,
@@ -106,6 +108,10 @@ class Registration:
             metadata=json.dumps(extras, sort_keys=True, separators=(",", ":")),
             created_at=self._core.now(),
         )
+
+    def _identifier(self, method: TokenAuthMethod, redirect_uris: tuple[str, ...]) -> str:
+        # Only public clients: a secret that we have forgotten cannot be recognised.
+        return self._readmission.identifier(redirect_uris if method == "none" else ())
 
     def _registered(self, client: Client, secret: str | None) -> dict[str, Any]:
         """RFC 7591 §3.2.1: everything that holds for the client now, no nulls."""

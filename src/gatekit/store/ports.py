@@ -117,7 +117,13 @@ class Clients(Protocol):
     async def set_disabled(self, client_id: str, disabled: bool) -> None: ...
 
     async def delete(self, client_id: str) -> None:
-        """Remove it and its grants."""
+        """Remove it and its grants, for good: ``deleted`` is true from then on."""
+        ...
+
+    async def deleted(self, client_id: str) -> bool: ...
+
+    async def restore(self, client: Client) -> None:
+        """Insert a client that was forgotten; where it exists, only its redirect URIs are set."""
         ...
 
     async def expire_unused(self, created_before: int) -> int:

@@ -8,6 +8,9 @@ from gatekit.store.sql.engine import Database, Row
 from gatekit.store.sql.rows import decode, encode, insert
 
 _INSERT_CLIENT = insert("clients", Client)
+_RESTORE_CLIENT = _INSERT_CLIENT + " ON CONFLICT (id) DO UPDATE SET redirect_uris = excluded.redirect_uris"
+_DELETED = "client-deleted:"
+"""Prefix of the setting that remembers a deleted client's identifier: it must not be let in again."""
 _INSERT_KEY = insert("api_keys", ApiKey)
 
 
@@ -50,12 +53,26 @@ class SqlClients:
         async with self._database.transaction() as work:
             if not await work.all("DELETE FROM clients WHERE id = :id RETURNING id", id=client_id):
                 raise NotFound(f"there is no client {client_id}")
+            await work.all(
+                "INSERT INTO settings (name, value) VALUES (:name, '1') ON CONFLICT (name) DO NOTHING",
+                name=_DELETED + client_id,
+            )
             # No foreign keys to clients: clients from the configuration need no row here.
             for row in await work.all("DELETE FROM grants WHERE client_id = :id RETURNING id", id=client_id):
                 await work.changed("grant", row["id"])
             await work.all("DELETE FROM consents WHERE client_id = :id", id=client_id)
             await work.all("DELETE FROM login_transactions WHERE client_id = :id", id=client_id)
             await work.changed("client", client_id)
+
+    async def deleted(self, client_id: str) -> bool:
+        row = await self._database.one(
+            "SELECT value FROM settings WHERE name = :name", name=_DELETED + client_id
+        )
+        return row is not None
+
+    async def restore(self, client: Client) -> None:
+        async with self._database.transaction() as work:
+            await work.run(_RESTORE_CLIENT, encode(client))
 
     async def expire_unused(self, created_before: int) -> int:
         async with self._database.transaction() as work:
