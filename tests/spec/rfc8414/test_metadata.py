@@ -21,11 +21,16 @@ async def test_3_2_the_document(world: World) -> None:
         ("token_endpoint", "/token"),
         ("registration_endpoint", "/register"),
         ("revocation_endpoint", "/revoke"),
+        ("device_authorization_endpoint", "/device_authorization"),
         ("jwks_uri", "/jwks"),
     ):
         assert document[name] == issuer + path
     assert document["response_types_supported"] == ["code"]
-    assert document["grant_types_supported"] == ["authorization_code", "refresh_token"]
+    assert document["grant_types_supported"] == [
+        "authorization_code",
+        "refresh_token",
+        "urn:ietf:params:oauth:grant-type:device_code",
+    ]
     assert document["code_challenge_methods_supported"] == ["S256"]
     assert document["token_endpoint_auth_methods_supported"] == [
         "none",
