@@ -17,6 +17,7 @@
     ├── IdentityError
     │   ├── SignInRefused                this person may not come in
     │   └── ProviderFailed               the identity provider answered nonsense or nothing
+    ├── ChannelError                     a local client's other end cannot be used; the text says what to do
     ├── OutboundRefused                  an address or answer that outgoing HTTP does not accept
     ├── OAuthError                       RFC 6749 §5.2 and friends
     │   ├── InvalidRequest · InvalidClient · InvalidGrant · UnauthorizedClient
@@ -128,6 +129,10 @@ class SignInRefused(IdentityError):
 
 class ProviderFailed(IdentityError):
     """The identity provider failed or answered something unusable."""
+
+
+class ChannelError(GatekitError):
+    """What a local (stdio) client hears when the other end of its channel cannot be reached or used."""
 
 
 class OutboundRefused(GatekitError):

@@ -100,14 +100,24 @@ class Endpoint:
         await self.serve(scope["method"], server, scope["headers"], peer, wire, wire.body)
 
     async def serve(
-        self, method: str, server: str, headers: Headers, peer: str, wire: Wire, read: Read
+        self,
+        method: str,
+        server: str,
+        headers: Headers,
+        peer: str,
+        wire: Wire,
+        read: Read,
+        *,
+        mirrored: bool = True,
     ) -> None:
         """Serve one request to the MCP endpoint of ``server`` (``""``: the aggregate one) and answer it.
 
         ``headers``: names in lower case. ``read``: the body of at most so many bytes, or ``Refused``.
+        ``mirrored`` False: it did not come over HTTP (``gatekit stdio``), so there are no headers that repeat
+        parts of the body and could disagree with it.
         """
         number = f"{self._boot_id}{next(self._numbers):x}"
-        inbound = Inbound(method, server, headers, read, peer, number)
+        inbound = Inbound(method, server, headers, read, peer, number, mirrored)
         answer: Headers = (*_BASE, (b"x-request-id", number.encode("ascii")))
         origin = inbound.table.get(b"origin")
         if origin is not None:

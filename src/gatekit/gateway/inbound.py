@@ -25,7 +25,7 @@ class Refused(GatekitError):
 class Inbound:
     """Method, headers and body of one request to an MCP endpoint."""
 
-    __slots__ = ("_pairs", "_read", "access", "method", "peer", "request_id", "server", "table")
+    __slots__ = ("_pairs", "_read", "access", "method", "mirrored", "peer", "request_id", "server", "table")
 
     def __init__(
         self,
@@ -35,6 +35,7 @@ class Inbound:
         read: Callable[[int], Awaitable[bytes]],
         peer: str,
         request_id: str,
+        mirrored: bool = True,
     ) -> None:
         self.method = method
         self.server = server
@@ -42,6 +43,8 @@ class Inbound:
         self.table = dict(pairs)
         self.peer = peer
         self.request_id = request_id
+        self.mirrored = mirrored
+        """Whether a stateless request must repeat parts of its body in headers (all of HTTP)."""
         self.access: Access | None = None
         self._pairs = pairs
         self._read = read

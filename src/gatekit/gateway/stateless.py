@@ -61,7 +61,7 @@ class StatelessDoor:
             await reply.empty(202)
             return
         assert isinstance(message, Request)
-        client, params = stateless.read(message, inbound)
+        client, params = stateless.read(message, inbound if inbound.mirrored else None)
         call = _call(inbound, access, message, client, params)
         call.retry = retry = bridge.take_retry(message.method, params)
         call.started, call.bytes_in = reply.started_at, size
@@ -79,7 +79,7 @@ class StatelessDoor:
     def _notified(self, inbound: Inbound, access: Access, message: Notification) -> None:
         """Check a notification, and pass on what is not ours to know: the core protocol defines none that a
         client sends over HTTP, but extensions may."""
-        client, params = stateless.read_notification(message, inbound)
+        client, params = stateless.read_notification(message, inbound if inbound.mirrored else None)
         call = _call(inbound, access, message, client, params)
         target, decision = self._exchange.judge(call)
         if isinstance(decision, Deny):

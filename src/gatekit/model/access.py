@@ -12,14 +12,14 @@ EVERY_SERVER = "*"
 
 
 class Access(Struct, frozen=True, kw_only=True):
-    """A verified access token or API key."""
+    """A verified access token or API key, or a local person who needs neither."""
 
     principal: Principal
     client_id: str
     client_name: str
-    credential: Literal["access_token", "api_key"]
+    credential: Literal["access_token", "api_key", "local"]
     credential_id: str
-    """jti of the access token, or id of the API key."""
+    """jti of the access token, or id of the API key; empty for a local person (``gatekit stdio``)."""
     grant_id: str = ""
     servers: frozenset[str] = frozenset()
     """Names of the servers this credential may reach at all; ``*`` stands for every one."""
