@@ -17,14 +17,14 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from gatekit import __version__
-from gatekit.assembly import hosts, oauth_settings, providers, tables, titles
+from gatekit.assembly import gateway_settings, hosts, oauth_settings, providers, tables, titles
 from gatekit.audit.recorder import Recorder
 from gatekit.config.model import Config, LocalConnection
 from gatekit.errors import ConfigError, StoreError
 from gatekit.gateway.anonymous import OpenDoor
 from gatekit.gateway.core import Gateway
 from gatekit.gateway.endpoint import Read, Receive, Scope, Send, endpoint_of
-from gatekit.gateway.ports import GatewaySettings, Headers, Surroundings, Wire
+from gatekit.gateway.ports import Headers, Surroundings, Wire
 from gatekit.identity.directory import Directory
 from gatekit.identity.local import Invitations, LocalPasswords
 from gatekit.identity.mapping import Mapping as IdentityMapping
@@ -213,12 +213,7 @@ class Application:
             clock=self._clock,
             entropy=self._entropy,
             sealer=self._vault,
-            settings=GatewaySettings(
-                max_body_bytes=config.limits.max_body_bytes,
-                max_depth=config.limits.max_depth,
-                allowed_origins=frozenset({config.public_url, *config.allowed_origins}),
-                version=__version__,
-            ),
+            settings=gateway_settings(config),
             is_active=_always if open_door else self.authorization.is_active,
         )
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from gatekit import __version__
 from gatekit.config.model import Config, GitHubConnection
+from gatekit.gateway.ports import GatewaySettings
 from gatekit.gateway.published import Merging, Published
 from gatekit.identity.ports import RedirectProvider
 from gatekit.model.ports import Clock, Entropy
@@ -26,6 +28,15 @@ def tables(config: Config) -> Published:
     servers = {entry.server.name: entry.server for entry in config.servers}
     merging = Merging(page_size=config.aggregate.page_size, patience=config.aggregate.patience)
     return Published(servers, Policy.compile(config.rules), (), merging)
+
+
+def gateway_settings(config: Config) -> GatewaySettings:
+    return GatewaySettings(
+        max_body_bytes=config.limits.max_body_bytes,
+        max_depth=config.limits.max_depth,
+        allowed_origins=frozenset({config.public_url, *config.allowed_origins}),
+        version=__version__,
+    )
 
 
 def titles(config: Config) -> tuple[tuple[str, str], ...]:

@@ -25,6 +25,7 @@ BROAD_EXCEPTS = {
     "upstream/pool.py": "background job: the sweep is logged and made again",
     "upstream/spares.py": "Link owner: a spare that cannot be looked after ends, and another is tried",
     "platform/background.py": "background job: it is logged and tried again",
+    "cli/stdio.py": "start-up of a client's child: the client gets the reason as an answer, and an exit code",
     "cli/__init__.py": "command line: one line and an exit code instead of a traceback",
 }
 

@@ -11,7 +11,14 @@ import pytest
 from gatekit.cli import cli
 from tests.arch.tree import ROOT
 
-DOCUMENTED = ("README.md", "docs/clients.md", "docs/audit.md", "docs/configuration.md", "CHANGELOG.md")
+DOCUMENTED = (
+    "README.md",
+    "docs/clients.md",
+    "docs/local.md",
+    "docs/audit.md",
+    "docs/configuration.md",
+    "CHANGELOG.md",
+)
 
 
 def walk(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -45,6 +52,7 @@ def test_issue_two_commands_exist() -> None:
         "init",
         "check",
         "serve",
+        "stdio",
         "demo",
         "users",
         "groups",

@@ -20,6 +20,7 @@ COMMANDS = {
     "init": ("gatekit.cli.init", "init", "Write a commented starter configuration."),
     "check": ("gatekit.cli.check", "check", "Check a configuration and show what it means."),
     "serve": ("gatekit.cli.serve", "serve", "Run the gateway."),
+    "stdio": ("gatekit.cli.stdio", "stdio", "Serve one local client over standard input and output."),
     "demo": ("gatekit.cli.demo", "demo", "Run a complete demonstration on this machine."),
     "users": ("gatekit.cli.users", "users", "People: add, invite, disable, delete."),
     "groups": ("gatekit.cli.groups", "groups", "Groups and who is in them."),

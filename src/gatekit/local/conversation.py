@@ -83,15 +83,15 @@ class Conversation:
         return ended
 
     async def _in_session(self, flight: Flight, body: bytes) -> None:
-        dialogue, again = self._dialogue, flight.batch is False and repeatable(flight.method)
-        generation = dialogue.generation
+        again = repeatable(flight.method)
+        generation = await self._generation()
         try:
             ended = await self._post(flight, body)
         except ChannelError:
             if not again:
                 raise
             ended = await self._post(flight, body)
-        if ended.status == 404 and dialogue.session and not flight.answered:
+        if ended.status == 404 and not flight.answered:
             await self._renew(generation)
             if not again:
                 text = f"the other end had lost the session; it is open again. {flight.method} was not "
@@ -139,9 +139,9 @@ class Conversation:
         """Pass on what nobody answers. Raises ``ChannelError``."""
         if not self._dialogue.opened:
             return
-        generation = self._dialogue.generation
+        generation = await self._generation()
         ended = await self._post(None, body)
-        if ended.status == 404 and self._dialogue.session:
+        if ended.status == 404:
             await self._renew(generation)
         elif not ended.ok:
             _log.warning("the other end refused a %s status=%d", method or "an answer", ended.status)
@@ -167,7 +167,7 @@ class Conversation:
                 _log.info("the event stream is not open error=%s", error)
                 pause = min(pause * 2, MAX_RECONNECT)
             else:
-                if ended.status == 404 and self._dialogue.session:
+                if ended.status == 404:
                     with contextlib.suppress(ChannelError):
                         await self._renew(generation)
                     return  # a new session has a new stream
@@ -179,12 +179,21 @@ class Conversation:
 
     # -- a lost session --------------------------------------------------------------------------------------
 
+    async def _generation(self) -> int:
+        """The number of the session that the next request will go into."""
+        if self._renewing.locked():
+            async with self._renewing:
+                pass
+        return self._dialogue.generation
+
     async def _renew(self, generation: int) -> None:
         """Open a new session like the lost one, unless somebody did already. Raises ``ChannelError``."""
         async with self._renewing:
             dialogue, traffic = self._dialogue, self._traffic
             if dialogue.generation != generation:
                 return
+            if not dialogue.session:
+                raise ChannelError("the other end does not know the endpoint (HTTP 404)")
             flight = traffic.own("initialize")
             try:
                 ended = await self._open(flight, dialogue.opening(flight.id))

@@ -29,7 +29,18 @@ _SHOWN = 300
 class Flight:
     """One request. ``own`` ones are ours: their answer is kept here and not passed on."""
 
-    __slots__ = ("answer", "answered", "batch", "cancelled", "id", "keep", "method", "own", "stateless", "task")
+    __slots__ = (
+        "answer",
+        "answered",
+        "batch",
+        "cancelled",
+        "id",
+        "keep",
+        "method",
+        "own",
+        "stateless",
+        "task",
+    )
 
     def __init__(
         self,
@@ -138,9 +149,7 @@ class Traffic:
 
 def _words(status: int, body: bytes) -> str:
     if 200 <= status < 300:
-        return (
-            "the connection ended before the answer came; whether the request was carried out is not known"
-        )
+        return "the connection ended before the answer came; whether the request was carried out is not known"
     said = " ".join(body[:_SHOWN].decode("utf-8", "replace").split())
     return f"the other end refused with HTTP status {status}" + (f": {said}" if said else "")
 

@@ -14,7 +14,8 @@ from gatekit.local.channel import Incoming, Outgoing
 
 PEER = "stdio"
 """Stands where the audit names the network peer."""
-_ENDING_SECONDS = 2.0
+_ENDING_SECONDS = 1.2
+"""Clients send SIGKILL two seconds after SIGTERM, and the children must end in that time, too."""
 
 
 class Read(Protocol):
@@ -140,7 +141,9 @@ class InsideChannel:
                 raise Refused(413, f"a message may have at most {limit} bytes")
             return outgoing.body
 
-        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in outgoing.headers.items()]
+        headers = [
+            (name.encode("latin-1"), value.encode("latin-1")) for name, value in outgoing.headers.items()
+        ]
         try:
             await self._serve(outgoing.method, self._server, headers, PEER, wire, read, mirrored=False)
         finally:

@@ -7,7 +7,9 @@ non-blocking would change them for every program that shares them.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import select
 import threading
 from collections.abc import AsyncIterator
 from queue import SimpleQueue
@@ -15,6 +17,9 @@ from queue import SimpleQueue
 _READ_BYTES = 256 * 1024
 _AHEAD = 64
 """Reads that may wait to be handled before the reader pauses."""
+
+
+_LOOK_SECONDS = 0.5
 
 
 class LineTooLong(Exception):
@@ -89,6 +94,16 @@ class LineWriter:
         written = self._loop.create_future()
         self._queue.put((message + b"\n", written))
         await written
+
+    async def left(self) -> None:
+        """Return when nobody reads any more, also if nothing is written."""
+        while not self.closed.is_set():
+            poll = select.poll()
+            poll.register(self._fd, 0)  # asks for nothing; POLLERR and POLLHUP come unasked
+            if poll.poll(0):
+                return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.closed.wait(), _LOOK_SECONDS)
 
     def _write(self) -> None:
         broken = False

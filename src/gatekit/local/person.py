@@ -1,8 +1,8 @@
-"""Who the local person is, and the door that knows nobody else (docs/decisions/0011-local-person.md).
+"""Who the local person is, and the door that knows nobody else (docs/decisions/0014-local-person.md).
 
 There is no credential: who can start ``gatekit stdio`` on a data directory can read that directory, keys and
-all. The rules still hold, so that the same file means the same for a person wherever they come in, and so that
-an agent that runs on their behalf is held to it.
+all. The rules still hold, so that the same file means the same for a person wherever they come in, and an
+agent that runs on their behalf is held to it.
 """
 
 from __future__ import annotations

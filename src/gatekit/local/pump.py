@@ -32,9 +32,9 @@ Lines = AsyncIterator[bytes | LineTooLong]
 
 MAX_DEPTH = 256
 MAX_FLIGHTS = 1000
-EOF_GRACE = 1.0
-"""Seconds that running calls have after the client closed its end. Whoever pipes a few requests in and closes
-wants their answers; a client that leaves sends signals after about two seconds."""
+EOF_GRACE = 10.0
+"""Seconds that running calls have after the client closed its end. Whoever pipes a few requests in wants
+their answers; a client that leaves has none running, closes the other pipe too, or sends a signal."""
 _BUSY = -31002
 _HEADER_MISMATCH = -32020
 _PARSE_ERROR, _INVALID = -32700, -32600
@@ -160,8 +160,8 @@ class Pump:
                     return
         if detect.detect(message, {}) == "handshake":
             await self._tell(line, message.method)
-        elif self._channel.mirrors:
-            headers = {"content-type": JSON, "accept": BOTH, **self._mirror.headers(message)}
+        else:
+            headers = self._headers(message)
             await self._quietly(carry(self._channel, Outgoing("POST", headers, line), self._traffic, None))
 
     def _flight(self, request_id: Any) -> Flight | None:
@@ -212,8 +212,8 @@ class Pump:
         if flight.succeeded:
             self._mirror.learn(result_of(flight))
 
-    def _headers(self, request: Request) -> dict[str, str]:
-        mirrored = self._mirror.headers(request) if self._channel.mirrors else {}
+    def _headers(self, message: Request | Notification) -> dict[str, str]:
+        mirrored = self._mirror.headers(message) if self._channel.mirrors else {}
         return {"content-type": JSON, "accept": BOTH, **mirrored}
 
     async def _relearn(self, request: Request) -> None:

@@ -1,0 +1,218 @@
+"""Composition root of ``gatekit stdio``: the same data plane as ``app``, for one local person and one client.
+
+No web server, no authorization server, no pages: those cost half the memory and most of the start-up time,
+and nobody could reach them. Everything else is the same store, the same trail and the same tables.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import os
+import string
+from collections.abc import Iterator
+from typing import Literal
+
+from gatekit import __version__
+from gatekit.assembly import gateway_settings, tables
+from gatekit.audit.recorder import Recorder
+from gatekit.config.model import Config
+from gatekit.errors import ConfigError, GatekitError, IdentityError, NotFound, StoreError, StoreLocked
+from gatekit.gateway.core import Gateway
+from gatekit.gateway.ports import Surroundings
+from gatekit.identity.directory import Directory
+from gatekit.local.flights import Write
+from gatekit.local.inside import InsideChannel
+from gatekit.local.person import LocalDoor, People, os_person
+from gatekit.local.pump import Pump
+from gatekit.model.access import Access
+from gatekit.model.audit import ConfigEvent, ProcessEvent
+from gatekit.model.people import Principal
+from gatekit.platform.clock import SystemClock, SystemEntropy
+from gatekit.platform.vault import Vault, load_master_key
+from gatekit.store.ports import Store
+from gatekit.store.sql.store import open_store
+from gatekit.upstream.pool import Pool
+from gatekit.upstream.supervisor import Supervisor
+
+log = logging.getLogger("gatekit")
+
+CHANGES_EVERY = 0.25
+WRITER = "local"
+MAX_WRITERS = 1 + 26 + 26 * 26
+"""How many of these may run on one data directory; each writes a trail of its own."""
+_NEWEST = 2**62
+
+
+class Local:
+    """Who asks and for what: what the command line was told."""
+
+    def __init__(self, os_name: str, uid: int, user: str = "", server: str = "") -> None:
+        """``user``: whom the rules shall see, ``""`` for the operating system's user.
+        ``server``: the only one to offer, ``""`` for all."""
+        self.os_name = os_name
+        self.uid = uid
+        self.user = user
+        self.server = server
+
+
+class LocalApplication:
+    """A gateway for one person. Make it with ``LocalApplication.open``."""
+
+    def __init__(
+        self, config: Config, local: Local, store: Store, recorder: Recorder, principal: Principal
+    ) -> None:
+        self.config = config
+        self._local = local
+        self._store = store
+        self._recorder = recorder
+        self._clock = SystemClock()
+        self._directory = Directory(store.users, store.groups)
+        self._people = People(store.users, self._directory)
+        self._door = LocalDoor(principal, local.server)
+        supervisor = Supervisor(self._clock, os.environ, __version__)
+        self._pool = Pool(supervisor, self._clock, store.settings, self._on_process)
+        self._gateway = Gateway(
+            Surroundings(
+                door=self._door,
+                trail=recorder,
+                pool=self._pool,
+                clock=self._clock,
+                entropy=SystemEntropy(),
+                sealer=Vault(load_master_key(config.data_dir)),
+                settings=gateway_settings(config),
+                is_active=self._is_active,
+            ),
+            tables(config),
+        )
+        self._channel = InsideChannel(self._gateway.endpoint.serve, local.server)
+        self._jobs: list[asyncio.Task[None]] = []
+
+    @classmethod
+    async def open(cls, config: Config, local: Local) -> LocalApplication:
+        """Open what is on disk and find out who asks.
+
+        Raises ``StoreError``, ``NotFound``, ``IdentityError``, ``VaultError``: each text says what to do.
+        """
+        known = [entry.server.name for entry in config.servers]
+        if local.server and local.server not in known:
+            there = ", ".join(known) or "none"
+            raise NotFound(f"{config.path}: there is no server called {local.server!r} (there are: {there})")
+        store = await open_store(config.data_dir / "gatekit.db")
+        try:
+            people = People(store.users, Directory(store.users, store.groups))
+            principal = await _person(config, local, people, SystemClock().now())
+            recorder = _recorder(config)
+            try:
+                return cls(config, local, store, recorder, principal)
+            except BaseException:
+                await recorder.aclose()
+                raise
+        except BaseException:
+            await store.close()
+            raise
+
+    def pump(self, write: Write) -> Pump:
+        """What serves the client's lines."""
+        return Pump(self._channel, write, self._door.introduce)
+
+    async def start(self) -> None:
+        """Start the background jobs. Raises ``StoreError``, ``AuditUnavailable``."""
+        self._gateway.start()
+        newest, _ = await self._store.changes.since(_NEWEST)
+        self._jobs = [asyncio.ensure_future(self._follow_changes(newest))]
+        await self._recorder.write(self._config_event("loaded", str(self.config.path)))
+
+    async def close(self) -> None:
+        """Stop everything: calls first, then instances, then what they were recorded in."""
+        for job in self._jobs:
+            job.cancel()
+        await self._channel.aclose()
+        await self._gateway.close()
+        await self._pool.close()
+        await self._recorder.aclose()
+        await self._store.close()
+
+    # -- while it runs -------------------------------------------------------------------------------------
+
+    async def apply(self, config: Config) -> None:
+        """Let a changed file take effect: people, rules, servers."""
+        self.config = config
+        self._gateway.apply(tables(config))
+        self._pool.replace([entry.server for entry in config.servers])
+        await self._standing_changed()
+        await self._recorder.write(self._config_event("applied", str(config.path)))
+
+    def refused(self, error: ConfigError) -> None:
+        """A changed file could not be used; the old configuration stays."""
+        log.error("configuration refused, the old one stays in force faults=%s", "; ".join(error.faults))
+        self._recorder.record(self._config_event("refused", "; ".join(error.faults)[:2000]))
+
+    async def _follow_changes(self, newest: int) -> None:
+        while True:
+            await asyncio.sleep(CHANGES_EVERY)
+            try:
+                newest, entries = await self._store.changes.since(newest)
+                if entries:
+                    await self._standing_changed()
+            except StoreError as error:
+                log.error("the store cannot be read error=%s", error)
+                await asyncio.sleep(5)
+
+    async def _standing_changed(self) -> None:
+        self._directory.forget()
+        try:
+            principal = await _person(self.config, self._local, self._people, self._clock.now())
+        except (NotFound, IdentityError) as error:
+            self._door.refuse(str(error))
+        else:
+            self._door.admit(principal)
+        await self._gateway.recheck()
+
+    async def _is_active(self, access: Access) -> bool:
+        return not self._door.refusal and access.principal.id == self._door.access.principal.id
+
+    def _on_process(self, event: ProcessEvent) -> None:
+        self._recorder.record(event).add_done_callback(_seen)
+
+    def _config_event(self, action: Literal["loaded", "applied", "refused"], detail: str) -> ConfigEvent:
+        return ConfigEvent(at=self._clock.now(), action=action, detail=detail)
+
+
+async def _person(config: Config, local: Local, people: People, now: float) -> Principal:
+    if not config.auth.enabled and not local.user:
+        return os_person(local.uid, local.os_name)
+    connections = frozenset(connection.name for connection in config.auth.connections)
+    return await people.find(local.user or local.os_name, config.rules, connections, now)
+
+
+def _recorder(config: Config) -> Recorder:
+    """The trail under the first name that no other process writes. Raises ``StoreLocked``."""
+    for writer in itertools.islice(_writers(), MAX_WRITERS):
+        try:
+            return Recorder(
+                config.data_dir / "audit",
+                writer=writer,
+                clock=SystemClock(),
+                entropy=SystemEntropy(),
+                durability=config.audit.durability,
+            )
+        except StoreLocked:
+            continue
+        except OSError as error:
+            raise GatekitError(
+                f"the audit trail in {config.data_dir / 'audit'} cannot be written: {error}"
+            ) from error
+    raise StoreLocked(f"{MAX_WRITERS} local gateways use {config.data_dir} already: end some of them")
+
+
+def _writers() -> Iterator[str]:
+    for length in itertools.count():
+        for letters in itertools.product(string.ascii_lowercase, repeat=length):
+            yield WRITER + "".join(letters)
+
+
+def _seen(future: asyncio.Future[None]) -> None:
+    if not future.cancelled():
+        future.exception()  # ``Recorder.healthy`` has it; nobody waits for this record
