@@ -27,7 +27,8 @@ def hosts(config: Config) -> tuple[str, ...]:
 def tables(config: Config) -> Published:
     servers = {entry.server.name: entry.server for entry in config.servers}
     merging = Merging(page_size=config.aggregate.page_size, patience=config.aggregate.patience)
-    return Published(servers, Policy.compile(config.rules), (), merging)
+    virtual = [entry.virtual for entry in config.virtual]
+    return Published(servers, Policy.compile(config.rules), virtual, merging)
 
 
 def gateway_settings(config: Config) -> GatewaySettings:
@@ -40,7 +41,10 @@ def gateway_settings(config: Config) -> GatewaySettings:
 
 
 def titles(config: Config) -> tuple[tuple[str, str], ...]:
-    return tuple((entry.server.name, entry.server.title or entry.server.name) for entry in config.servers)
+    """Everything that is published under a name of its own, and what people call it."""
+    published = [(entry.server.name, entry.server.title) for entry in config.servers]
+    published += [(entry.virtual.name, entry.virtual.title) for entry in config.virtual]
+    return tuple((name, title or name) for name, title in published)
 
 
 def oauth_settings(config: Config) -> OAuthSettings:

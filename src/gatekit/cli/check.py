@@ -51,6 +51,8 @@ def check(path: Path, as_json: bool) -> None:
         click.echo(f"warning: {text}")
     count = f"{len(found)} warning{'s' if len(found) != 1 else ''}" if found else "no warnings"
     servers = f"{len(config.servers)} server{'s' if len(config.servers) != 1 else ''}"
+    if config.virtual:
+        servers += f", {len(config.virtual)} virtual"
     click.echo(f"{config.path.name}: ok, {servers}, {count}")
 
 

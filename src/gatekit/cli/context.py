@@ -149,7 +149,7 @@ def find(config: Path | None, data_dir: Path | None) -> Workspace:
     return Workspace(
         data_dir=data_dir.absolute() if data_dir is not None else loaded.data_dir,
         public_url=loaded.public_url,
-        servers=frozenset(entry.server.name for entry in loaded.servers),
+        servers=frozenset(rules.server for rules in loaded.rules.servers),
         durability=loaded.audit.durability,
     )
 

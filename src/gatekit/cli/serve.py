@@ -127,5 +127,5 @@ def _stopped_following(job: asyncio.Future[None]) -> None:
 async def _announce(server: Any, config: Any) -> None:
     while not server.started:  # noqa: ASYNC110 - uvicorn offers a flag and no event
         await asyncio.sleep(0.01)
-    names = ", ".join(entry.server.name for entry in config.servers) or "none yet"
+    names = ", ".join(rules.server for rules in config.rules.servers) or "none yet"
     click.echo(f"Gatekit is ready at {config.public_url} (servers: {names})", err=True)

@@ -64,7 +64,13 @@ def _gateway_list(config: Config) -> Iterator[str]:
 
 
 def _servers(config: Config, environ: Mapping[str, str]) -> Iterator[str]:
-    for entry, rules in zip(config.servers, config.rules.servers, strict=True):
+    declared = {rules.server: rules for rules in config.rules.servers}
+    for virtual in config.virtual:
+        place = f"{config.path.name}:{virtual.line}: virtual_servers.{virtual.virtual.name}"
+        if config.auth.enabled:
+            yield from _server_list(place, declared[virtual.virtual.name].allowed, config.rules.gateway)
+    for entry in config.servers:
+        rules = declared[entry.server.name]
         place = f"{config.path.name}:{entry.line}: servers.{entry.server.name}"
         if config.auth.enabled:
             yield from _server_list(place, rules.allowed, config.rules.gateway)

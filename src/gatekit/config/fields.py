@@ -82,6 +82,15 @@ class Text(Struct, frozen=True):
         return Misfit
 
 
+class Anything(Struct, frozen=True):
+    """Any value that JSON knows, as it stands."""
+
+    placeholder: None = None
+
+    def read(self, value: Any, place: Place) -> Any:  # noqa: ARG002
+        return value
+
+
 class Flag(Struct, frozen=True):
     """true or false."""
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 from gatekit.model.people import LOCAL
 from gatekit.model.rules import Rules
 from gatekit.model.server import Server
+from gatekit.model.virtual import Virtual
 
 Durability = Literal["process", "disk"]
 """What a recorded call survives: SIGKILL of the gateway, or loss of power."""
@@ -111,6 +112,12 @@ class ServerConfig(Struct, frozen=True, kw_only=True):
     """The same for words of the command, by index."""
 
 
+class VirtualConfig(Struct, frozen=True, kw_only=True):
+    virtual: Virtual
+    line: int
+    """Where it is declared in the file."""
+
+
 class Config(Struct, frozen=True, kw_only=True):
     """One version of ``gatekit.yaml``, resolved. Paths are absolute."""
 
@@ -123,6 +130,7 @@ class Config(Struct, frozen=True, kw_only=True):
     auth: AuthConfig = AuthConfig()
     rules: Rules = Rules()
     servers: tuple[ServerConfig, ...] = ()
+    virtual: tuple[VirtualConfig, ...] = ()
     tokens: TokenSettings = TokenSettings()
     registration: RegistrationSettings = RegistrationSettings()
     allowed_origins: tuple[str, ...] = ()

@@ -22,6 +22,7 @@ from gatekit.config.references import References
 from gatekit.config.schema import AuthIn, FileIn, ProxyIn
 from gatekit.config.selectors import GROUP_NAME, Selectors
 from gatekit.config.servers import Servers
+from gatekit.config.virtual import VirtualServers
 from gatekit.model.rules import Rules, Selector
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
@@ -51,13 +52,18 @@ def resolve(file: FileIn, document: doc.Document, references: References, path: 
     auth, names, bare = resolve_auth(file.proxy.auth, document)
     _check_disabled(auth, host, public_url, document)
     selectors = Selectors(document, names, bare, tuple(file.groups))
-    servers, server_rules = Servers(document, references, selectors, base).resolve(file.servers)
+    real = Servers(document, references, selectors, base)
+    servers, server_rules = real.resolve(file.servers)
+    names_of_servers = frozenset(entry.server.name for entry in servers)
+    virtual, virtual_rules = VirtualServers(document, selectors, names_of_servers, real.check_name).resolve(
+        file.virtual_servers
+    )
     rules = Rules(
         gateway=selectors.access(file.proxy.auth, AUTH),
         groups=tuple(
             (name, _group(name, members, selectors, document)) for name, members in file.groups.items()
         ),
-        servers=server_rules,
+        servers=server_rules + virtual_rules,
         auth_enabled=auth.enabled,
     )
     return Config(
@@ -69,6 +75,7 @@ def resolve(file: FileIn, document: doc.Document, references: References, path: 
         auth=auth,
         rules=rules,
         servers=servers,
+        virtual=virtual,
         tokens=_tokens(file.proxy.auth),
         registration=_registration(file.proxy.auth, document),
         allowed_origins=_each(origin, file.proxy.allowed_origins, ("proxy", "allowed_origins"), document),

@@ -11,6 +11,7 @@ from msgspec import field
 
 from gatekit.config import document as doc
 from gatekit.config.fields import (
+    Anything,
     Command,
     Duration,
     Entries,
@@ -138,6 +139,34 @@ class NamedServerIn(ServerIn, frozen=True, kw_only=True):
     name: Annotated[str, Text()]
 
 
+class ExposedIn(Section, frozen=True):
+    """A prompt that a virtual server shows; what a tool may have besides stands in ``ExposedToolIn``."""
+
+    server: Annotated[str, Text()]
+    name: Annotated[str | None, Text()] = None
+    title: Annotated[str, Text(empty=True)] = ""
+    description: Annotated[str, Text(empty=True)] = ""
+    arguments: Annotated[dict[str, Any], Entries(Anything())] = field(default_factory=dict)
+    allowed_users: Annotated[Names | None, Texts()] = None
+    allowed_groups: Annotated[Names | None, Texts()] = None
+    users: Annotated[Names | None, Texts()] = None
+
+
+class ExposedToolIn(ExposedIn, frozen=True):
+    annotations: Annotated[dict[str, bool], Entries(Flag())] = field(default_factory=dict)
+
+
+class VirtualIn(Section, frozen=True):
+    title: Annotated[str, Text(empty=True)] = ""
+    instructions: Annotated[str, Text(empty=True)] = ""
+    tools: Annotated[dict[str, ExposedToolIn], Entries(Sub(ExposedToolIn))] = field(default_factory=dict)
+    prompts: Annotated[dict[str, ExposedIn], Entries(Sub(ExposedIn))] = field(default_factory=dict)
+    resources: Annotated[Globs, Entries(Texts())] = field(default_factory=dict)
+    allowed_users: Annotated[Names | None, Texts()] = None
+    allowed_groups: Annotated[Names | None, Texts()] = None
+    users: Annotated[Names | None, Texts()] = None
+
+
 class FileIn(Section, frozen=True):
     """The whole file."""
 
@@ -147,6 +176,7 @@ class FileIn(Section, frozen=True):
     servers: Annotated[dict[str, ServerIn] | list[NamedServerIn], MapOrList(ServerIn, NamedServerIn)] = field(
         default_factory=dict
     )
+    virtual_servers: Annotated[dict[str, VirtualIn], Entries(Sub(VirtualIn))] = field(default_factory=dict)
     aggregate: AggregateIn = AggregateIn()
     audit: AuditIn = AuditIn()
     limits: LimitsIn = LimitsIn()
@@ -160,6 +190,9 @@ PLACES: dict[str, type[Section]] = {
     "proxy.auth.tokens": TokensIn,
     "proxy.auth.registration": RegistrationIn,
     "servers.*": NamedServerIn,
+    "virtual_servers.*": VirtualIn,
+    "virtual_servers.*.tools.*": ExposedToolIn,
+    "virtual_servers.*.prompts.*": ExposedIn,
     "aggregate": AggregateIn,
     "audit": AuditIn,
     "limits": LimitsIn,

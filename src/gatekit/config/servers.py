@@ -39,12 +39,12 @@ class Servers:
         configs: list[ServerConfig] = []
         rules: list[ServerRules] = []
         for name, path, section in _each(servers):
-            self._check_name(name, path)
+            self.check_name(name, path)
             configs.append(self._server(name, section, path))
             rules.append(self._rules(name, section, path))
         return tuple(configs), tuple(rules)
 
-    def _check_name(self, name: str, path: doc.Path) -> None:
+    def check_name(self, name: str, path: doc.Path) -> None:
         place = (*path, "name") if isinstance(path[-1], int) else path
         if self._document.faulty(path) or self._document.faulty(place):
             return

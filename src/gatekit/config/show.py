@@ -16,6 +16,7 @@ from gatekit.model.rules import (
     Selector,
     ServerRules,
 )
+from gatekit.model.virtual import Exposed, Virtual
 
 MASK = "***"
 
@@ -46,8 +47,9 @@ def describe(config: Config) -> dict[str, Any]:
         "groups": {name: [selector(member) for member in members] for name, members in config.rules.groups},
         "servers": {
             entry.server.name: _server(entry, rules, config.rules.gateway)
-            for entry, rules in zip(config.servers, config.rules.servers, strict=True)
+            for entry, rules in zip(config.servers, config.rules.servers, strict=False)
         },
+        **_virtual_servers(config),
         "aggregate": {
             "page_size": config.aggregate.page_size,
             "patience": show_seconds(config.aggregate.patience),
@@ -147,6 +149,39 @@ def _access(allowed: AccessList, absent: str) -> list[str] | str:
     if allowed is None:
         return absent
     return [selector(entry) for entry in allowed] or "nobody"
+
+
+def _virtual_servers(config: Config) -> dict[str, Any]:
+    """The section, or nothing if there are none."""
+    rules = {entry.server: entry for entry in config.rules.servers}
+    shown = {
+        entry.virtual.name: _virtual(entry.virtual, rules[entry.virtual.name], config.rules.gateway)
+        for entry in config.virtual
+    }
+    return {"virtual_servers": shown} if shown else {}
+
+
+def _virtual(virtual: Virtual, rules: ServerRules, gateway: AccessList) -> dict[str, Any]:
+    inherited = "nobody" if gateway is None else "everybody on the gateway-wide list"
+    shown: dict[str, Any] = {"title": virtual.title} if virtual.title else {}
+    shown["behind"] = list(virtual.sources)
+    shown["allowed_users"] = _access(rules.allowed, absent=inherited)
+    for kind in ("tool", "prompt"):
+        named = {e.name: _exposed(e) for e in virtual.exposed if e.kind == kind}
+        if named:
+            shown[f"{kind}s"] = named
+    if virtual.resources:
+        shown["resources"] = {server: list(globs) for server, globs in virtual.resources}
+    narrowed = {rule.glob: _access(rule.allowed, "") for rule in rules.tools}
+    if narrowed:
+        shown["only_for"] = narrowed
+    return shown
+
+
+def _exposed(entry: Exposed) -> str:
+    """``tickets/search (with project)``: the values of fixed arguments may be secrets."""
+    fixed = ", ".join(name for name, _ in entry.fixed)
+    return f"{entry.server}/{entry.original}" + (f" (fixed: {fixed})" if fixed else "")
 
 
 def _server(entry: ServerConfig, rules: ServerRules, gateway: AccessList) -> dict[str, Any]:

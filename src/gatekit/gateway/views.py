@@ -30,6 +30,7 @@ LISTED: dict[str, tuple[Kind, str]] = {
 """Key of a list result's array → what the rules judge, and the key of an item that names it."""
 
 _APP_SCHEME = "ui://"
+_MAX_PAGES = 10_000
 _APP_KEYS = ("ui", "ui/resourceUri")
 """Keys of a tool's ``_meta`` that bind a page to it (MCP Apps, SEP-1865, and its older flat form)."""
 
@@ -111,7 +112,7 @@ class Everything:
 class Chosen:
     """A virtual server: what the operator chose, under the names that the operator gave."""
 
-    __slots__ = ("_apps", "_globs", "_named", "_shown", "instructions", "name", "sources", "title")
+    __slots__ = ("_apps", "_globs", "_named", "_pages", "_shown", "instructions", "name", "sources", "title")
 
     def __init__(self, virtual: Virtual) -> None:
         self.name = virtual.name
@@ -126,6 +127,8 @@ class Chosen:
         }
         self._apps: dict[str, str] = {}
         """Servers with tools that keep their names, by folded name: pages of such tools can be shown."""
+        self._pages: set[tuple[str, str]] = set()
+        """Pages that such tools were seen to have: server and URI there. No other page is shown."""
         for entry in virtual.exposed:
             self._named[(entry.kind, entry.name)] = Place(entry.server, entry.original, entry.fixed)
             at = (entry.kind, entry.server, entry.original)
@@ -172,7 +175,9 @@ class Chosen:
             return None
         server, _, rest = asked.removeprefix(_APP_SCHEME).partition("/")
         found = self._apps.get(server.lower())
-        return Place(found, f"{_APP_SCHEME}{rest}") if found is not None and rest else None
+        if found is None or (found, f"{_APP_SCHEME}{rest}") not in self._pages:
+            return None
+        return Place(found, f"{_APP_SCHEME}{rest}")
 
     def _as(self, entry: Exposed, item: Item) -> Item:
         item = self._with_app(entry.server, item) if entry.name == entry.original else without_app(item)
@@ -195,10 +200,15 @@ class Chosen:
         meta = dict(meta)
         page, flat = meta.get("ui"), meta.get("ui/resourceUri")
         if isinstance(page, dict) and isinstance(page.get("resourceUri"), str):
-            meta["ui"] = {**page, "resourceUri": self.uri(server, page["resourceUri"])}
+            meta["ui"] = {**page, "resourceUri": self._page(server, page["resourceUri"])}
         if isinstance(flat, str):
-            meta["ui/resourceUri"] = self.uri(server, flat)
+            meta["ui/resourceUri"] = self._page(server, flat)
         return {**tool, "_meta": meta}
+
+    def _page(self, server: str, uri: str) -> str:
+        if len(self._pages) < _MAX_PAGES:
+            self._pages.add((server, uri))
+        return self.uri(server, uri)
 
 
 def without_app(item: Item) -> Item:

@@ -69,6 +69,8 @@ class ServerRules(Struct, frozen=True, kw_only=True):
     server: str
     allowed: AccessList = None
     tools: tuple[ToolRule, ...] = ()
+    place: str = "servers"
+    """Section of the file that declares it; part of the rule's name in the audit."""
 
 
 class Rules(Struct, frozen=True, kw_only=True):

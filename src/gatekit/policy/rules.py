@@ -136,18 +136,18 @@ def _server(server: ServerRules, groups: Mapping[str, Keys]) -> CompiledServer:
     return CompiledServer(
         name=server.server,
         keys=_access(server.allowed, groups),
-        narrowings=tuple(_narrowing(server.server, rule, groups) for rule in server.tools),
-        rule=f"servers.{server.server}.allowed_users",
+        narrowings=tuple(_narrowing(server, rule, groups) for rule in server.tools),
+        rule=f"{server.place}.{server.server}.allowed_users",
     )
 
 
-def _narrowing(server: str, rule: ToolRule, groups: Mapping[str, Keys]) -> Narrowing:
+def _narrowing(server: ServerRules, rule: ToolRule, groups: Mapping[str, Keys]) -> Narrowing:
     return Narrowing(
         kind=rule.kind,
         # Folded like the names it meets: `delete_*` is meant to cover `Delete_All` as well.
         pattern=re.compile(translate(fold(rule.glob))),
         keys=_list(rule.allowed, groups),
-        rule=f'servers.{server}.{rule.kind}s["{rule.glob}"]',
+        rule=f'{server.place}.{server.server}.{rule.kind}s["{rule.glob}"]',
     )
 
 

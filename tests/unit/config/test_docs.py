@@ -35,6 +35,17 @@ ALIASES = {
     "servers.*.name": "required in the list form",
     "servers.*.cwd": "folder of the file",
     "servers.*.title": "the name",
+    "virtual_servers.*.title": "the name",
+    "virtual_servers.*.instructions": "those of the servers",
+    **{
+        f"virtual_servers.*.{kind}.*.{key}": words
+        for kind in ("tools", "prompts")
+        for key, words in {
+            "name": "the same name",
+            "title": "the server's",
+            "description": "the server's",
+        }.items()
+    },
 }
 ACCESS = ("allowed_users", "allowed_groups", "users")
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gatekit.model.rules import ByGroup, ByLogin, Rules, ServerRules, ToolRule
 from gatekit.model.server import Server
 from tests.unit.gateway.rig import Rig, child, person
+from tests.unit.gateway.shelves import Make, rig_of
 
 ALICE, BOB = ByLogin("local", "alice"), ByLogin("local", "bob")
 SERVERS = (
@@ -43,3 +45,16 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     made.door.give("talker-only", person("alice"), "talker")
     yield made
     await made.close()
+
+
+@pytest.fixture
+async def make(tmp_path: Path) -> AsyncIterator[Make]:
+    made: list[Rig] = []
+
+    def one(servers: Sequence[Server], rules: Rules | None = None, **more: Any) -> Rig:
+        made.append(rig_of(tmp_path / str(len(made)), servers, rules, **more))
+        return made[-1]
+
+    yield one
+    for rig in made:
+        await rig.close()

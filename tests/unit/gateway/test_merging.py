@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from gatekit.gateway.aggregate import UNAVAILABLE
 from gatekit.gateway.published import Merging
 from gatekit.model.rules import Rules, ServerRules, ToolRule
 from gatekit.model.server import Server
 from tests.unit.gateway.rig import Rig
-from tests.unit.gateway.shelves import ALICE, BOB, Make, for_alice, rig_of, shelf
+from tests.unit.gateway.shelves import ALICE, BOB, Make, for_alice, shelf
 
 DEAD = Server(name="dead", command=("/does/not/exist",))
-
-
-@pytest.fixture
-async def make(tmp_path: Path) -> AsyncIterator[Make]:
-    made: list[Rig] = []
-
-    def one(servers: Any, rules: Rules | None = None, **more: Any) -> Rig:
-        made.append(rig_of(tmp_path / str(len(made)), servers, rules, **more))
-        return made[-1]
-
-    yield one
-    for rig in made:
-        await rig.close()
 
 
 async def pages(rig: Rig, method: str = "tools/list", path: str = "/mcp", token: str = "alice") -> list[Any]:
