@@ -124,6 +124,7 @@ def handle(message: dict[str, object]) -> None:
 OFFERS: dict[str, object] = {
     "modern": ["2026-07-28"],
     "modern_only": ["2026-07-28"],
+    "modern_settled": ["2026-07-28"],
     "newer": ["2099-01-01", "2026-07-28"],
     "odd_discover": "2026-07-28",
 }
@@ -153,6 +154,10 @@ def first(message: dict[str, object]) -> bool:
     if MODE == "modern_only" and method == "initialize":
         send({"id": message["id"], "error": {"code": -32601, "message": "Method not found: initialize"}})
         return False
+    if MODE == "modern_settled" and ("initialize" in REFUSED or method == "initialize"):
+        REFUSED.append("initialize")  # as the official SDK: the first request settles the era of the process
+        send({"id": message["id"], "error": {"code": -32022, "message": "Unsupported protocol version"}})
+        return False
     if MODE == "future" and method == "initialize":
         result = {"protocolVersion": "2099-01-01", "capabilities": {}, "serverInfo": {}}
         send({"id": message["id"], "result": result})
@@ -161,6 +166,7 @@ def first(message: dict[str, object]) -> bool:
 
 
 STARTED: list[bool] = []
+REFUSED: list[str] = []
 
 
 def before() -> None:

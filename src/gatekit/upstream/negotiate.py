@@ -71,6 +71,8 @@ class Negotiator:
         self._clock = clock
         self._remember = remember
         self._info = info
+        self._alone: set[str] = set()
+        """Recipes whose servers refused ``initialize`` and know the stateless era alone."""
 
     async def open(self, server: Server, hello: Hello, spawn: Spawn, discard: Discard) -> OwnedLink:
         """Start a process with ``spawn`` (again, if the probe cost the first one) and open it.
@@ -78,22 +80,51 @@ class Negotiator:
         ``discard`` ends a process that is of no use. Raise ``SpawnFailed`` or another ``LinkError``.
         """
         key = "era:" + hashlib.sha256(server.fingerprint().encode()).hexdigest()  # env holds secrets
-        known = await self._recall(key) if hello.era == "stateless" else None  # otherwise it changes nothing
-        link = await spawn()
-        if hello.era == "stateless" and known != "handshake":
-            patience = server.start_timeout if known == "stateless" else server.probe_timeout
-            opening = await self._discover(link, patience)
-            if isinstance(opening, Lost):
-                await discard()
-                link = await spawn()
+        alone = key in self._alone
+        # What is kept in the store changes nothing for a handshake client.
+        known = await self._recall(key) if hello.era == "stateless" else None
+        if alone or (hello.era == "stateless" and known != "handshake"):
+            patience = server.start_timeout if alone or known is not None else server.probe_timeout
+            opening = await self._stateless_first(hello, patience, spawn, discard)
         else:
-            opening = Lost("not tried")
-        if not isinstance(opening, Opened):
-            opening = await self._handshake(link, hello)
+            opening = await self._handshake_first(hello, spawn, discard)
         if not isinstance(opening, Opened):
             raise SpawnFailed(f"the server could not be opened: {opening.reason}")
-        await self._learn(key, known, opening.link.era, hello)
+        self._settle(key, opening.link.era, hello)
+        if not alone:
+            await self._learn(key, known, opening.link.era, hello)
         return opening.link
+
+    def _settle(self, key: str, era: EraName, hello: Hello) -> None:
+        """Keep in mind who refuses ``initialize``: its next handshake client costs no process."""
+        if era == "handshake":
+            self._alone.discard(key)
+        elif hello.era == "handshake":
+            self._alone.add(key)
+
+    async def _stateless_first(
+        self, hello: Hello, patience: float, spawn: Spawn, discard: Discard
+    ) -> Opening:
+        link = await spawn()
+        opening = await self._discover(link, patience)
+        if isinstance(opening, Refused):
+            return await self._handshake(link, hello)
+        if isinstance(opening, Lost):
+            await discard()
+            return await self._handshake_first(hello, spawn, discard)
+        return opening
+
+    async def _handshake_first(self, hello: Hello, spawn: Spawn, discard: Discard) -> Opening:
+        link = await spawn()
+        opening = await self._handshake(link, hello)
+        if not isinstance(opening, Refused):
+            return opening
+        # A refused ``initialize`` may have settled the era of that process for good: ask a fresh one, with
+        # all the time that a start may take (the probe's patience may have been too short for it).
+        await discard()
+        link = await spawn()
+        second = await self._discover(link, link.server.start_timeout)
+        return second if isinstance(second, Opened) else opening
 
     async def _recall(self, key: str) -> EraName | None:
         try:
