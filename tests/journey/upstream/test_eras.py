@@ -61,12 +61,12 @@ async def test_a_server_of_the_stateless_era_alone_serves_handshake_clients(kit:
 async def test_a_refused_handshake_may_settle_the_process_so_a_fresh_one_is_asked(kit: Kit) -> None:
     server = unruly("modern_settled")
     link = await kit.pool.acquire(key(), server, HANDSHAKE)
-    assert (link.era, link.child.link) == ("stateless", "2")
+    assert (link.era, stdio(link).child.link) == ("stateless", "2")
     # The price is paid once: the next one is asked in its own era at once.
     second = await kit.pool.acquire(key("session:2"), server, HANDSHAKE)
-    assert (second.era, second.child.link, second.calls) == ("stateless", "3", 1)
+    assert (second.era, stdio(second).child.link, second.calls) == ("stateless", "3", 1)
     third = await kit.pool.acquire(key("session:3"), server, STATELESS)
-    assert (third.era, third.child.link) == ("stateless", "4")
+    assert (third.era, stdio(third).child.link) == ("stateless", "4")
 
 
 async def test_what_is_remembered_may_turn_out_wrong(kit: Kit) -> None:
