@@ -4,7 +4,12 @@
 ``faces`` (one per era: bytes ↔ Call) → ``exchange`` (READ THIS FIRST: authorize → route → await → record) →
 ``router``, ``catalog`` and ``aggregate`` (whose tool is that; what may be listed; several servers as
 one, seen through ``views``) → ``reply`` (JSON or an event stream).
-``sessions`` keeps what the handshake era needs to remember, ``listen`` serves long-lived subscriptions.
+``sessions`` keeps what the handshake era needs to remember.
+
+The bridge between the eras: ``rounds`` (a stateless client is asked by ending its request; ``parking``,
+``slots`` and ``tickets`` keep the call alive meanwhile) and ``loop`` (a handshake-era client is asked on the
+stream of its call, and the gateway goes the rounds). ``feeds`` brings list changes and resource updates of
+either era to sessions and to the streams of ``listen``.
 
 Below ``endpoint`` nothing knows ASGI: headers and body come in, a ``Wire`` goes out. Nothing here reads
 SQL; the tables it reads (``Published``) are swapped whole when the configuration changes.

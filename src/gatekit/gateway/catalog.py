@@ -6,16 +6,19 @@ A list shows exactly what a call would be allowed to use, because both ask the s
 
 from __future__ import annotations
 
+from gatekit.errors import MethodNotFound
 from gatekit.gateway import router
 from gatekit.gateway.faces import as_object
-from gatekit.gateway.listen import Hubs
+from gatekit.gateway.feeds import LIST_CHANGES, UPDATED, Feed, Feeds, Listener
 from gatekit.gateway.ports import Surroundings
 from gatekit.gateway.published import Shelf
+from gatekit.gateway.router import Target
 from gatekit.gateway.sessions import McpSession
 from gatekit.gateway.slots import Slot, Slots
 from gatekit.gateway.toolbook import Toolbook
 from gatekit.gateway.views import LISTED
-from gatekit.model.call import Call, Result
+from gatekit.model.access import Access
+from gatekit.model.call import Call, Notice, Outcome, Result
 from gatekit.model.server import Server
 from gatekit.protocol.era import bridge
 from gatekit.protocol.methods import MethodSpec
@@ -25,12 +28,11 @@ from gatekit.upstream.link import Hello, Link, UpstreamKey
 class Catalog:
     """Finds the Link for a call, and puts lists together."""
 
-    def __init__(self, around: Surroundings, shelf: Shelf, hubs: Hubs) -> None:
+    def __init__(self, around: Surroundings, shelf: Shelf, feeds: Feeds) -> None:
         self._around = around
         self._shelf = shelf
-        self._hubs = hubs
-
-        self.slots = Slots(around.pool, hubs)
+        self.feeds = feeds
+        self.slots = Slots(around.pool, feeds)
         self.books = Toolbook(around.clock)
         self._stateless: set[str] = set()
         """Servers that were found to be of the stateless era: one instance serves all capabilities there."""
@@ -61,7 +63,7 @@ class Catalog:
         if link.era == "handshake":
             return slot, link
         slot.free()
-        link.listen(self._hubs.of(self._found_stateless(server, call, key)).on_signal)
+        link.listen(self.feeds.of(self._found_stateless(server, call, key)).on_signal)
         return None, link
 
     def _found_stateless(self, server: Server, call: Call, key: UpstreamKey) -> UpstreamKey:
@@ -84,26 +86,82 @@ class Catalog:
                     return await self.link(server, call, session)
         else:
             key = self._found_stateless(server, call, key)
-        if session is not None and server.instances == "session":
-            session.keys.add(key)
-            link.listen(session.on_signal)
-        elif "#" in key.scope:
-            link.listen(self.slots.first(key).on_signal)
-        else:
-            link.listen(self._hubs.of(key).on_signal)
+        own = session is not None and server.instances == "session"
+        feed = self.feeds.of(key)
+        if session is not None:
+            if own:
+                session.keys.add(key)
+                feed.owner = session.on_signal
+            self.follow(session, server, feed)
+        link.listen(self.slots.first(key).on_signal if "#" in key.scope else feed.on_signal)
         return link
 
-    def follow(self, session: McpSession, call: Call) -> None:
-        """Let a session hear list changes of an instance that it shares with others."""
-        server = self._shelf.current.servers.get(session.server)
-        if server is not None and server.instances != "session":
-            key = router.upstream_key(server, call)
-            self._hubs.join(key, session.on_signal)
-            session.followed = key
+    # -- what belongs to no call --------------------------------------------------------------------------
+
+    def follow(self, session: McpSession, server: Server, feed: Feed) -> Listener:
+        """Let a session hear of an instance, its own or one that it shares with others."""
+        known = session.ears.get(feed.key)
+        if known is not None:
+            return known[1]
+
+        def send(notice: Notice) -> None:
+            seen = self.shown(session.access, session.server, server.name, notice)
+            if seen is not None:
+                session.on_signal(seen)
+
+        listener = Listener(LIST_CHANGES, send, feed.owner is not None)
+        session.ears[feed.key] = feed, listener
+        feed.join(listener)
+        return listener
 
     def unfollow(self, session: McpSession) -> None:
-        if session.followed is not None:
-            self._hubs.leave(session.followed, session.on_signal)
+        for key, (feed, listener) in session.ears.items():
+            if listener.uris:
+                self._around.pool.unhold(key)
+            feed.leave(listener)
+        session.ears.clear()
+
+    def shown(self, access: Access, endpoint: str, server: str, notice: Notice) -> Notice | None:
+        """A list change or update of ``server`` as this person sees it at ``endpoint``; None: not at all."""
+        tables = self._shelf.current
+        rights = tables.rights(access.principal)
+        if notice.method != UPDATED:
+            return notice if rights.visible(server, "server") else None
+        uri = str(notice.params["uri"])
+        if not rights.visible(server, "resource", uri):
+            return None
+        view = None if endpoint == server else tables.view(endpoint)
+        if view is None:
+            return notice
+        named = view.uri(server, uri)
+        if view.find("resource", named, (server,)) is None:
+            return None
+        if view.name and not rights.visible(view.name, "resource", named):
+            return None
+        return Notice(UPDATED, {**notice.params, "uri": named})
+
+    async def subscribed(self, call: Call, target: Target, link: Link, session: McpSession) -> Outcome:
+        """``resources/subscribe`` and ``resources/unsubscribe`` of a session. Raises LinkError."""
+        key, uri = self.key(target.server, call), target.name
+        feed = self.feeds.of(key)
+        listener = self.follow(session, target.server, feed)
+        before = bool(listener.uris)
+        if call.method == "resources/unsubscribe":
+            feed.unsubscribe(listener, uri)
+            if before and not listener.uris:
+                self._around.pool.unhold(key)
+            return Result({})
+        offered = link.capabilities.get("resources")
+        if not isinstance(offered, dict) or not offered.get("subscribe"):
+            if link.era == "stateless" or feed.owner is None:
+                raise MethodNotFound(f"Method not found: {call.method}")
+            return await link.call(call.method, target.params)
+        if uri in listener.uris:
+            return Result({})
+        taken = await feed.subscribe(listener, (uri,))
+        if not before and listener.uris:
+            self._around.pool.hold(key)  # it was promised to tell of changes
+        return Result({}) if taken else feed.refusal(uri)
 
     def filtered(self, call: Call, spec: MethodSpec, server: str, result: Result) -> Result:
         """The result of a list method without what this person may not use; raw if nothing was removed."""

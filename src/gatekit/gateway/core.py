@@ -11,8 +11,8 @@ from gatekit.gateway.catalog import Catalog
 from gatekit.gateway.dispatch import Dispatch
 from gatekit.gateway.endpoint import Endpoint
 from gatekit.gateway.exchange import Exchange
+from gatekit.gateway.feeds import Feeds
 from gatekit.gateway.handshake import HandshakeDoor
-from gatekit.gateway.listen import Hubs
 from gatekit.gateway.ports import Surroundings
 from gatekit.gateway.published import Published, Shelf
 from gatekit.gateway.reply import Reply
@@ -35,8 +35,8 @@ class Gateway:
         self._around = around
         self._shelf = Shelf(tables)
         self._endings: set[asyncio.Task[None]] = set()
-        hubs = Hubs()
-        catalog = Catalog(around, self._shelf, hubs)
+        self.feeds = Feeds(around.pool, around.clock)
+        catalog = Catalog(around, self._shelf, self.feeds)
         self._slots = catalog.slots
         aggregate = Aggregate(around, self._shelf, catalog)
         self.rounds = Rounds(around, catalog)
@@ -45,7 +45,7 @@ class Gateway:
         self._handshake = HandshakeDoor(
             around, self._shelf, self._exchange, catalog, aggregate, self.sessions
         )
-        self._stateless = StatelessDoor(around, self._shelf, self._exchange, catalog, aggregate, hubs)
+        self._stateless = StatelessDoor(around, self._shelf, self._exchange, catalog, aggregate)
         self.endpoint = Endpoint(
             Dispatch(around, self._handshake, self._stateless), around.entropy.token("", 6) + "-"
         )
@@ -63,9 +63,9 @@ class Gateway:
         for session in self.sessions:
             if not await self._still(session.access, session.server):
                 await self._handshake.end(session, "access ended")
-        for access, reply in list(self._stateless.subscriptions):
-            if not await self._still(access, ""):
-                reply.abandon()
+        for stream in list(self._stateless.subscriptions):
+            if not await self._still(stream.access, stream.endpoint):
+                stream.end()
         for nonce, opened in self.rounds.parking.parked():
             if not await self._still(opened.access, opened.endpoint):
                 self.rounds.drop(nonce, "access ended")
@@ -82,8 +82,9 @@ class Gateway:
         for session in self.sessions:
             self.sessions.remove(session)
             session.close()
-        for _, reply in list(self._stateless.subscriptions):
-            reply.abandon()
+        for stream in list(self._stateless.subscriptions):
+            stream.end()
+        self.feeds.close()
         self.rounds.close()
         if self._endings:
             await asyncio.wait(self._endings, timeout=5)
@@ -101,12 +102,13 @@ class Gateway:
     def _sweep(self, now: float) -> None:
         self.rounds.sweep(now)
         self._slots.sweep()
+        self.feeds.sweep()
         keepalive = self._around.settings.keepalive
         for flight in self._exchange.flights:
             _look_after(flight, now, keepalive)
         wall = self._around.clock.now()
-        for access, reply in list(self._stateless.subscriptions):
-            _look_after_stream(access, reply, now, wall, keepalive)
+        for stream in list(self._stateless.subscriptions):
+            _look_after_stream(stream.access, stream.reply, now, wall, keepalive)
         patience = self._around.settings.input_patience
         for session in self.sessions:
             if session.questions:

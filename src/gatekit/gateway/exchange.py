@@ -47,6 +47,7 @@ from gatekit.protocol.era.stateless import LOG_LEVELS
 from gatekit.upstream.link import Link
 
 _LISTS = frozenset(method for method, row in methods.METHODS.items() if row.list_key)
+_SUBSCRIBING = frozenset(("resources/subscribe", "resources/unsubscribe"))
 _OLDER = frozenset(m for m, row in methods.METHODS.items() if "stateless" not in row.eras)
 """Methods that a stateless server does not know; what they mean is carried out here."""
 
@@ -194,6 +195,8 @@ class Exchange:
         self, call: Call, target: Target, link: Link, reply: Reply, face: Face, session: McpSession | None
     ) -> Answered:
         send = _sender(reply, face)
+        if call.method in _SUBSCRIBING and session is not None:
+            return Answered(await self._catalog.subscribed(call, target, link, session), link)
         if link.era == "handshake":
             return self._shown(call, target, link, await link.call(call.method, target.params, send))
         if session is not None:

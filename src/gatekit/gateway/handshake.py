@@ -224,7 +224,6 @@ class HandshakeDoor:
                 call.client.version, link.server_info, _offered(server, link), link.instructions
             )
         self.sessions.add(session)
-        self._catalog.follow(session, call)
         reply.add_headers((_SESSION_HEADER, session.id.encode("ascii")))
         self._note(session, call, "opened")
         return Result(result), link
@@ -314,13 +313,9 @@ def _introduced(params: dict[str, Any]) -> ClientSide:
 
 
 def _offered(server: Server, link: Link) -> dict[str, Any]:
-    if server.instances == "session":
+    if server.instances == "session" or link.era == "stateless":
         return link.capabilities
-    offered = {k: v for k, v in link.capabilities.items() if k not in _NOT_SHARED}
-    resources = offered.get("resources")
-    if isinstance(resources, dict) and "subscribe" in resources:
-        offered["resources"] = {k: v for k, v in resources.items() if k != "subscribe"}
-    return offered
+    return {k: v for k, v in link.capabilities.items() if k not in _NOT_SHARED}
 
 
 def _answer(session: McpSession, message: Response) -> None:

@@ -1,8 +1,8 @@
-"""What belongs to no call: list changes and resource updates, fanned out to whoever listens.
+"""``subscriptions/listen`` (MCP 2026-07-28): one stream of what belongs to no call, for as long as the client
+stays.
 
-A Link has one sink. For an instance that belongs to one session that is the session itself; for instances
-that several sessions or streams share it is a ``Hub``, which hands notices to all and answers questions for
-none: nobody can tell whom such a question is meant for (architecture §5.5).
+Acknowledged first, every message tagged with the id of the request, nothing that was not asked for, nothing
+about what this person may not read. What the streams listen to are the ``feeds`` of the instances.
 """
 
 from __future__ import annotations
@@ -10,119 +10,100 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from gatekit.gateway.feeds import KINDS, SUBSCRIPTION_ID, Feed, Listener
 from gatekit.gateway.reply import Reply
-from gatekit.model.call import Fault, Notice, Question, RequestId, Signal
+from gatekit.model.access import Access
+from gatekit.model.call import Call, Notice
 from gatekit.protocol import jsonrpc
-from gatekit.upstream.link import UpstreamKey
-
-SUBSCRIPTION_ID = "io.modelcontextprotocol/subscriptionId"
 
 _ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
-_UPDATED = "notifications/resources/updated"
-_KINDS = {
-    "toolsListChanged": ("notifications/tools/list_changed", "tools"),
-    "promptsListChanged": ("notifications/prompts/list_changed", "prompts"),
-    "resourcesListChanged": ("notifications/resources/list_changed", "resources"),
-}
-"""Filter key of ``subscriptions/listen`` → (notification, capability that sends it)."""
-
-_SHARED_NOTICES = frozenset({method for method, _ in _KINDS.values()} | {_UPDATED})
-_NOBODY = Fault(-32601, "nobody in particular is behind this connection")
-
-Listener = Callable[[Notice], None]
+_MAX_URIS = 1000
+"""Resources of one stream; the acknowledgement names those that are heard of."""
 
 
-class Hub:
-    """The sink of one shared Link."""
-
-    __slots__ = ("listeners",)
-
-    def __init__(self) -> None:
-        self.listeners: set[Listener] = set()
-
-    def on_signal(self, signal: Signal) -> None:
-        """Hand on what everybody may know; logs could belong to another person's call and are dropped."""
-        if isinstance(signal, Question):
-            signal.answer(_NOBODY)
-            return
-        if signal.method in _SHARED_NOTICES:
-            for listener in list(self.listeners):
-                listener(signal)
+def list_changes(wanted: Any, capabilities: dict[str, Any]) -> list[str]:
+    """The filter keys of list changes that were asked for and can be heard of."""
+    kinds = []
+    for key in KINDS if isinstance(wanted, dict) else ():
+        offered = capabilities.get(KINDS[key][1])
+        if wanted.get(key) is True and isinstance(offered, dict) and offered.get("listChanged"):
+            kinds.append(key)
+    return kinds
 
 
-class Hubs:
-    """One Hub per shared instance that somebody listens to."""
-
-    def __init__(self) -> None:
-        self._hubs: dict[UpstreamKey, Hub] = {}
-
-    def of(self, key: UpstreamKey) -> Hub:
-        return self._hubs.setdefault(key, Hub())
-
-    def join(self, key: UpstreamKey, listener: Listener) -> None:
-        self.of(key).listeners.add(listener)
-
-    def leave(self, key: UpstreamKey, listener: Listener) -> None:
-        hub = self._hubs.get(key)
-        if hub is not None:
-            hub.listeners.discard(listener)
-            if not hub.listeners:
-                del self._hubs[key]
+def resources(wanted: Any) -> list[str]:
+    """The URIs that were asked for."""
+    uris = wanted.get("resourceSubscriptions") if isinstance(wanted, dict) else None
+    asked = dict.fromkeys(uri for uri in (uris if isinstance(uris, list) else ()) if isinstance(uri, str))
+    return list(asked)[:_MAX_URIS]
 
 
 class Subscription:
-    """One ``subscriptions/listen`` stream (MCP 2026-07-28): acknowledged first, every message tagged with the
-    id of the request, nothing that was not asked for."""
+    """One stream."""
 
-    __slots__ = ("_methods", "_uris", "honoured", "reply", "request_id")
-
-    def __init__(
-        self,
-        request_id: RequestId,
-        wanted: dict[str, Any],
-        capabilities: dict[str, Any],
-        may_read: Callable[[str], bool],
-        reply: Reply,
-    ) -> None:
-        self.request_id = request_id
+    def __init__(self, call: Call, reply: Reply) -> None:
+        self.access: Access = call.access
+        self.endpoint = call.server
         self.reply = reply
-        self._methods: set[str] = set()
         self.honoured: dict[str, Any] = {}
-        for key, (method, capability) in _KINDS.items():
-            offered = capabilities.get(capability)
-            if wanted.get(key) is True and isinstance(offered, dict) and offered.get("listChanged"):
-                self._methods.add(method)
-                self.honoured[key] = True
-        uris = wanted.get("resourceSubscriptions")
-        offered = capabilities.get("resources")
-        can = isinstance(offered, dict) and bool(offered.get("subscribe"))
-        self._uris = frozenset(
-            u for u in (uris if isinstance(uris, list) and can else ()) if isinstance(u, str) and may_read(u)
-        )
-        if self._uris:
-            self.honoured["resourceSubscriptions"] = sorted(self._uris)
+        self._id = call.id
+        self._ears: list[tuple[Feed, Listener]] = []
+        self._early: list[Notice] | None = []
 
-    @property
-    def uris(self) -> frozenset[str]:
-        return self._uris
+    async def hear(
+        self,
+        feed: Feed,
+        kinds: list[str],
+        uris: dict[str, str],
+        shown: Callable[[Notice], Notice | None],
+    ) -> None:
+        """Listen to one instance. ``uris``: the server's name of a resource → the client's; ``shown``: a
+        notice as this client may see it, None if not at all."""
+
+        def send(notice: Notice) -> None:
+            seen = shown(notice)
+            if seen is not None:
+                self._on_notice(seen)
+
+        listener = Listener([KINDS[key][0] for key in kinds], send)
+        self._ears.append((feed, listener))
+        feed.join(listener)
+        self.honoured |= dict.fromkeys(kinds, True)
+        taken = await feed.subscribe(listener, uris)
+        named = [name for uri, name in uris.items() if uri in taken]
+        if named:
+            before = self.honoured.get("resourceSubscriptions", ())
+            self.honoured["resourceSubscriptions"] = [*before, *named]
 
     def open(self) -> None:
         """Send the stream's head and the acknowledgement, which MUST come first."""
         self.reply.open_stream()
         self._send(Notice(_ACKNOWLEDGED, {"notifications": self.honoured}))
-
-    def on_notice(self, notice: Notice) -> None:
-        if notice.method in self._methods or (
-            notice.method == _UPDATED and notice.params.get("uri") in self._uris
-        ):
+        early, self._early = self._early, None
+        for notice in early or ():
             self._send(notice)
 
-    def result(self) -> bytes:
-        """The graceful end."""
-        return jsonrpc.encode_result(
-            self.request_id, {"resultType": "complete", "_meta": {SUBSCRIPTION_ID: self.request_id}}
-        )
+    def end(self) -> None:
+        """The graceful end: the request has its result."""
+        if self._early is None and not self.reply.ended:
+            self.reply.signal(
+                jsonrpc.encode_result(
+                    self._id, {"resultType": "complete", "_meta": {SUBSCRIPTION_ID: self._id}}
+                )
+            )
+        self.reply.abandon()
+
+    def close(self) -> None:
+        """Nobody listens any more."""
+        for feed, listener in self._ears:
+            feed.leave(listener)
+
+    def _on_notice(self, notice: Notice) -> None:
+        if self._early is None:
+            self._send(notice)
+        else:
+            self._early.append(notice)
 
     def _send(self, notice: Notice) -> None:
-        meta = {**notice.params.get("_meta", {}), SUBSCRIPTION_ID: self.request_id}
+        meta = {**notice.params.get("_meta", {}), SUBSCRIPTION_ID: self._id}
         self.reply.signal(jsonrpc.encode_notification(notice.method, {**notice.params, "_meta": meta}))

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from gatekit.errors import SessionUnknown
 from gatekit.gateway.faces import HandshakeFace
+from gatekit.gateway.feeds import Feed, Listener
 from gatekit.gateway.reply import Reply
 from gatekit.model.access import Access
 from gatekit.model.call import ClientSide, Fault, Question, RequestId, Result, Signal
@@ -61,6 +62,7 @@ class Asking(Struct):
     question: Question
     heard: bool
     """Whether there was a stream to put it on."""
+    source: object
     deadline: float = 0.0
     """``Clock.monotonic()``; set by the first sweep that finds it."""
 
@@ -74,9 +76,9 @@ class McpSession:
         "backlog",
         "calls",
         "client",
+        "ears",
         "ended",
         "face",
-        "followed",
         "id",
         "keys",
         "questions",
@@ -106,29 +108,29 @@ class McpSession:
         self.backlog: deque[bytes] = deque(maxlen=_BACKLOG)
         self.keys: set[UpstreamKey] = set()
         """Instances that are this session's own."""
-        self.followed: UpstreamKey | None = None
-        """The shared instance whose list changes it hears."""
+        self.ears: dict[UpstreamKey, tuple[Feed, Listener]] = {}
+        """Instances that it hears of, its own and shared ones."""
         self.ended = False
         self._asked = 0
 
     # -- from the upstream to the client ------------------------------------------------------------------
 
-    def on_signal(self, signal: Signal) -> None:
-        """A signal that belongs to no particular call."""
+    def on_signal(self, signal: Signal, source: object = None) -> None:
+        """A signal that belongs to no particular call; ``source`` is where its ``ref`` is unique."""
         if self.ended:
             if isinstance(signal, Question):
                 signal.answer(_SESSION_ENDED)
             return
         if isinstance(signal, Question):
-            self.ask(signal)
+            self.ask(signal, source=source)
         elif signal.method == _CANCELLED:
-            self._withdrawn(signal.params)
+            self._withdrawn(signal.params, source)
         else:
             params = handshake.notice(signal.method, signal.params, self.client.version)
             if params is not None:
                 self._deliver(jsonrpc.encode_notification(signal.method, params), signal.method)
 
-    def ask(self, question: Question, reply: Reply | None = None) -> str:
+    def ask(self, question: Question, reply: Reply | None = None, source: object = None) -> str:
         """Put a question to the client, on the stream of the call that it belongs to if that is known; the id
         that it was given, ``""`` if the client offers no such thing."""
         if question.method in bridge.CAPABILITY:
@@ -142,7 +144,8 @@ class McpSession:
         own_id = str(question.params.get("elicitationId", ""))
         params = bridge.question(question.method, question.params, self.client.version, own_id)
         message = jsonrpc.encode_request(asked_id, question.method, params)
-        asking = self.questions[asked_id] = Asking(question, reply is not None and reply.signal(message))
+        heard = reply is not None and reply.signal(message)
+        asking = self.questions[asked_id] = Asking(question, heard, source)
         if not asking.heard:
             asking.heard = self._deliver(message, question.method)
         return asked_id
@@ -153,10 +156,10 @@ class McpSession:
             params = {**why, "requestId": asked_id}
             self._deliver(jsonrpc.encode_notification(_CANCELLED, params), _CANCELLED)
 
-    def _withdrawn(self, params: dict[str, Any]) -> None:
+    def _withdrawn(self, params: dict[str, Any], source: object) -> None:
         """The upstream does not want an answer any more: the client knows its question under our id."""
         for asked_id, asking in self.questions.items():
-            if asking.question.ref == params.get("requestId"):
+            if asking.source is source and asking.question.ref == params.get("requestId"):
                 self.withdraw(asked_id, **params)
                 return
 

@@ -14,11 +14,12 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from gatekit.errors import LinkBusy, PoolFull
-from gatekit.gateway.listen import Hubs
+from gatekit.gateway.feeds import LIST_CHANGES, UPDATED, Feeds
 from gatekit.gateway.ports import LinkPool
 from gatekit.model.call import Notice, Question, Signal
 from gatekit.model.server import Server
 from gatekit.protocol.era import bridge
+from gatekit.protocol.methods import spec
 from gatekit.upstream.link import Hello, Link, UpstreamKey
 
 BRIEFLY = 0.1
@@ -28,6 +29,7 @@ IN_LINE = 2.0
 
 _CANCELLED = "notifications/cancelled"
 _LOG = "notifications/message"
+_FANNED = LIST_CHANGES | {UPDATED}
 
 
 class Occupant(Protocol):
@@ -48,16 +50,16 @@ class Occupant(Protocol):
 class Slot:
     """One instance, its occupant, and the Link's sink."""
 
-    __slots__ = ("_hubs", "_row", "key", "level", "occupant", "taken")
+    __slots__ = ("_feeds", "_row", "key", "level", "occupant", "taken")
 
-    def __init__(self, key: UpstreamKey, row: Row, hubs: Hubs) -> None:
+    def __init__(self, key: UpstreamKey, row: Row, feeds: Feeds) -> None:
         self.key = key
         self.taken = False
         self.occupant: Occupant | None = None
         self.level = ""
         """Log level that the instance was last told."""
         self._row = row
-        self._hubs = hubs
+        self._feeds = feeds
 
     def on_signal(self, signal: Signal) -> None:
         """What the instance says outside the answers to calls."""
@@ -70,11 +72,10 @@ class Slot:
         elif signal.method == _CANCELLED:
             if occupant is not None:
                 occupant.on_withdrawn(signal.params.get("requestId"))
-        elif signal.method == _LOG:
-            if occupant is not None:
-                occupant.on_notice(signal)
-        else:
-            self._hubs.of(self._row.base).on_signal(signal)
+        elif signal.method in _FANNED:
+            self._feeds.of(self._row.base).on_signal(signal)
+        elif occupant is not None and (signal.method == _LOG or not spec(signal.method).known):
+            occupant.on_notice(signal)
 
     def free(self) -> None:
         """The call has ended. Idempotent."""
@@ -125,9 +126,9 @@ class Row:
 class Slots:
     """All slots of the process."""
 
-    def __init__(self, pool: LinkPool, hubs: Hubs) -> None:
+    def __init__(self, pool: LinkPool, feeds: Feeds) -> None:
         self._pool = pool
-        self._hubs = hubs
+        self._feeds = feeds
         self._rows: dict[UpstreamKey, Row] = {}
 
     def __len__(self) -> int:
@@ -163,7 +164,7 @@ class Slots:
         while len(row.slots) <= number:
             base, count = row.base, len(row.slots)
             scope = f"{base.scope}/{count}" if count else base.scope
-            row.slots.append(Slot(UpstreamKey(base.server, scope, base.principal_id), row, self._hubs))
+            row.slots.append(Slot(UpstreamKey(base.server, scope, base.principal_id), row, self._feeds))
         return row.slots[number]
 
     def _running(self, row: Row) -> Slot | None:

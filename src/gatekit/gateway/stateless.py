@@ -5,15 +5,20 @@ A disconnect is a cancellation (MUST); ``server/discover`` and ``subscriptions/l
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
 from typing import Any
 
+import msgspec
+
 from gatekit.errors import LinkError
+from gatekit.gateway import listen
 from gatekit.gateway.aggregate import Aggregate
 from gatekit.gateway.catalog import Catalog
 from gatekit.gateway.exchange import Exchange
 from gatekit.gateway.faces import StatelessFace
 from gatekit.gateway.inbound import Inbound, Refused
-from gatekit.gateway.listen import Hubs, Subscription
+from gatekit.gateway.listen import Subscription
 from gatekit.gateway.outcomes import fault_of_link
 from gatekit.gateway.ports import Surroundings
 from gatekit.gateway.published import Shelf
@@ -42,17 +47,15 @@ class StatelessDoor:
         exchange: Exchange,
         catalog: Catalog,
         aggregate: Aggregate,
-        hubs: Hubs,
     ) -> None:
         self._around = around
         self._shelf = shelf
         self._exchange = exchange
         self._catalog = catalog
         self._aggregate = aggregate
-        self._hubs = hubs
         settings = around.settings
         self._face = StatelessFace({"name": settings.name, "version": settings.version})
-        self.subscriptions: set[tuple[Access, Reply]] = set()
+        self.subscriptions: set[Subscription] = set()
 
     async def post(self, inbound: Inbound, access: Access, message: Message, size: int, reply: Reply) -> None:
         """Serve one message. Raises ProtocolFault where the ladder refuses it."""
@@ -133,33 +136,43 @@ class StatelessDoor:
 
     async def _stream(self, call: Call, reply: Reply, links: list[tuple[UpstreamKey, Server, Link]]) -> None:
         wanted = call.params.get("notifications")
-        rights = self._shelf.current.rights(call.access.principal)
-        capabilities: dict[str, Any] = {}
-        for _, _server, link in links:
-            capabilities |= _offered(link)
-        name = call.server
-
-        def may_read(uri: str) -> bool:
-            return bool(name) and rights.visible(name, "resource", uri)
-
-        subscription = Subscription(
-            call.id, wanted if isinstance(wanted, dict) else {}, capabilities, may_read, reply
-        )
-        subscription.open()
-        held = (call.access, reply)
-        self.subscriptions.add(held)
-        for key, _, link in links:
-            self._hubs.join(key, subscription.on_notice)
-            self._around.pool.hold(key)
-            for uri in subscription.uris:
-                await link.call("resources/subscribe", {"uri": uri})
+        uris = self._uris(call, listen.resources(wanted))
+        stream = Subscription(call, reply)
+        pool = self._around.pool
+        for key, _, _ in links:
+            pool.hold(key)
+        self.subscriptions.add(stream)
         try:
+            await asyncio.gather(
+                *(
+                    stream.hear(
+                        self._catalog.feeds.of(key),
+                        listen.list_changes(wanted, _offered(link)),
+                        uris.get(server.name, {}),
+                        partial(self._catalog.shown, call.access, call.server, server.name),
+                    )
+                    for key, server, link in links
+                )
+            )
+            stream.open()
             await reply.read_until_gone()
         finally:
-            self.subscriptions.discard(held)
-            for key, _, _link in links:
-                self._hubs.leave(key, subscription.on_notice)
-                self._around.pool.unhold(key)
+            self.subscriptions.discard(stream)
+            stream.close()
+            for key, _, _ in links:
+                pool.unhold(key)
+
+    def _uris(self, call: Call, asked: list[str]) -> dict[str, dict[str, str]]:
+        """Server → its name of a resource → the client's, of those that this person may read."""
+        found: dict[str, dict[str, str]] = {}
+        for uri in asked:
+            params = {"uri": uri}
+            target, decision = self._exchange.judge(
+                msgspec.structs.replace(call, method="resources/subscribe", params=params)
+            )
+            if isinstance(target, Target) and not isinstance(decision, Deny):
+                found.setdefault(target.server.name, {})[target.name] = uri
+        return found
 
 
 def _call(

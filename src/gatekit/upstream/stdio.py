@@ -93,8 +93,8 @@ class StdioLink:
 
     @property
     def pending(self) -> int:
-        """Calls that wait for an answer."""
-        return len(self._pending)
+        """Calls that wait for an answer. A subscription waits for nothing: it keeps no instance running."""
+        return sum(reply.method != LISTEN for reply in self._pending.values())
 
     @property
     def working(self) -> int:
