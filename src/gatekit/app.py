@@ -17,7 +17,15 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from gatekit import __version__
-from gatekit.assembly import gateway_settings, hosts, oauth_settings, providers, tables, titles
+from gatekit.assembly import (
+    document_fetch,
+    gateway_settings,
+    hosts,
+    oauth_settings,
+    providers,
+    tables,
+    titles,
+)
 from gatekit.audit.recorder import Recorder
 from gatekit.config.model import Config, LocalConnection
 from gatekit.errors import ConfigError, StoreError
@@ -240,6 +248,7 @@ class Application:
             passwords=LocalPasswords(store.users, self._hasher, clock) if local else None,
             invitations=Invitations(store.users, store.invites, self._hasher, clock, store.browser_sessions),
             providers=self._providers,
+            fetch=document_fetch(self.config, clock),
         )
 
     def _control_plane(self) -> Hardening:

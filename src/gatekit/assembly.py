@@ -14,6 +14,7 @@ from gatekit.gateway.published import Merging, Published
 from gatekit.identity.ports import RedirectProvider
 from gatekit.model.ports import Clock, Entropy
 from gatekit.model.rules import ByProviderGroup
+from gatekit.oauth.ports import Fetch
 from gatekit.oauth.settings import OAuthSettings
 from gatekit.platform.limits import Rate
 from gatekit.policy.engine import Policy
@@ -58,11 +59,21 @@ def oauth_settings(config: Config) -> OAuthSettings:
         code_lifetime=tokens.code_ttl,
         private_use_schemes=registration.private_use_schemes,
         registration_enabled=registration.enabled,
+        document_domains=registration.metadata_document_domains,
         registration_per_address=Rate(
             registration.per_minute_per_address, registration.per_minute_per_address
         ),
         registration_global=Rate(registration.per_minute, registration.per_minute),
     )
+
+
+def document_fetch(config: Config, clock: Clock) -> Fetch | None:
+    """How clients' metadata documents are fetched, if they are in use."""
+    if not config.registration.metadata_documents:
+        return None
+    from gatekit.platform.outbound import Outbound  # noqa: PLC0415  (as below: 100 ms and 7 MB)
+
+    return Outbound(clock).fetch
 
 
 def providers(config: Config, clock: Clock, entropy: Entropy) -> dict[str, RedirectProvider]:

@@ -19,11 +19,13 @@
     │   └── ProviderFailed               the identity provider answered nonsense or nothing
     ├── ChannelError                     a local client's other end cannot be used; the text says what to do
     ├── OutboundRefused                  an address or answer that outgoing HTTP does not accept
+    ├── ClientDocumentRefused            a client's metadata document cannot be used
     ├── OAuthError                       RFC 6749 §5.2 and friends
     │   ├── InvalidRequest · InvalidClient · InvalidGrant · UnauthorizedClient
     │   ├── UnsupportedGrantType · UnsupportedResponseType · InvalidScope · InvalidTarget
     │   ├── AccessDenied · LoginRequired · ServerError · TemporarilyUnavailable
     │   ├── ConsentRequired · PayloadTooLarge
+    │   ├── AuthorizationPending · SlowDown · ExpiredToken                        (RFC 8628 §3.5)
     │   └── InvalidRedirectUri · InvalidClientMetadata · TooManyRegistrations     (RFC 7591 §3.2.2)
     ├── PageProblem                      a page that ends an interaction in the browser
     ├── BearerError                      RFC 6750 §3
@@ -137,6 +139,10 @@ class ChannelError(GatekitError):
 
 class OutboundRefused(GatekitError):
     """An outgoing request was refused before or while it was made (address, size, time, redirect)."""
+
+
+class ClientDocumentRefused(GatekitError):
+    """A client's metadata document, or its URL, cannot be used; the text says why."""
 
 
 # -- OAuth -------------------------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ from gatekit.model.people import LOCAL, ExternalIdentity, Membership, User
 from gatekit.model.rules import Anyone, ByGroup, ByLogin, Rules, ServerRules
 from gatekit.oauth.bearer import reaches
 from gatekit.oauth.core import Services
+from gatekit.oauth.ports import Fetch
 from gatekit.oauth.server import AuthorizationServer
 from gatekit.oauth.settings import OAuthSettings
 from gatekit.platform.clock import SystemEntropy
@@ -201,8 +202,11 @@ def returned(response: httpx2.Response) -> dict[str, str]:
 class World:
     """The server under test with its people, and shortcuts for what honest clients do."""
 
-    def __init__(self, directory: Path, settings: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, directory: Path, settings: Mapping[str, Any] | None = None, fetch: Fetch | None = None
+    ) -> None:
         self.directory = directory
+        self.fetch = fetch
         self.clock = ManualClock()
         self.trail = Trail()
         self.entropy = SystemEntropy()
@@ -255,6 +259,7 @@ class World:
                 self.store.users, self.store.invites, self.hasher, self.clock, self.store.browser_sessions
             ),
             providers=self.providers,
+            fetch=self.fetch,
         )
         await self.boot()
 
@@ -433,14 +438,16 @@ class World:
 
 
 @asynccontextmanager
-async def world_in(directory: Path, template: Path | None = None, **settings: Any) -> AsyncIterator[World]:
+async def world_in(
+    directory: Path, template: Path | None = None, fetch: Fetch | None = None, **settings: Any
+) -> AsyncIterator[World]:
     """An open world with alice (developers) and bob (nobody in particular).
 
     ``template`` is a directory that ``prepare`` filled: copying it is faster than making it.
     """
     if template is not None and template != directory:
         shutil.copytree(template, directory, dirs_exist_ok=True)
-    world = World(directory, settings)
+    world = World(directory, settings, fetch)
     await world.open()
     try:
         if template is None:

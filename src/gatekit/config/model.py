@@ -76,6 +76,10 @@ class RegistrationSettings(Struct, frozen=True, kw_only=True):
     enabled: bool = True
     private_use_schemes: tuple[str, ...] = PRIVATE_USE_SCHEMES
     """URI schemes besides https and loopback http that a redirect URI may have (RFC 8252 §7.1)."""
+    metadata_documents: bool = False
+    """Whether a client may be identified by the URL of its own metadata document."""
+    metadata_document_domains: tuple[str, ...] = ()
+    """Hosts of such URLs, ``*.example.com`` for all below one; empty: any public host."""
     per_minute: int = 60
     """Registrations per minute in all."""
     per_minute_per_address: int = 20

@@ -25,6 +25,7 @@ from gatekit.config.servers import Servers
 from gatekit.config.virtual import VirtualServers
 from gatekit.model.rules import Rules, Selector
 
+_DOMAIN = re.compile(r"(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 _NEVER_SCHEMES = frozenset(
     [
@@ -135,9 +136,23 @@ def _registration(auth: AuthIn, document: doc.Document) -> RegistrationSettings:
     return RegistrationSettings(
         enabled=written.enabled,
         private_use_schemes=_each(_private_scheme, written.private_use_schemes, place, document),
+        metadata_documents=written.metadata_documents,
+        metadata_document_domains=_each(
+            _domain,
+            written.metadata_document_domains,
+            (*AUTH, "registration", "metadata_document_domains"),
+            document,
+        ),
         per_minute=written.per_minute,
         per_minute_per_address=written.per_minute_per_address,
     )
+
+
+def _domain(text: str) -> str:
+    domain = text.lower()
+    if not _DOMAIN.fullmatch(domain):
+        raise ValueError("expected a host name like example.com, or *.example.com for all below it")
+    return domain
 
 
 def _private_scheme(text: str) -> str:

@@ -49,6 +49,8 @@ class TokensIn(Section, frozen=True):
 class RegistrationIn(Section, frozen=True):
     enabled: Annotated[bool, Flag()] = True
     private_use_schemes: Annotated[Names, Texts()] = PRIVATE_USE_SCHEMES
+    metadata_documents: Annotated[bool, Flag()] = False
+    metadata_document_domains: Annotated[Names, Texts()] = ()
     per_minute: Annotated[int, Whole(1, 100_000)] = 60
     per_minute_per_address: Annotated[int, Whole(1, 100_000)] = 20
 

@@ -125,6 +125,8 @@ def _auth(config: Config) -> dict[str, Any]:
         "registration": {
             "enabled": registration.enabled,
             "private_use_schemes": list(registration.private_use_schemes),
+            "metadata_documents": registration.metadata_documents,
+            "metadata_document_domains": list(registration.metadata_document_domains),
             "per_minute": registration.per_minute,
             "per_minute_per_address": registration.per_minute_per_address,
         },

@@ -64,7 +64,7 @@ class KeyEvent(AuditEvent, frozen=True, kw_only=True, tag="key"):
 
 
 class ClientEvent(AuditEvent, frozen=True, kw_only=True, tag="client"):
-    action: Literal["registered", "readmitted", "refused", "disabled", "enabled", "deleted"]
+    action: Literal["registered", "readmitted", "changed", "refused", "disabled", "enabled", "deleted"]
     redirect_uris: tuple[str, ...] = ()
     reason: str = ""
 

@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 TokenAuthMethod = Literal["none", "client_secret_post", "client_secret_basic"]
-ClientSource = Literal["dynamic", "configured"]
+ClientSource = Literal["dynamic", "configured", "document"]
 
 
 class Client(Struct, frozen=True, kw_only=True):

@@ -28,6 +28,7 @@ from gatekit.oauth.browser import Browser, Run, SignedIn
 from gatekit.oauth.code import Codes
 from gatekit.oauth.consent import Consents
 from gatekit.oauth.core import Core
+from gatekit.oauth.documents import Documents
 from gatekit.oauth.http import Form, address, form, page, query, redirect, request_id
 from gatekit.oauth.pages import ProviderButton, SignInView
 from gatekit.oauth.readmission import Readmission
@@ -39,8 +40,11 @@ from gatekit.platform.vault import token_hash
 class Authorize:
     """GET and POST /authorize, GET /continue, and the dispatcher."""
 
-    def __init__(self, core: Core, browser: Browser, consents: Consents, codes: Codes) -> None:
+    def __init__(
+        self, core: Core, browser: Browser, consents: Consents, codes: Codes, documents: Documents
+    ) -> None:
         self._core = core
+        self._documents = documents
         self._browser = browser
         self._consents = consents
         self._codes = codes
@@ -51,6 +55,7 @@ class Authorize:
         """RFC 6749 §4.1.1. GET is repeatable: it changes nothing but that a page may be waiting."""
         self._spend(request)
         params = await self._params(request)
+        await self._documents.for_page(request, params.get("client_id"))
         await self._readmission.consider(request, params)
         target = await read_target(params, self._core.store.clients)
         try:

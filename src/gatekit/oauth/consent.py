@@ -76,6 +76,7 @@ class Consents:
             client_name=target.client.name,
             client_id=target.client.id,
             client_uri_host=urlsplit(target.client.client_uri).netloc,
+            document_host=urlsplit(target.client.id).netloc if target.client.source == "document" else "",
             redirect_host=display_host(target.redirect_uri),
             loopback=is_loopback(target.redirect_uri),
             resources=tuple(

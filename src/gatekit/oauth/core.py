@@ -11,7 +11,7 @@ from gatekit.model.ports import Clock, Entropy
 from gatekit.oauth.bearer import Bearer
 from gatekit.oauth.keys import KeyRing
 from gatekit.oauth.pages import Pages
-from gatekit.oauth.ports import Audit, Invitations, Policy, Vault
+from gatekit.oauth.ports import Audit, Fetch, Invitations, Policy, Vault
 from gatekit.oauth.ports import Mapping as IdentityMapping
 from gatekit.oauth.resources import Resources
 from gatekit.oauth.settings import OAuthSettings
@@ -32,6 +32,8 @@ class Services:
     mapping: IdentityMapping
     policy: Callable[[], Policy]
     """Asked each time, so that a reload is seen."""
+    fetch: Fetch | None = None
+    """The guarded HTTP client, if clients may be identified by metadata documents."""
     passwords: PasswordProvider | None = None
     invitations: Invitations | None = None
     providers: Mapping[str, RedirectProvider]

@@ -10,9 +10,10 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gatekit.oauth.client_metadata import GRANT_TYPES
 from gatekit.oauth.core import Core
 from gatekit.oauth.http import json_answer
-from gatekit.oauth.registration import AUTH_METHODS, GRANT_TYPES
+from gatekit.oauth.registration import AUTH_METHODS
 from gatekit.oauth.resources import AGGREGATE
 
 CACHED = {"Cache-Control": "public, max-age=60", "Pragma": "", "X-Content-Type-Options": "nosniff"}
@@ -73,6 +74,9 @@ class Metadata:
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["ES256"],
         }
+        if self._core.services.fetch is not None:
+            # Clients that see this use their own URL and never fall back, so it must be true.
+            found["client_id_metadata_document_supported"] = True
         if settings.registration_enabled:
             found["registration_endpoint"] = f"{issuer}/register"
         return found

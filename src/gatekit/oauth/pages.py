@@ -41,6 +41,9 @@ class ConsentView(Struct, frozen=True, kw_only=True):
     client_name: str
     client_id: str
     client_uri_host: str = ""
+    """Says the client; nobody has verified it."""
+    document_host: str = ""
+    """Where the client's own metadata document was fetched from: this host vouches for it."""
     redirect_host: str
     loopback: bool
     """The redirect goes to this machine only: the page warns that any local program could be behind it."""

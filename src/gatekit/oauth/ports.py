@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping as StrMapping
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -61,3 +62,26 @@ class Invitations(Protocol):
     async def accept(self, token: str, password: str) -> User:
         """Use the invite up and set the password; raise ``SignInRefused`` with what to show."""
         ...
+
+
+class Answer(Protocol):
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> StrMapping[str, str]: ...
+    @property
+    def body(self) -> bytes: ...
+
+
+class Fetch(Protocol):
+    """``platform.outbound.Outbound.fetch``. Raises ``OutboundRefused``."""
+
+    async def __call__(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: StrMapping[str, str],
+        max_bytes: int,
+        timeout: float,  # noqa: ASYNC109
+    ) -> Answer: ...

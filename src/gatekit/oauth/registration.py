@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-import unicodedata
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,8 +17,8 @@ from starlette.responses import Response
 from gatekit.errors import InvalidClientMetadata, InvalidRedirectUri, InvalidRequest, TooManyRegistrations
 from gatekit.model.audit import ClientEvent
 from gatekit.model.oauth import Client, TokenAuthMethod
+from gatekit.oauth.client_metadata import MAX_NAME, MAX_TEXT, clean_text, extras, grant_types, texts
 from gatekit.oauth.core import Core
-from gatekit.oauth.device import GRANT_TYPE as DEVICE_CODE
 from gatekit.oauth.http import address, body, json_answer, request_id
 from gatekit.oauth.readmission import Readmission
 from gatekit.oauth.redirects import acceptable
@@ -28,13 +26,6 @@ from gatekit.platform.limits import KeyedBuckets, TokenBucket
 from gatekit.platform.vault import token_hash
 
 AUTH_METHODS: tuple[TokenAuthMethod, ...] = ("none", "client_secret_post", "client_secret_basic")
-GRANT_TYPES = ("authorization_code", "refresh_token", DEVICE_CODE)
-_USUAL = ("authorization_code", "refresh_token")
-MAX_NAME = 100
-MAX_TEXT = 2048
-
-_TEXTS = ("software_id", "software_version")
-_URLS = ("client_uri", "logo_uri", "tos_uri", "policy_uri")
 
 
 class Registration:
@@ -88,24 +79,24 @@ class Registration:
         services = self._core.services
         method = _auth_method(metadata)
         secret = None if method == "none" else services.entropy.token("gk_cs_")
-        extras = _extras(metadata)
-        grant_types = _grant_types(metadata)
+        kept = extras(metadata)
+        grants = grant_types(metadata)
         given = _redirect_uris(metadata)
         # RFC 7591 §2: only flows that redirect need one.
-        redirects = "authorization_code" in grant_types or bool(given)
+        redirects = "authorization_code" in grants or bool(given)
         redirect_uris = acceptable(given, self._core.settings.private_use_schemes) if redirects else ()
         return secret, Client(
             # Ours, never theirs, and never a URL: those name metadata documents (checklist K2, M3).
             id=self._identifier(method, redirect_uris),
-            name=clean_text(_text(metadata, "client_name"), MAX_NAME) or "Unnamed client",
+            name=clean_text(texts(metadata, "client_name"), MAX_NAME) or "Unnamed client",
             redirect_uris=redirect_uris,
             auth_method=method,
             secret_hash=token_hash(secret) if secret else None,
-            grant_types=grant_types,
-            scope=clean_text(_text(metadata, "scope"), MAX_TEXT),
+            grant_types=grants,
+            scope=clean_text(texts(metadata, "scope"), MAX_TEXT),
             application_type="native" if metadata.get("application_type") == "native" else "web",
-            client_uri=extras.get("client_uri", ""),
-            metadata=json.dumps(extras, sort_keys=True, separators=(",", ":")),
+            client_uri=kept.get("client_uri", ""),
+            metadata=json.dumps(kept, sort_keys=True, separators=(",", ":")),
             created_at=self._core.now(),
         )
 
@@ -133,14 +124,6 @@ class Registration:
         return answer
 
 
-def clean_text(text: str, limit: int) -> str:
-    """A stranger's text, made fit to be shown: no controls, no direction overrides, one line, short (B5)."""
-    kept = "".join(" " if char.isspace() else char for char in text[: limit * 4])
-    kept = "".join(char for char in kept if unicodedata.category(char)[0] != "C")
-    kept = " ".join(kept.split())
-    return kept if len(kept) <= limit else kept[: limit - 1] + "…"
-
-
 def _decode(raw: bytes, content_type: str) -> Mapping[str, Any]:
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise InvalidClientMetadata("the body must be application/json")
@@ -165,24 +148,6 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-def _text(metadata: Mapping[str, Any], name: str) -> str:
-    value = metadata.get(name)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise InvalidClientMetadata(f"{name} must be a string")
-    return value
-
-
-def _strings(metadata: Mapping[str, Any], name: str) -> list[str] | None:
-    value = metadata.get(name)
-    if value is None:
-        return None
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise InvalidClientMetadata(f"{name} must be an array of strings")
-    return value
-
-
 def _redirect_uris(metadata: Mapping[str, Any]) -> list[str]:
     value = metadata.get("redirect_uris", [])
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
@@ -192,47 +157,7 @@ def _redirect_uris(metadata: Mapping[str, Any]) -> list[str]:
 
 def _auth_method(metadata: Mapping[str, Any]) -> TokenAuthMethod:
     # RFC 7591 §2: left out means client_secret_basic.
-    method = _text(metadata, "token_endpoint_auth_method") or "client_secret_basic"
+    method = texts(metadata, "token_endpoint_auth_method") or "client_secret_basic"
     if method not in AUTH_METHODS:
         raise InvalidClientMetadata(f"token_endpoint_auth_method must be one of {', '.join(AUTH_METHODS)}")
     return method
-
-
-def _grant_types(metadata: Mapping[str, Any]) -> tuple[str, ...]:
-    """What we have of what was asked for; others are left out (RFC 7591 §2 lets us), the answer says so."""
-    asked = _strings(metadata, "grant_types")
-    responses = _strings(metadata, "response_types")
-    if DEVICE_CODE in (asked or ()) and "authorization_code" not in (asked or ()):
-        return tuple(grant for grant in GRANT_TYPES if grant in (asked or ()))
-    if "authorization_code" not in (asked or GRANT_TYPES) or "code" not in (responses or ("code",)):
-        raise InvalidClientMetadata(
-            "only the authorization code grant (response type code) and the device grant are offered"
-        )
-    if not asked:
-        # RFC 7591 §2 says authorization_code alone. A desktop client that forgot to ask would make its user
-        # sign in every hour, so it gets refresh tokens too.
-        return _USUAL
-    return tuple(grant for grant in GRANT_TYPES if grant in asked)
-
-
-def _extras(metadata: Mapping[str, Any]) -> dict[str, str]:
-    """Optional members that we keep and echo. URLs only if a browser could follow them safely."""
-    kept = {}
-    for name in _TEXTS:
-        if value := clean_text(_text(metadata, name), 200):
-            kept[name] = value
-    for name in _URLS:
-        value = _text(metadata, name)
-        if value and _web_url(value):
-            kept[name] = value
-    return kept
-
-
-def _web_url(value: str) -> bool:
-    if len(value) > MAX_TEXT or not value.isascii() or not value.isprintable() or " " in value:
-        return False
-    try:
-        parts = urlsplit(value)
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None

@@ -24,6 +24,7 @@ from gatekit.oauth.core import Core, Services
 from gatekit.oauth.device import GRANT_TYPE as DEVICE_CODE
 from gatekit.oauth.device import PAGE as DEVICE_PAGE
 from gatekit.oauth.device import Devices
+from gatekit.oauth.documents import Documents
 from gatekit.oauth.grants.authorization_code import CodeGrant
 from gatekit.oauth.grants.device_code import DeviceGrant
 from gatekit.oauth.grants.refresh_token import RefreshGrant
@@ -51,7 +52,8 @@ class AuthorizationServer:
         browser = Browser(self._core)
         consents = Consents(self._core, browser)
         codes = Codes(self._core, browser)
-        self._authorize = Authorize(self._core, browser, consents, codes)
+        documents = Documents(self._core)
+        self._authorize = Authorize(self._core, browser, consents, codes, documents)
         self._interaction = Interaction(self._core, browser, self._authorize, consents, codes)
         self._account = Account(self._core, browser, self._authorize)
         self._devices = Devices(self._core)
@@ -62,7 +64,7 @@ class AuthorizationServer:
             "refresh_token": RefreshGrant(self._core, issuer),
             DEVICE_CODE: DeviceGrant(self._core, issuer),
         }
-        self._tokens = Tokens(self._core, issuer, grants)
+        self._tokens = Tokens(self._core, issuer, grants, documents)
         self._revocation = Revocation(self._core, issuer)
 
     @property

@@ -57,6 +57,8 @@ class OAuthSettings(Struct, frozen=True, kw_only=True):
     """Bounds what a patient stranger can store: about 10,000 unused clients, which expire after a day."""
     registration_max_bytes: int = 16 * 1024
     unused_client_lifetime: int = DAY
+    document_domains: tuple[str, ...] = ()
+    """Hosts whose client metadata documents are believed, ``*.`` for all below; empty: any public one."""
     authorize_per_address: Rate = Rate(120, 120)
     """Each GET /authorize writes a row, so it has a budget as well."""
     form_max_bytes: int = 64 * 1024

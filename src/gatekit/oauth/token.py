@@ -12,6 +12,7 @@ from gatekit.errors import InvalidRequest, OAuthError, UnauthorizedClient, Unsup
 from gatekit.model.oauth import Client
 from gatekit.oauth.clients import authenticate
 from gatekit.oauth.core import Core
+from gatekit.oauth.documents import Documents
 from gatekit.oauth.http import Form, form
 from gatekit.oauth.issuing import Issuer
 
@@ -25,8 +26,11 @@ class GrantType(Protocol):
 class Tokens:
     """POST /token."""
 
-    def __init__(self, core: Core, issuer: Issuer, grants: Mapping[str, GrantType]) -> None:
+    def __init__(
+        self, core: Core, issuer: Issuer, grants: Mapping[str, GrantType], documents: Documents
+    ) -> None:
         self._core = core
+        self._documents = documents
         self._issuer = issuer
         self._grants = grants
 
@@ -34,6 +38,7 @@ class Tokens:
         """RFC 6749 §3.2. Raises ``OAuthError``; a refusal after authentication is audited."""
         fields = await form(request, self._core.settings.form_max_bytes)
         grant_type = fields.get("grant_type")
+        await self._documents.for_client(request, fields.get("client_id"))
         client = await authenticate(self._core.store.clients, request, fields)
         if grant_type is None:
             raise InvalidRequest("grant_type is missing")

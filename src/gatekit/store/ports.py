@@ -122,12 +122,16 @@ class Clients(Protocol):
 
     async def deleted(self, client_id: str) -> bool: ...
 
+    async def describe(self, client: Client) -> None:
+        """Replace what is known of a client that describes itself; ``disabled`` and use are left alone."""
+        ...
+
     async def restore(self, client: Client) -> None:
         """Insert a client that was forgotten; where it exists, only its redirect URIs are set."""
         ...
 
     async def expire_unused(self, created_before: int) -> int:
-        """Remove dynamic clients that never finished a login; return how many."""
+        """Remove clients that no configuration names and that never finished a login; return how many."""
         ...
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gatekit.errors import InvalidRequest
+from gatekit.oauth.client_metadata import clean_text
 from gatekit.oauth.http import decode_form
-from gatekit.oauth.registration import clean_text
 from gatekit.oauth.settings import OAuthSettings
 
 

@@ -9,6 +9,13 @@ from gatekit.store.sql.rows import decode, encode, insert
 
 _INSERT_CLIENT = insert("clients", Client)
 _RESTORE_CLIENT = _INSERT_CLIENT + " ON CONFLICT (id) DO UPDATE SET redirect_uris = excluded.redirect_uris"
+_DESCRIPTION = (
+    *("name", "redirect_uris", "auth_method", "grant_types", "scope"),
+    *("application_type", "client_uri", "metadata"),
+)
+_DESCRIBE_CLIENT = (
+    f"UPDATE clients SET {', '.join(f'{name} = :{name}' for name in _DESCRIPTION)} WHERE id = :id"  # noqa: S608
+)
 _DELETED = "client-deleted:"
 """Prefix of the setting that remembers a deleted client's identifier: it must not be let in again."""
 _INSERT_KEY = insert("api_keys", ApiKey)
@@ -70,6 +77,10 @@ class SqlClients:
         )
         return row is not None
 
+    async def describe(self, client: Client) -> None:
+        async with self._database.transaction() as work:
+            await work.run(_DESCRIBE_CLIENT, _described(client))
+
     async def restore(self, client: Client) -> None:
         async with self._database.transaction() as work:
             await work.run(_RESTORE_CLIENT, encode(client))
@@ -77,7 +88,7 @@ class SqlClients:
     async def expire_unused(self, created_before: int) -> int:
         async with self._database.transaction() as work:
             gone = await work.all(
-                "DELETE FROM clients WHERE source = 'dynamic' AND last_used_at IS NULL "
+                "DELETE FROM clients WHERE source <> 'configured' AND last_used_at IS NULL "
                 "AND created_at < :before RETURNING id",
                 before=created_before,
             )
@@ -132,3 +143,8 @@ class SqlApiKeys:
 
 def _key(row: Row | None) -> ApiKey | None:
     return decode(ApiKey, row) if row else None
+
+
+def _described(client: Client) -> dict[str, object]:
+    row = encode(client)
+    return {name: row[name] for name in ("id", *_DESCRIPTION)}

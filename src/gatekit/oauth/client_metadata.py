@@ -1,0 +1,85 @@
+"""What a client says of itself (RFC 7591 §2), read the same way whether it registers or publishes it."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from gatekit.errors import InvalidClientMetadata
+from gatekit.oauth.device import GRANT_TYPE as DEVICE_CODE
+
+GRANT_TYPES = ("authorization_code", "refresh_token", DEVICE_CODE)
+MAX_NAME = 100
+MAX_TEXT = 2048
+
+_USUAL = ("authorization_code", "refresh_token")
+_TEXTS = ("software_id", "software_version")
+_URLS = ("client_uri", "logo_uri", "tos_uri", "policy_uri")
+
+
+def clean_text(text: str, limit: int) -> str:
+    """A stranger's text, made fit to be shown: no controls, no direction overrides, one line, short (B5)."""
+    kept = "".join(" " if char.isspace() else char for char in text[: limit * 4])
+    kept = "".join(char for char in kept if unicodedata.category(char)[0] != "C")
+    kept = " ".join(kept.split())
+    return kept if len(kept) <= limit else kept[: limit - 1] + "…"
+
+
+def texts(metadata: Mapping[str, Any], name: str) -> str:
+    value = metadata.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise InvalidClientMetadata(f"{name} must be a string")
+    return value
+
+
+def strings(metadata: Mapping[str, Any], name: str) -> list[str] | None:
+    value = metadata.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise InvalidClientMetadata(f"{name} must be an array of strings")
+    return value
+
+
+def grant_types(metadata: Mapping[str, Any]) -> tuple[str, ...]:
+    """What we have of what was asked for; others are left out (RFC 7591 §2 lets us), the answer says so."""
+    asked = strings(metadata, "grant_types")
+    responses = strings(metadata, "response_types")
+    if DEVICE_CODE in (asked or ()) and "authorization_code" not in (asked or ()):
+        return tuple(grant for grant in GRANT_TYPES if grant in (asked or ()))
+    if "authorization_code" not in (asked or GRANT_TYPES) or "code" not in (responses or ("code",)):
+        raise InvalidClientMetadata(
+            "only the authorization code grant (response type code) and the device grant are offered"
+        )
+    if not asked:
+        # RFC 7591 §2 says authorization_code alone. A desktop client that forgot to ask would make its user
+        # sign in every hour, so it gets refresh tokens too.
+        return _USUAL
+    return tuple(grant for grant in GRANT_TYPES if grant in asked)
+
+
+def extras(metadata: Mapping[str, Any]) -> dict[str, str]:
+    """Optional members that we keep and echo. URLs only if a browser could follow them safely."""
+    kept = {}
+    for name in _TEXTS:
+        if value := clean_text(texts(metadata, name), 200):
+            kept[name] = value
+    for name in _URLS:
+        value = texts(metadata, name)
+        if value and _web_url(value):
+            kept[name] = value
+    return kept
+
+
+def _web_url(value: str) -> bool:
+    if len(value) > MAX_TEXT or not value.isascii() or not value.isprintable() or " " in value:
+        return False
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None
