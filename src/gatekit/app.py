@@ -144,6 +144,11 @@ class Application:
         ]
         await self.recorder.write(self._config_event("loaded", str(self.config.path)))
 
+    async def drain(self) -> None:
+        """Take no new calls and let the running ones finish, as long as the configuration allows."""
+        log.info("draining")
+        await self.gateway.drain(self.config.drain_timeout)
+
     async def close(self) -> None:
         """Stop everything, calls first, then instances, then what they were recorded in."""
         for job in self._jobs:
@@ -271,7 +276,10 @@ class Application:
         async def audit() -> str:
             return self.recorder.trouble
 
-        return {"store": store, "audit": audit}
+        async def draining() -> str:
+            return "the gateway was told to stop" if self.gateway.draining else ""
+
+        return {"store": store, "audit": audit, "draining": draining}
 
 
 async def _always(access: Access) -> bool:  # noqa: ARG001

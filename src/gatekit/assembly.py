@@ -33,10 +33,17 @@ def tables(config: Config) -> Published:
 
 
 def gateway_settings(config: Config) -> GatewaySettings:
+    sessions = config.sessions
     return GatewaySettings(
         max_body_bytes=config.limits.max_body_bytes,
         max_depth=config.limits.max_depth,
         allowed_origins=frozenset({config.public_url, *config.allowed_origins}),
+        session_idle=sessions.idle_timeout,
+        sessions_per_principal=sessions.max_per_user,
+        keepalive=sessions.keepalive,
+        stream_life=sessions.stream_life,
+        replay_bytes=sessions.replay_bytes,
+        replay_total_bytes=sessions.replay_total_bytes,
         version=__version__,
     )
 

@@ -37,6 +37,7 @@
     │   ├── SessionMissing · SessionUnknown
     │   └── UpstreamFault
     │       └── UpstreamDown · UpstreamBusy · UpstreamTimeout · AnswerTooLarge · RecordingFailed
+    │       └── GatewayStopping
     │           PersonIncomplete
     └── LinkError                        inside ``upstream``: what a Link's owner task reports
         ├── SpawnFailed · LinkClosed · LinkTimeout · LineTooLong · BadAnswer · AttributeMissing
@@ -457,6 +458,13 @@ class PersonIncomplete(UpstreamFault):
     """The server cannot be started for this person: an attribute that its environment names is missing."""
 
     code = -31020
+
+
+class GatewayStopping(UpstreamFault):
+    """The gateway was told to stop and takes no new calls; another replica will, or it itself in a moment."""
+
+    code = -31013
+    status = 503
 
 
 # -- inside upstream ---------------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 """A handshake-era stdio server that does everything a server may do in the middle of a call.
 
 Tools: ``ask`` (elicitation), ``sample`` (sampling), ``roots``, ``progress``, ``log``, ``slow`` (ends when
-it is cancelled), ``grow`` (list changed), ``fail`` (a tool error), ``remember`` (state of the process),
-``whoami``.
+it is cancelled), ``nap`` (takes some ``seconds``), ``grow`` (list changed), ``fail`` (a tool error),
+``remember`` (state of the process), ``whoami``.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import threading
+import time
 from typing import Any
 
 lock = threading.Lock()
@@ -66,6 +67,9 @@ def call(request_id: Any, name: str, arguments: dict[str, Any], meta: dict[str, 
         ended = cancelled.setdefault(request_id, threading.Event())
         state["value"] = "cancelled" if ended.wait(15) else "ran out"
         return text("ended")
+    if name == "nap":
+        time.sleep(float(arguments.get("seconds", 1)))
+        return text("rested")
     if name == "grow":
         send({"method": "notifications/tools/list_changed"})
         return text("grown")

@@ -15,7 +15,8 @@ import click
 
 from gatekit.errors import GatekitError
 
-DRAIN_SECONDS = 5
+GRACE_SECONDS = 3
+"""What connections get to close once nothing is carried out any more."""
 
 _log = logging.getLogger("gatekit")
 
@@ -33,6 +34,7 @@ _log = logging.getLogger("gatekit")
 def serve(path: Path, quiet: bool) -> None:
     """Run the gateway until Ctrl-C (SIGINT) or SIGTERM.
 
+    Running calls then get proxy.drain_timeout to finish; a second signal ends it at once.
     Changes of the file apply by themselves; SIGHUP looks at it at once.
 
     \b
@@ -84,8 +86,9 @@ async def _run(application: Any, config: Any, listener: socket.socket) -> None:
     import uvicorn
 
     from gatekit.config.reload import Reloader
+    from gatekit.web.server import DrainingServer
 
-    server = uvicorn.Server(
+    server = DrainingServer(
         uvicorn.Config(
             application,
             loop="none",
@@ -96,9 +99,10 @@ async def _run(application: Any, config: Any, listener: socket.socket) -> None:
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            timeout_graceful_shutdown=DRAIN_SECONDS,
+            timeout_graceful_shutdown=GRACE_SECONDS,
             timeout_keep_alive=75,
-        )
+        ),
+        application.drain,
     )
     await application.start()
     reloader = Reloader(

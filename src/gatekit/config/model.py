@@ -97,6 +97,20 @@ class AggregateSettings(Struct, frozen=True, kw_only=True):
     """Seconds that one server may take before the others' answers go on without it."""
 
 
+class SessionSettings(Struct, frozen=True, kw_only=True):
+    """Sessions and event streams of the handshake era. Durations in seconds, sizes in bytes."""
+
+    idle_timeout: float = 3600.0
+    max_per_user: int = 100
+    keepalive: float = 15.0
+    """Silence on a stream after which a comment is sent."""
+    stream_life: float = 0.0
+    """Age at which a stream that its client can resume is closed; 0: never."""
+    replay_bytes: int = 4 * 1024 * 1024
+    """Events kept for one session whose stream may have broken."""
+    replay_total_bytes: int = 64 * 1024 * 1024
+
+
 class Limits(Struct, frozen=True, kw_only=True):
     """What a request may cost before it is refused."""
 
@@ -143,6 +157,9 @@ class Config(Struct, frozen=True, kw_only=True):
     """Networks (CIDR) whose ``X-Forwarded-For`` is believed."""
     audit: AuditSettings = AuditSettings()
     aggregate: AggregateSettings = AggregateSettings()
+    sessions: SessionSettings = SessionSettings()
+    drain_timeout: float = 8.0
+    """Seconds that running calls get to finish when the gateway is told to stop."""
     limits: Limits = Limits()
     secret_files: tuple[Path, ...] = ()
     """Files that ``${file:…}`` was read from; a change of one is a change of the configuration."""

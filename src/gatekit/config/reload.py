@@ -28,9 +28,11 @@ NEEDS_RESTART = {
     "data_dir": "data_dir",
     "allowed_origins": "proxy.allowed_origins",
     "trusted_proxies": "proxy.trusted_proxies",
+    "drain_timeout": "proxy.drain_timeout",
     "tokens": "proxy.auth.tokens",
     "registration": "proxy.auth.registration",
     "audit": "audit",
+    "sessions": "sessions",
     "limits": "limits",
 }
 """Fields of Config (and their names in the file) that are fixed while the process lives: sockets, the issuer,

@@ -16,10 +16,11 @@ from gatekit.config.model import (
     Config,
     Limits,
     RegistrationSettings,
+    SessionSettings,
     TokenSettings,
 )
 from gatekit.config.references import References
-from gatekit.config.schema import AuthIn, FileIn, ProxyIn
+from gatekit.config.schema import AuthIn, FileIn, ProxyIn, SessionsIn
 from gatekit.config.selectors import GROUP_NAME, Selectors
 from gatekit.config.servers import Servers
 from gatekit.config.virtual import VirtualServers
@@ -83,6 +84,8 @@ def resolve(file: FileIn, document: doc.Document, references: References, path: 
         trusted_proxies=_each(network, file.proxy.trusted_proxies, ("proxy", "trusted_proxies"), document),
         aggregate=AggregateSettings(page_size=file.aggregate.page_size, patience=file.aggregate.patience),
         audit=AuditSettings(durability=file.audit.durability),
+        sessions=_sessions(file.sessions),
+        drain_timeout=file.proxy.drain_timeout,
         limits=Limits(max_body_bytes=file.limits.max_body, max_depth=file.limits.max_depth),
         secret_files=tuple(references.files),
     )
@@ -127,6 +130,17 @@ def _tokens(auth: AuthIn) -> TokenSettings:
         refresh_ttl=int(auth.tokens.refresh_ttl),
         refresh_grace=int(auth.tokens.refresh_grace),
         code_ttl=int(auth.tokens.code_ttl),
+    )
+
+
+def _sessions(written: SessionsIn) -> SessionSettings:
+    return SessionSettings(
+        idle_timeout=written.idle_timeout,
+        max_per_user=written.max_per_user,
+        keepalive=written.keepalive,
+        stream_life=written.stream_life,
+        replay_bytes=written.replay,
+        replay_total_bytes=written.replay_total,
     )
 
 

@@ -91,6 +91,7 @@ class ProxyIn(Section, frozen=True):
     public_url: Annotated[str | None, Text()] = None
     allowed_origins: Annotated[Names, Texts()] = ()
     trusted_proxies: Annotated[Names, Texts()] = ()
+    drain_timeout: Annotated[float, Duration(0, 3600)] = 8
     auth: AuthIn = AuthIn()
 
 
@@ -106,6 +107,15 @@ class AggregateIn(Section, frozen=True):
 class LimitsIn(Section, frozen=True):
     max_body: Annotated[int, Size(1024, 1024**3)] = 17 * _MB
     max_depth: Annotated[int, Whole(8, 512)] = 64
+
+
+class SessionsIn(Section, frozen=True):
+    idle_timeout: Annotated[float, Duration(1, 30 * _DAY)] = 3600
+    max_per_user: Annotated[int, Whole(1, 100_000)] = 100
+    keepalive: Annotated[float, Duration(1, 600)] = 15
+    stream_life: Annotated[float, Duration(0, _DAY)] = 0
+    replay: Annotated[int, Size(0, 1024**3)] = 4 * _MB
+    replay_total: Annotated[int, Size(0, 64 * 1024**3)] = 64 * _MB
 
 
 class ServerIn(Section, frozen=True):
@@ -181,6 +191,7 @@ class FileIn(Section, frozen=True):
     virtual_servers: Annotated[dict[str, VirtualIn], Entries(Sub(VirtualIn))] = field(default_factory=dict)
     aggregate: AggregateIn = AggregateIn()
     audit: AuditIn = AuditIn()
+    sessions: SessionsIn = SessionsIn()
     limits: LimitsIn = LimitsIn()
 
 
@@ -197,6 +208,7 @@ PLACES: dict[str, type[Section]] = {
     "virtual_servers.*.prompts.*": ExposedIn,
     "aggregate": AggregateIn,
     "audit": AuditIn,
+    "sessions": SessionsIn,
     "limits": LimitsIn,
 }
 """Where each section stands in the file; ``*`` is a name that the operator chooses (or a list index)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from gatekit.config.model import Config, Connection, GitHubConnection, ServerConfig
+from gatekit.config.model import Config, Connection, GitHubConnection, ServerConfig, SessionSettings
 from gatekit.config.units import show_seconds, show_size
 from gatekit.model.rules import (
     AccessList,
@@ -42,6 +42,7 @@ def describe(config: Config) -> dict[str, Any]:
             "public_url": config.public_url,
             "allowed_origins": list(config.allowed_origins),
             "trusted_proxies": list(config.trusted_proxies),
+            "drain_timeout": show_seconds(config.drain_timeout),
             "auth": _auth(config),
         },
         "groups": {name: [selector(member) for member in members] for name, members in config.rules.groups},
@@ -55,7 +56,19 @@ def describe(config: Config) -> dict[str, Any]:
             "patience": show_seconds(config.aggregate.patience),
         },
         "audit": {"durability": config.audit.durability},
+        "sessions": _sessions(config.sessions),
         "limits": {"max_body": show_size(config.limits.max_body_bytes), "max_depth": config.limits.max_depth},
+    }
+
+
+def _sessions(sessions: SessionSettings) -> dict[str, Any]:
+    return {
+        "idle_timeout": show_seconds(sessions.idle_timeout),
+        "max_per_user": sessions.max_per_user,
+        "keepalive": show_seconds(sessions.keepalive),
+        "stream_life": show_seconds(sessions.stream_life),
+        "replay": show_size(sessions.replay_bytes),
+        "replay_total": show_size(sessions.replay_total_bytes),
     }
 
 

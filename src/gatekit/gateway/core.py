@@ -9,6 +9,7 @@ from gatekit.errors import GatekitError
 from gatekit.gateway.aggregate import Aggregate
 from gatekit.gateway.catalog import Catalog
 from gatekit.gateway.dispatch import Dispatch
+from gatekit.gateway.drain import STOPPING, Drain
 from gatekit.gateway.endpoint import Endpoint
 from gatekit.gateway.exchange import Exchange
 from gatekit.gateway.feeds import Feeds
@@ -46,9 +47,8 @@ class Gateway:
             around, self._shelf, self._exchange, catalog, aggregate, self.sessions
         )
         self._stateless = StatelessDoor(around, self._shelf, self._exchange, catalog, aggregate)
-        self.endpoint = Endpoint(
-            Dispatch(around, self._handshake, self._stateless), around.entropy.token("", 6) + "-"
-        )
+        self._dispatch = Dispatch(around, self._handshake, self._stateless)
+        self.endpoint = Endpoint(self._dispatch, around.entropy.token("", 6) + "-")
         self._sweeper: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -75,6 +75,17 @@ class Gateway:
             return False
         return await self._around.is_active(access)
 
+    @property
+    def draining(self) -> bool:
+        """Whether new calls are refused because the gateway is about to stop."""
+        return self._dispatch.retry_after > 0
+
+    async def drain(self, patience: float) -> None:
+        """Refuse new calls and let running ones finish, for at most ``patience`` seconds; end all streams."""
+        await Drain(self._dispatch, self._exchange, self.rounds, self._handshake, self._stateless).run(
+            patience
+        )
+
     async def close(self) -> None:
         """Answer nobody any more: end sessions and streams (instances are the pool's business)."""
         if self._sweeper is not None:
@@ -82,6 +93,8 @@ class Gateway:
         for session in self.sessions:
             self.sessions.remove(session)
             session.close()
+        for flight in list(self._exchange.flights):
+            flight.cancel(STOPPING)
         for stream in list(self._stateless.subscriptions):
             stream.end()
         self.feeds.close()

@@ -7,11 +7,12 @@ method, so that a client without one always gets the challenge (clients.md §5.1
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, NoReturn
 
 from gatekit.errors import (
     BearerError,
     GatekitError,
+    GatewayStopping,
     InvalidRequestFault,
     ProtocolFault,
     StoreError,
@@ -27,7 +28,7 @@ from gatekit.model.access import EVERY_SERVER, Access
 from gatekit.model.audit import DoorRefused
 from gatekit.protocol import jsonrpc
 from gatekit.protocol.era import detect
-from gatekit.protocol.jsonrpc import Request
+from gatekit.protocol.jsonrpc import Message, Request
 from gatekit.protocol.methods import BATCH_VERSIONS
 
 _log = logging.getLogger("gatekit.gateway")
@@ -46,6 +47,8 @@ class Dispatch:
         self._around = around
         self._handshake = handshake
         self._stateless = stateless
+        self.retry_after = 0
+        """Seconds after which to try again, for new calls once the gateway was told to stop; 0 until then."""
         self._budget = _RECORDS_PER_SECOND
         self._budget_at = 0.0
         self._unrecorded = 0
@@ -73,6 +76,8 @@ class Dispatch:
 
     async def _other(self, inbound: Inbound, access: Access, reply: Reply) -> None:
         has_session = b"mcp-session-id" in inbound.table
+        if self.retry_after and inbound.method == "GET" and b"last-event-id" not in inbound.table:
+            self._turn_away(reply)
         if inbound.method == "GET" and has_session:
             await self._handshake.get(inbound, access, reply)
         elif inbound.method == "DELETE" and has_session:
@@ -85,6 +90,8 @@ class Dispatch:
         settings = self._around.settings
         body = await inbound.body(settings.max_body_bytes)
         message = jsonrpc.decode_client(body, max_depth=settings.max_depth)
+        if self.retry_after:
+            self._check_open(message, reply)
         if isinstance(message, list):
             self._check_batch(inbound)
             await self._handshake.batch(inbound, access, message, len(body), reply)
@@ -97,6 +104,19 @@ class Dispatch:
             if fault.request_id is None and isinstance(message, Request):
                 fault.request_id = message.id
             raise
+
+    def _check_open(self, message: Message | list[Message], reply: Reply) -> None:
+        """While the gateway stops, answers and cancellations still help running calls to end."""
+        among = message if isinstance(message, list) else [message]
+        asked = [one for one in among if isinstance(one, Request)]
+        if asked:
+            self._turn_away(reply, None if isinstance(message, list) else asked[0])
+
+    def _turn_away(self, reply: Reply, asked: Request | None = None) -> NoReturn:
+        reply.add_headers((b"retry-after", b"%d" % self.retry_after), (b"connection", b"close"))
+        fault = GatewayStopping("the gateway is stopping; try again", "draining")
+        fault.request_id = asked.id if asked is not None else None
+        raise fault
 
     @staticmethod
     def _check_batch(inbound: Inbound) -> None:

@@ -171,7 +171,7 @@ class Exchange:
             if not flight.cancelled or task is None:
                 raise
             task.uncancel()
-            return Answered(CANCELLED)
+            return Answered(flight.ending or CANCELLED)
 
     async def _reach(
         self, call: Call, target: Route, reply: Reply, face: Face, session: McpSession | None

@@ -281,11 +281,11 @@ class HandshakeDoor:
         await self.end(session, "ended by the client")
         await reply.empty(204)
 
-    async def end(self, session: McpSession, reason: str) -> None:
+    async def end(self, session: McpSession, reason: str, come_back: bool = False) -> None:
         """End a session, its calls, its stream and the instances that were its own."""
         self.sessions.remove(session)
         self._catalog.unfollow(session)
-        session.close()
+        session.close(come_back)
         for key in list(session.keys):
             await self._around.pool.stop(key, reason)
 

@@ -13,6 +13,7 @@ from gatekit.errors import (
     AttributeMissing,
     BadAnswer,
     Busy,
+    GatewayStopping,
     LineTooLong,
     LinkBusy,
     LinkError,
@@ -34,6 +35,8 @@ from gatekit.protocol.era import bridge, stateless
 from gatekit.upstream.link import Link
 
 CANCELLED = Fault(-31007, "cancelled by the client")
+_ENDED = frozenset({CANCELLED.code, GatewayStopping.code})
+"""Codes of calls that were ended before their upstream had answered."""
 _FAULT_OF: dict[type[LinkError], type[ProtocolFault]] = {
     LineTooLong: AnswerTooLarge,
     LinkTimeout: UpstreamTimeout,
@@ -82,7 +85,7 @@ class Answered(Struct):
 def outcome_name(outcome: Outcome) -> OutcomeName:
     """The audit's word for how a call ended."""
     if isinstance(outcome, Fault):
-        return "cancelled" if outcome is CANCELLED else "error"
+        return "cancelled" if outcome.code in _ENDED else "error"
     if isinstance(outcome, NeedsInput):
         return "input_required"
     body = outcome.body

@@ -92,6 +92,11 @@ class GatewaySettings(Struct, frozen=True, kw_only=True):
     sessions_per_principal: int = 100
     keepalive: float = 15.0
     """Seconds of silence after which an event stream gets a comment."""
+    stream_life: float = 0.0
+    """Seconds after which a stream that can be resumed is closed; 0: never."""
+    replay_bytes: int = 4 * 1024 * 1024
+    """Events kept for one session, for a client whose stream breaks."""
+    replay_total_bytes: int = 64 * 1024 * 1024
     input_patience: float = 600.0
     """Seconds that a call waits for the input its server asked for."""
     parked_per_principal: int = 32

@@ -21,7 +21,7 @@ from gatekit.gateway.feeds import Feed, Listener
 from gatekit.gateway.reply import Reply
 from gatekit.model.access import Access
 from gatekit.model.call import ClientSide, Fault, Question, RequestId, Result, Signal
-from gatekit.protocol import jsonrpc
+from gatekit.protocol import jsonrpc, sse
 from gatekit.protocol.era import bridge, handshake
 from gatekit.protocol.era.stateless import LOG_LEVELS
 from gatekit.upstream.link import UpstreamKey
@@ -31,6 +31,9 @@ _UNHEARD_SECONDS = 10.0
 _BACKLOG = 256
 """Messages kept for a client that has no stream open yet; the oldest fall out."""
 
+_COME_BACK_MS = 2000
+"""When to reconnect to a gateway that stops: another replica, or this one once it was started again."""
+
 _CANCELLED = "notifications/cancelled"
 _SESSION_ENDED = Fault(-32000, "the client's session ended")
 
@@ -38,7 +41,7 @@ _SESSION_ENDED = Fault(-32000, "the client's session ended")
 class InFlight:
     """One call that the client may cancel."""
 
-    __slots__ = ("cancelled", "disconnect_cancels", "reply", "task", "watched")
+    __slots__ = ("cancelled", "disconnect_cancels", "ending", "left", "reply", "task", "watched")
 
     def __init__(self, reply: Reply, task: asyncio.Task[Any] | None, disconnect_cancels: bool) -> None:
         self.reply = reply
@@ -46,12 +49,16 @@ class InFlight:
         self.cancelled = False
         self.disconnect_cancels = disconnect_cancels
         self.watched = False
+        self.left = False
+        """Whether the client has disconnected."""
+        self.ending: Fault | None = None
 
-    def cancel(self) -> bool:
-        """End the call on the caller's behalf; the caller's task answers and records it."""
+    def cancel(self, ending: Fault | None = None) -> bool:
+        """End the call; its task answers and records it. ``ending``: with what, if it is not the caller who
+        wants it."""
         if self.task is None or self.cancelled:
             return False
-        self.cancelled = True
+        self.cancelled, self.ending = True, ending
         self.task.cancel()
         return True
 
@@ -225,10 +232,12 @@ class McpSession:
         if self.stream is stream:
             self.stream = None
 
-    def close(self) -> None:
-        """End everything that hangs on the session."""
+    def close(self, come_back: bool = False) -> None:
+        """End everything that hangs on the session. ``come_back``: its client should, with a new one."""
         self.ended = True
         if self.stream is not None:
+            if come_back:
+                self.stream.raw(sse.retry(_COME_BACK_MS))
             self.stream.abandon()
         for flight in list(self.calls.values()):
             flight.cancel()

@@ -41,6 +41,11 @@ def event(data: bytes, *, id: str | None = None, event: str | None = None, retry
     return b"".join((head, b"data: ", data, b"\n\n"))
 
 
+def retry(milliseconds: int) -> bytes:
+    """Encode only when to reconnect; clients dispatch no event for it."""
+    return b"retry: %d\n\n" % milliseconds
+
+
 def comment(text: str = "") -> bytes:
     """Encode a comment, which every client ignores: the keep-alive."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
