@@ -9,6 +9,7 @@ from typing import Any
 
 from gatekit.model.call import EraName
 from gatekit.model.server import Server
+from gatekit.protocol.era import stateless
 from gatekit.upstream.link import Hello, UpstreamKey
 from gatekit.upstream.stdio import StdioLink
 
@@ -40,6 +41,8 @@ class ScriptedLink(StdioLink):
         """Everything that came, in order."""
         self.era = era
         self.version = version
+        if era == "stateless":
+            self.meta = stateless.request_meta(version, {"name": "gatekit"}, hello.capabilities, None)
         self.server_info = {"name": "scripted", "version": "1"}
         self._handler = handler
         self._loop = asyncio.get_running_loop()

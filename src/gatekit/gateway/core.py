@@ -114,6 +114,7 @@ class Gateway:
 
     def _sweep(self, now: float) -> None:
         self.rounds.sweep(now)
+        self._exchange.tasks.sweep()
         self._slots.sweep()
         self.feeds.sweep()
         keepalive = self._around.settings.keepalive

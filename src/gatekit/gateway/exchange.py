@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Protocol
 
 import msgspec
 
 from gatekit.errors import AuditUnavailable, InvalidParams, LinkError, MethodNotFound, ProtocolFault
-from gatekit.gateway import apps, mirrored, router
+from gatekit.gateway import apps, mirrored, router, taskrun, tasks
 from gatekit.gateway.aggregate import Aggregate
 from gatekit.gateway.catalog import Catalog
 from gatekit.gateway.loop import Asking, Loop, Rising
@@ -80,6 +81,7 @@ class Exchange:
         self._rounds = rounds
         self._loop = Loop(around, catalog)
         self._apps = apps.Apps(catalog)
+        self.tasks = tasks.Tasks(around.clock)
         self.flights: set[InFlight] = set()
         """Calls being carried out; the sweep looks at the slow ones."""
 
@@ -87,6 +89,8 @@ class Exchange:
         """Where the call goes, and whether it may."""
         tables = self._shelf.current
         target = router.route(call, tables)
+        if call.method in tasks.METHODS:
+            target = self.tasks.located(call, target, tables)
         return target, _authorize(call, target, tables)
 
     async def run(
@@ -114,6 +118,7 @@ class Exchange:
                 answered = Answered(self._refusal(target, call), None, decision.reason)
             else:
                 answered = await self._perform(call, target, flight, face, session, local)
+                self.tasks.note(call, target, answered.outcome)
             status, body = _rendered(call, answered, face)
             try:
                 await self._record(call, target, decision, answered, len(body))
@@ -198,6 +203,12 @@ class Exchange:
         if call.method in _SUBSCRIBING and session is not None:
             return Answered(await self._catalog.subscribed(call, target, link, session), link)
         if link.era == "handshake":
+            if "tasks" in link.capabilities and await taskrun.needed(
+                call, target.name, link, self._catalog.books
+            ):
+                return self._shown(
+                    call, target, link, await taskrun.plain(link, call.method, target.params, send)
+                )
             return self._shown(call, target, link, await link.call(call.method, target.params, send))
         if session is not None:
             return await self._at_stateless(call, target, link, Asking(call, target, session, reply, send))
@@ -215,6 +226,9 @@ class Exchange:
             asking = msgspec.structs.replace(asking, send=Rising(asking.send))
         params = upstream_params(target.params, call)
         outcome = classified(call.method, await link.call(call.method, params, asking.send))
+        if taskrun.wants_extension(outcome):
+            ask = partial(self._loop.ask, asking)
+            outcome = await taskrun.extended(link, call.method, params, asking.send, ask)
         if not isinstance(outcome, NeedsInput):
             return self._shown(call, target, link, outcome)
         answered = await self._loop.run(asking, outcome, link)
@@ -223,6 +237,8 @@ class Exchange:
 
     def _shown(self, call: Call, target: Target, link: Link, outcome: Outcome) -> Answered:
         """What of the upstream's answer this person sees, under the names that hold here."""
+        if call.method == tasks.LIST:
+            return Answered(self.tasks.filtered(call, outcome), link)
         if call.method in _LISTS and isinstance(outcome, Result):
             spec = methods.spec(call.method)
             return Answered(self._catalog.filtered(call, spec, target.server.name, outcome), link)

@@ -41,7 +41,7 @@ from gatekit.upstream.link import Link
 _SESSION_HEADER = b"mcp-session-id"
 _VERSION_HEADER = b"mcp-protocol-version"
 _VERSIONS = frozenset(version.encode("ascii") for version in methods.HANDSHAKE_VERSIONS)
-_NOT_SHARED = frozenset({"logging", "experimental", "tasks"})
+_NOT_SHARED = frozenset({"logging", "experimental"})
 """Capabilities that make sense only where the instance belongs to one session."""
 
 

@@ -109,6 +109,13 @@ class Loop:
                 return Answered(outcome, link, ", ".join(said), rounds=rounds)
             needs = outcome
 
+    async def ask(
+        self, asking: Asking, requests: dict[str, tuple[str, dict[str, Any]]]
+    ) -> dict[str, dict[str, Any]] | Outcome:
+        """Put questions to the client: its answers, or how the call ends without (for tasks)."""
+        visits = {key: self._elicitation_id() for key, each in requests.items() if bridge.is_url(*each)}
+        return await self._ask(asking, requests, visits)
+
     async def _link(self, asking: Asking) -> Link:
         """Any instance will do, also one started since: all that the server knows is in ``requestState``."""
         call, server = asking.call, asking.target.server

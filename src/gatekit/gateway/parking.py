@@ -16,6 +16,7 @@ from typing import Any
 from msgspec import Struct
 
 from gatekit.errors import InvalidParams, UpstreamBusy
+from gatekit.gateway import taskrun
 from gatekit.gateway.router import Target
 from gatekit.gateway.slots import Slot
 from gatekit.model.call import Call, Fault, Notice, Question, Result
@@ -99,15 +100,19 @@ class OpenCall:
     def parked(self) -> bool:
         return self.deadline > 0
 
-    def start(self, method: str, params: dict[str, Any]) -> None:
-        """Send the call to the upstream. This happens once."""
+    def start(self, method: str, params: dict[str, Any], as_task: bool = False) -> None:
+        """Send the call to the upstream, or carry it out as a task there. This happens once."""
         leg = self._leg
         if leg.log_level and leg.log_level != self.slot.level and "logging" in self.link.capabilities:
             self.slot.level = leg.log_level
             self.link.call("logging/setLevel", {"level": leg.log_level}).add_done_callback(_unheard)
         # Progress is always asked for: a later leg may want it where the first one did not.
         meta = {**params.get("_meta", {}), "progressToken": MARK}
-        self.future = self.link.call(method, {**params, "_meta": meta}, self.on_notice)
+        params = {**params, "_meta": meta}
+        if as_task:
+            self.future = taskrun.plain(self.link, method, params, self.on_notice)
+        else:
+            self.future = self.link.call(method, params, self.on_notice)
         self.future.add_done_callback(self._on_end)
 
     async def leg(self, leg: Leg) -> Result | Fault | Asked:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gatekit.errors import AuditUnavailable, InvalidParams, LinkError, ProtocolFault, UpstreamBusy
-from gatekit.gateway import mirrored
+from gatekit.gateway import mirrored, taskrun
 from gatekit.gateway.catalog import Catalog
 from gatekit.gateway.outcomes import Answered, classified, renamed, upstream_params
 from gatekit.gateway.parking import Asked, Leg, OpenCall, Parking
@@ -76,6 +76,7 @@ class Rounds:
         slot, link = await self._catalog.for_rounds(target.server, call)
         try:
             await mirrored.check(call, target.name, link, self._catalog.books)
+            as_task = await taskrun.needed(call, target.name, link, self._catalog.books)
         except (ProtocolFault, LinkError, asyncio.CancelledError):
             if slot is not None:
                 slot.free()
@@ -92,12 +93,14 @@ class Rounds:
                 slot.free()
             raise InvalidParams("Invalid params: the server has changed; start the call again")
         if slot is None:
-            outcome = renamed(call, target, await link.call(call.method, target.params, send))
+            carry = taskrun.plain(link, call.method, target.params, send) if as_task else None
+            end = await (carry or link.call(call.method, target.params, send))
+            outcome = renamed(call, target, end)
             return _answered(self._visits(call, outcome, origin, rounds), link, parent, rounds)
         leg = _leg(call, send)
         opened = OpenCall(slot, link, call, target, origin, leg)
         opened.rounds = rounds
-        opened.start(call.method, target.params)
+        opened.start(call.method, target.params, as_task)
         return await self._carried(call, target, opened, leg, "", parent)
 
     async def _resumed(

@@ -86,7 +86,9 @@ class Toolbook:
         await asyncio.wait({task}, timeout=PATIENCE)
         if task.done():
             return task.result()
-        return Book({}, self._clock.monotonic(), link.tools_changed)
+        # The list still comes, perhaps; until then nobody else waits for it.
+        book = self._books[link] = Book({}, self._clock.monotonic(), link.tools_changed)
+        return book
 
     async def _read(self, link: Link) -> Book:
         changes = link.tools_changed

@@ -152,6 +152,24 @@ async def test_a_list_that_cannot_be_read_refuses_nobody(tmp_path: Path) -> None
     await rig.close()
 
 
+async def test_a_server_that_never_lists_holds_up_one_call_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(toolbook, "PATIENCE", 0.05)
+    asked = []
+
+    class Silent(Tools):
+        def __call__(self, link: ScriptedLink, message: dict[str, Any]) -> Any:
+            asked.append(message.get("method"))
+            return None if message.get("method") == "tools/list" else super().__call__(link, message)
+
+    rig = _made(tmp_path, Silent(), "handshake", "2025-11-25")
+    for _ in range(3):
+        assert _ran(await _call(rig, "sql", {"region": "eu"}))
+    assert asked.count("tools/list") == 1
+    await rig.close()
+
+
 async def test_unusable_annotations_are_not_shown(rig: Rig) -> None:
     shown: dict[str, Any] = {}
     for params in ({}, {"cursor": "2"}):

@@ -167,7 +167,7 @@ def result(method: str, body: Mapping[str, Any], *, server_info: Mapping[str, An
         ttl = shaped.get("ttlMs")
         shaped["ttlMs"] = ttl if type(ttl) is int and ttl >= 0 else 0
         shaped["cacheScope"] = "private"
-    else:
+    elif kind == "input_required":
         shaped.pop("ttlMs", None)
         shaped.pop("cacheScope", None)
     return shaped
