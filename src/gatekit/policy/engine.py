@@ -71,6 +71,12 @@ class Rights:
         """Whether a list may show it: exactly when using it would be allowed."""
         return type(self.decide(server, kind, name)) is Allow
 
+    def narrows(self, server: str, kind: Kind) -> bool:
+        """Whether any rule looks at single names of this kind there; if none does, all of them are visible to
+        whoever may use the server."""
+        rights = self._servers.get(server)
+        return rights is None or any(narrowing.kind == kind for narrowing in rights.narrowings)
+
     def servers(self) -> tuple[str, ...]:
         """The servers this person may use, in the order of the file."""
         return tuple(name for name, rights in self._servers.items() if type(rights.access) is Allow)

@@ -359,6 +359,8 @@ def test_lists_show_exactly_what_may_be_used(rules: Rules, person: Principal, na
         assert rights.visible(server, kind, name) == isinstance(decision, Allow)
         assert rights.decide(server, kind, name) == decision, "the memo must not change the answer"
         assert (server in rights.servers()) == rights.visible(server, "server")
+        if not rights.narrows(server, kind):
+            assert rights.visible(server, kind, name) == rights.visible(server, "server")
         if isinstance(decision, Allow):
             assert rights.visible(server, "server"), "narrowing never widens"
             assert compiled.admits(person), "whoever may use something may come in"
