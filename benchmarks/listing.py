@@ -3,8 +3,8 @@ at ``/mcp`` and at a virtual server.
 
     python -m benchmarks.listing [--other CHECKOUT] [--rounds 5] [--calls 150]
 
-``--other`` names a checkout of another commit; both are measured in turns, and the ratio of the medians of CPU
-time per call is what counts, since the machine may be busy with other things.
+``--other`` names a checkout of another commit; both are measured in turns, and the ratio of the medians of
+CPU time per call is what counts, since the machine may be busy with other things.
 """
 
 from __future__ import annotations
