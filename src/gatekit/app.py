@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute
 
 from gatekit import __version__
 from gatekit.assembly import (
+    dialler,
     document_fetch,
     gateway_settings,
     hosts,
@@ -25,6 +26,7 @@ from gatekit.assembly import (
     providers,
     tables,
     titles,
+    warm_up,
 )
 from gatekit.audit.recorder import Recorder
 from gatekit.config.model import Config, LocalConnection
@@ -48,6 +50,7 @@ from gatekit.platform.vault import Vault, load_master_key
 from gatekit.store.ports import Store
 from gatekit.store.sql.store import open_store
 from gatekit.upstream.pool import Pool
+from gatekit.upstream.remote_transport import RemoteTransport
 from gatekit.upstream.supervisor import Supervisor
 from gatekit.web.assets import asset_routes
 from gatekit.web.front import front
@@ -80,7 +83,9 @@ class Application:
         self._providers = providers(config, self._clock, self._entropy)
         self.directory = Directory(store.users, store.groups)
         supervisor = Supervisor(self._clock, os.environ, __version__)
-        self.pool = Pool(supervisor, self._clock, store.settings, self._on_process)
+        remote = RemoteTransport(self._clock, store.settings, supervisor.info, dialler(self._clock))
+        self.pool = Pool(supervisor, self._clock, store.settings, self._on_process, remote=remote)
+        warm_up(config)
         self.authorization = AuthorizationServer(oauth_settings(config), self._services())
         self.gateway = Gateway(self._surroundings(), self._tables)
         self.routes: tuple[BaseRoute, ...] = ()
@@ -162,6 +167,7 @@ class Application:
     async def apply(self, config: Config) -> None:
         """Let a new configuration take effect: people, rules, servers. The listening address stays."""
         self.config = config
+        warm_up(config)
         self._tables = tables(config)
         self._providers.clear()
         self._providers.update(providers(config, self._clock, self._entropy))

@@ -17,7 +17,9 @@ from gatekit.model.rules import ByProviderGroup
 from gatekit.oauth.ports import Fetch
 from gatekit.oauth.settings import OAuthSettings
 from gatekit.platform.limits import Rate
+from gatekit.platform.targets import parse
 from gatekit.policy.engine import Policy
+from gatekit.upstream.network import Channel, Dial
 
 
 def hosts(config: Config) -> tuple[str, ...]:
@@ -81,6 +83,26 @@ def document_fetch(config: Config, clock: Clock) -> Fetch | None:
     from gatekit.platform.outbound import Outbound  # noqa: PLC0415  (as below: 100 ms and 7 MB)
 
     return Outbound(clock).fetch
+
+
+def dialler(clock: Clock) -> Dial:
+    """How remote servers are reached."""
+
+    def dial(url: str) -> Channel:
+        # As in ``providers``: imported only where there is a remote server.
+        from gatekit.platform import channel  # noqa: PLC0415
+        from gatekit.platform.outbound import Outbound  # noqa: PLC0415
+
+        # The operator named it, so it may lie in a private network; it and nothing else.
+        return channel.Channel(Outbound(clock, [parse(url).host]), clock, url)
+
+    return dial
+
+
+def warm_up(config: Config) -> None:
+    """Import what remote servers need before the first call waits for it, and everybody else with it."""
+    if any(entry.server.url for entry in config.servers):
+        import gatekit.platform.channel  # noqa: PLC0415, F401
 
 
 def providers(config: Config, clock: Clock, entropy: Entropy) -> dict[str, RedirectProvider]:

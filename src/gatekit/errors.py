@@ -19,6 +19,7 @@
     │   └── ProviderFailed               the identity provider answered nonsense or nothing
     ├── ChannelError                     a local client's other end cannot be used; the text says what to do
     ├── OutboundRefused                  an address or answer that outgoing HTTP does not accept
+    │   └── OutboundUnreachable · OutboundBroken · OutboundTooLarge
     ├── ClientDocumentRefused            a client's metadata document cannot be used
     ├── OAuthError                       RFC 6749 §5.2 and friends
     │   ├── InvalidRequest · InvalidClient · InvalidGrant · UnauthorizedClient
@@ -40,7 +41,8 @@
     │       └── GatewayStopping
     │           PersonIncomplete
     └── LinkError                        inside ``upstream``: what a Link's owner task reports
-        ├── SpawnFailed · LinkClosed · LinkTimeout · LineTooLong · BadAnswer · AttributeMissing
+        ├── SpawnFailed · LinkClosed · LinkTimeout · LineTooLong · BadAnswer
+        ├── AttributeMissing · RemoteRefused
         └── Busy
             └── PoolFull · LinkBusy
 """
@@ -140,6 +142,18 @@ class ChannelError(GatekitError):
 
 class OutboundRefused(GatekitError):
     """An outgoing request was refused before or while it was made (address, size, time, redirect)."""
+
+
+class OutboundUnreachable(OutboundRefused):
+    """No connection could be made, so nothing was sent."""
+
+
+class OutboundBroken(OutboundRefused):
+    """The connection broke; what was sent may have been received."""
+
+
+class OutboundTooLarge(OutboundRefused):
+    """The answer is larger than what the caller takes."""
 
 
 class ClientDocumentRefused(GatekitError):
@@ -495,6 +509,11 @@ class SpawnFailed(LinkError):
 
 class AttributeMissing(LinkError):
     """``Server.personal_env`` names what this person does not have; another person may well have it."""
+
+
+class RemoteRefused(LinkError):
+    """A remote server turned the gateway itself away (credentials, redirect, out of order), or may not be
+    reached. It says nothing about what the server speaks."""
 
 
 class Busy(LinkError):

@@ -77,7 +77,8 @@ def _servers(config: Config, environ: Mapping[str, str]) -> Iterator[str]:
         for rule in rules.tools:
             if not rule.allowed:
                 yield f'{place}: {rule.kind}s "{rule.glob}" are closed to everybody'
-        yield from _program(place, entry, environ)
+        if entry.server.command:
+            yield from _program(place, entry, environ)
 
 
 def _server_list(place: str, allowed: AccessList, gateway: AccessList) -> Iterator[str]:

@@ -10,8 +10,7 @@ from gatekit.config.fields import Place, kinds, read_section
 from gatekit.config.schema import PLACES, FileIn, section_at
 
 _HINTS = {
-    "url": "remote servers are not supported yet; only commands are",
-    "type": "only commands are supported as servers",
+    "type": "a server has a command or a url, and perhaps a transport",
     "listen": "write proxy.host and proxy.port",
     "password": "people set their passwords through an invite: `gatekit users add NAME`",
     "denied_users": "access lists only allow; whoever is on no list is refused",

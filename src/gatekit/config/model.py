@@ -128,6 +128,10 @@ class ServerConfig(Struct, frozen=True, kw_only=True):
     """Variables whose value came from a reference and is never shown."""
     secret_words: frozenset[int] = frozenset()
     """The same for words of the command, by index."""
+    secret_headers: frozenset[str] = frozenset()
+    """The same for headers."""
+    secret_url: bool = False
+    """The same for the URL; its origin is shown."""
 
 
 class VirtualConfig(Struct, frozen=True, kw_only=True):

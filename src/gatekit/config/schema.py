@@ -28,7 +28,7 @@ from gatekit.config.fields import (
     kinds,
 )
 from gatekit.config.model import PRIVATE_USE_SCHEMES, Durability
-from gatekit.model.server import Instances
+from gatekit.model.server import Instances, RemoteKind
 
 _DAY = 86400
 _MB = 1024**2
@@ -119,15 +119,18 @@ class SessionsIn(Section, frozen=True):
 
 
 class ServerIn(Section, frozen=True):
-    command: Annotated[str | tuple[str, ...], Command()]
+    command: Annotated[str | tuple[str, ...] | None, Command()] = None
+    url: Annotated[str | None, Text()] = None
+    transport: Annotated[RemoteKind, OneOf(("auto", "http", "sse"))] = "auto"
+    headers: Annotated[dict[str, str], Entries(Text())] = field(default_factory=dict)
     args: Annotated[tuple[str, ...], Texts(empty=True)] = ()
     env: Annotated[dict[str, str], Entries(Text(empty=True))] = field(default_factory=dict)
     cwd: Annotated[str | None, Text()] = None
     title: Annotated[str, Text(empty=True)] = ""
     instances: Annotated[Instances, OneOf(("session", "user", "shared"))] = "session"
     idle_timeout: Annotated[float, Duration(0.1, 30 * _DAY)] = 300
-    max_instances: Annotated[int, Whole(1, 100_000)] = 50
-    max_instances_per_user: Annotated[int, Whole(1, 100_000)] = 10
+    max_instances: Annotated[int | None, Whole(1, 100_000)] = None
+    max_instances_per_user: Annotated[int | None, Whole(1, 100_000)] = None
     warm: Annotated[int, Whole(0, 1000)] = 0
     max_waiting: Annotated[int, Whole(0, 100_000)] = 100
     max_waiting_per_user: Annotated[int, Whole(0, 100_000)] = 10

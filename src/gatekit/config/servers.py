@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from gatekit.config import commands
+from gatekit.config import commands, remotes
 from gatekit.config import document as doc
 from gatekit.config.model import ServerConfig
 from gatekit.config.references import References
@@ -17,6 +17,10 @@ from gatekit.model.rules import NarrowedKind, ServerRules, ToolRule
 from gatekit.model.server import Server
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_MOST, _EACH = 50, 10
+"""Instances of one server: processes in all, and for one person."""
+_MOST_REMOTE, _EACH_REMOTE = 1000, 100
+"""The same where nothing runs on this machine."""
 _OVERRIDE = "refused; set `allow_dangerous: true` on this server if it is meant"
 
 
@@ -66,6 +70,7 @@ class Servers:
             self._seen[folded] = name
 
     def _server(self, name: str, section: ServerIn, path: doc.Path) -> ServerConfig:
+        remotes.check_keys(self._document, section, path)
         words, secret_words = self._words(section, path)
         found = commands.danger(words)
         if found and not section.allow_dangerous:
@@ -74,6 +79,9 @@ class Servers:
             server=Server(
                 name=name,
                 command=words,
+                url=remotes.url(self._document, section, path),
+                transport=section.transport,
+                headers=remotes.headers(self._document, section, path),
                 env=self._env(section, path),
                 personal_env=self._personal(section, path),
                 # `python -m tools` is meant where the file is, wherever the gateway was started from.
@@ -81,8 +89,8 @@ class Servers:
                 title=section.title,
                 instances=section.instances,
                 idle_timeout=section.idle_timeout,
-                max_instances=section.max_instances,
-                max_instances_per_user=section.max_instances_per_user,
+                max_instances=section.max_instances or (_MOST if words else _MOST_REMOTE),
+                max_instances_per_user=section.max_instances_per_user or (_EACH if words else _EACH_REMOTE),
                 warm=self._warm(section, path),
                 max_waiting=section.max_waiting,
                 max_waiting_per_user=section.max_waiting_per_user,
@@ -98,11 +106,15 @@ class Servers:
                 key for key in section.env if (*path, "env", key) in self._references.places
             ),
             secret_words=secret_words,
+            secret_headers=remotes.secret_headers(self._references, section, path),
+            secret_url=(*path, "url") in self._references.places,
         )
 
     def _words(self, section: ServerIn, path: doc.Path) -> tuple[tuple[str, ...], frozenset[int]]:
         """argv, and which of its words came from references."""
         place = (*path, "command")
+        if section.command is None:
+            return (), frozenset()
         if isinstance(section.command, str):
             result = commands.split(section.command)
             if isinstance(result, commands.Refused):
@@ -159,7 +171,7 @@ class Servers:
         if section.warm and (personal or section.instances == "shared"):
             why = "env names the person" if personal else "a shared instance is one process anyway"
             self._document.fault((*path, "warm"), f"nothing can be started ahead of need: {why}")
-        elif section.warm > section.max_instances:
+        elif section.warm > (section.max_instances or _MOST):
             self._document.fault((*path, "warm"), "must not be more than max_instances")
         return section.warm
 

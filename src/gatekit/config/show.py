@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 from gatekit.config.model import Config, Connection, GitHubConnection, ServerConfig, SessionSettings
 from gatekit.config.units import show_seconds, show_size
@@ -199,13 +200,36 @@ def _exposed(entry: Exposed) -> str:
     return f"{entry.server}/{entry.original}" + (f" (fixed: {fixed})" if fixed else "")
 
 
+def _local(entry: ServerConfig) -> dict[str, Any]:
+    return {
+        "command": _words(entry),
+        "env": _variables(entry),
+        "cwd": entry.server.cwd,
+        "allow_dangerous": entry.allow_dangerous,
+    }
+
+
+def _remote(entry: ServerConfig) -> dict[str, Any]:
+    server = entry.server
+    where = urlsplit(server.url)
+    hidden = entry.secret_url and where.path not in ("", "/")
+    path = f"/{MASK}" if hidden else where.path
+    query = f"?{MASK}" if where.query else ""  # many a service takes its key there
+    return {
+        "url": f"{where.scheme}://{where.netloc}{path}{query}",
+        "transport": server.transport,
+        "headers": {
+            name: MASK if name in entry.secret_headers or _SECRET_NAME.search(name) else masked(value)
+            for name, value in server.headers
+        },
+    }
+
+
 def _server(entry: ServerConfig, rules: ServerRules, gateway: AccessList) -> dict[str, Any]:
     server = entry.server
     inherited = "nobody" if gateway is None else "everybody on the gateway-wide list"
     shown: dict[str, Any] = {
-        "command": _words(entry),
-        "env": _variables(entry),
-        "cwd": server.cwd,
+        **(_remote(entry) if server.url else _local(entry)),
         "instances": server.instances,
         "idle_timeout": show_seconds(server.idle_timeout),
         "max_instances": server.max_instances,
@@ -218,7 +242,6 @@ def _server(entry: ServerConfig, rules: ServerRules, gateway: AccessList) -> dic
         "start_timeout": show_seconds(server.start_timeout),
         "call_timeout": show_seconds(server.call_timeout),
         "probe_timeout": show_seconds(server.probe_timeout),
-        "allow_dangerous": entry.allow_dangerous,
         "allowed_users": _access(rules.allowed, absent=inherited),
     }
     for kind in ("tool", "prompt", "resource"):

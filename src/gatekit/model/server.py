@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from gatekit.model.personal import Templates
 
+RemoteKind = Literal["auto", "http", "sse"]
 Instances = Literal["session", "user", "shared"]
 
 
@@ -20,6 +21,10 @@ class Server(Struct, frozen=True, kw_only=True):
     """argv; the first element is the program. Never given to a shell. Empty if there is a URL."""
     url: str = ""
     """Of a remote server's MCP endpoint; empty if there is a command."""
+    transport: RemoteKind = "auto"
+    """How the URL is spoken to: Streamable HTTP, HTTP+SSE of 2024-11-05, or whichever it turns out to be."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Sent with every request to the URL; they may hold secrets."""
     env: tuple[tuple[str, str], ...] = ()
     """Declared variables; besides them the child sees only PATH, HOME, LANG, TZ and TMPDIR."""
     personal_env: Templates = ()
@@ -49,8 +54,9 @@ class Server(Struct, frozen=True, kw_only=True):
     def fingerprint(self) -> str:
         """Identifies the launch recipe; a change of it means that running instances are out of date."""
         env = (self.env, self.personal_env)
-        return repr((self.command, self.url, env, self.cwd, self.instances, self.max_line_bytes))
+        remote = (self.url, self.transport, self.headers)
+        return repr((self.command, remote, env, self.cwd, self.instances, self.max_line_bytes))
 
     def __repr__(self) -> str:
-        """Without command and environment, which may hold secrets: a repr ends up in logs and tracebacks."""
+        """Without command, headers and environment: they may hold secrets, and this ends up in logs."""
         return f"Server(name={self.name!r})"

@@ -8,14 +8,12 @@ addresses with the name kept in Host and SNI: a second look at the name server, 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import re
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from ipaddress import IPv6Address, ip_address
-from urllib.parse import SplitResult, urlencode, urljoin, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import httpx2
 import msgspec
@@ -24,6 +22,7 @@ from msgspec import Struct
 from gatekit.errors import OutboundRefused
 from gatekit.model.ports import Clock
 from gatekit.platform.addresses import Address, AddressRules
+from gatekit.platform.targets import Target, parse
 
 log = logging.getLogger("gatekit.outbound")
 
@@ -34,7 +33,6 @@ MAX_ADDRESSES = 4
 """How many addresses of one host are tried."""
 MAX_HEADER_BYTES = 32 * 1024
 
-_HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 _BOUND_TO_ORIGIN = frozenset({"authorization", "cookie"})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -47,25 +45,6 @@ class Answer(Struct, frozen=True):
     status: int
     headers: Mapping[str, str]
     body: bytes
-
-
-class Target(Struct, frozen=True):
-    """A URL taken apart once, so that what is checked is what is dialled."""
-
-    scheme: str
-    host: str
-    port: int
-    path: str
-
-    @property
-    def authority(self) -> str:
-        default = 443 if self.scheme == "https" else 80
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == default else f"{host}:{self.port}"
-
-    @property
-    def origin(self) -> tuple[str, str, int]:
-        return self.scheme, self.host, self.port
 
 
 class Outbound:
@@ -150,16 +129,16 @@ class Outbound:
         self, method: str, target: Target, headers: Mapping[str, str], content: bytes | None, max_bytes: int
     ) -> Answer:
         failure: Exception | None = None
-        for address in (await self._vetted(target))[:MAX_ADDRESSES]:
+        for address in (await self.vetted(target))[:MAX_ADDRESSES]:
             try:
                 return await self._dial(method, target, address, headers, content, max_bytes)
             except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
                 failure = error  # nothing was sent yet, so the next address may be tried
             except httpx2.HTTPError as error:
-                raise OutboundRefused(f"{target.authority}: {_words(error)}") from error
-        raise OutboundRefused(f"{target.authority}: cannot connect: {_words(failure)}") from failure
+                raise OutboundRefused(f"{target.authority}: {words(error)}") from error
+        raise OutboundRefused(f"{target.authority}: cannot connect: {words(failure)}") from failure
 
-    async def _vetted(self, target: Target) -> Sequence[Address]:
+    async def vetted(self, target: Target) -> Sequence[Address]:
         """Every address of the host, all of them checked: one bad one refuses the host."""
         if target.scheme == "http" and not self._rules.names(target.host):
             raise OutboundRefused(
@@ -185,17 +164,16 @@ class Outbound:
         content: bytes | None,
         max_bytes: int,
     ) -> Answer:
-        literal = f"[{address}]" if isinstance(address, IPv6Address) else str(address)
         async with (
             httpx2.AsyncClient(
-                verify=self._context() if target.scheme == "https" else False,
+                verify=self.context() if target.scheme == "https" else False,
                 trust_env=False,  # a proxy would resolve the name again, and see what we send
                 follow_redirects=False,
                 timeout=httpx2.Timeout(None, connect=CONNECT_TIMEOUT),
             ) as client,
             client.stream(
                 method,
-                f"{target.scheme}://{literal}:{target.port}{target.path}",
+                f"{target.scheme}://{literal(address)}:{target.port}{target.path}",
                 headers={**headers, "host": target.authority},
                 content=content,
                 extensions={"sni_hostname": target.host},
@@ -203,44 +181,11 @@ class Outbound:
         ):
             return await _read(response, target, max_bytes)
 
-    def _context(self) -> ssl.SSLContext:
+    def context(self) -> ssl.SSLContext:
         if self._tls is None:
             # The system's trust store, which is where a company puts its own authority.
             self._tls = ssl.create_default_context()
         return self._tls
-
-
-def parse(url: str) -> Target:
-    """Take a URL apart; raise ``OutboundRefused`` for anything two parsers might read differently."""
-    if not url.isascii() or not url.isprintable() or any(char in url for char in ' \\"<>^`{|}#'):
-        raise OutboundRefused("the URL holds characters that do not belong there")
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise OutboundRefused(f"the URL cannot be read: {error}") from error
-    if parts.scheme not in ("https", "http"):
-        raise OutboundRefused("the URL must be https")
-    if "@" in parts.netloc or port == 0 or parts.netloc.endswith(":"):
-        raise OutboundRefused("the URL must hold a plain host name and perhaps a port")
-    default = 443 if parts.scheme == "https" else 80
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Target(parts.scheme, _host(parts), default if port is None else port, path)
-
-
-def _host(parts: SplitResult) -> str:
-    host = (parts.hostname or "").lower()
-    if ":" in host or host.rpartition(".")[2].isdecimal() or host.rpartition(".")[2].startswith("0x"):
-        # An IPv4 address in decimal, octal or hexadecimal is one to the resolver and a name to everybody
-        # else (URL Standard, "ends in a number"): only the usual spelling passes.
-        with contextlib.suppress(ValueError):
-            address = ip_address(host)
-            if "%" not in host and (address.version == 6 or str(address) == host):
-                return str(address)
-        raise OutboundRefused("the host is a number but not an address in its usual form")
-    if len(host) > 253 or not _HOST.fullmatch(host):
-        raise OutboundRefused("the host is not a usable name")
-    return host
 
 
 async def _resolve(host: str, port: int) -> Sequence[Address]:
@@ -250,7 +195,13 @@ async def _resolve(host: str, port: int) -> Sequence[Address]:
     return [ip_address(literal) for literal in literals]
 
 
-async def _read(response: httpx2.Response, target: Target, max_bytes: int) -> Answer:
+def literal(address: Address) -> str:
+    """An address as it stands in a URL."""
+    return f"[{address}]" if isinstance(address, IPv6Address) else str(address)
+
+
+def headers_of(response: httpx2.Response, target: Target) -> dict[str, str]:
+    """The headers of an answer. Raise ``OutboundRefused`` for too many of them, and for compression."""
     headers: dict[str, str] = {}
     for name, value in response.headers.multi_items():
         headers[name.lower()] = f"{headers[name.lower()]}, {value}" if name.lower() in headers else value
@@ -259,6 +210,11 @@ async def _read(response: httpx2.Response, target: Target, max_bytes: int) -> An
     if headers.get("content-encoding", "identity") != "identity":
         # We asked for none, and a few compressed bytes may stand for gigabytes.
         raise OutboundRefused(f"{target.authority}: the answer is compressed")
+    return headers
+
+
+async def _read(response: httpx2.Response, target: Target, max_bytes: int) -> Answer:
+    headers = headers_of(response, target)
     declared = headers.get("content-length", "0")
     if declared.isdecimal() and int(declared) > max_bytes:
         raise OutboundRefused(f"{target.authority}: the answer is larger than {max_bytes} bytes")
@@ -290,5 +246,6 @@ def _where(url: str) -> str:
         return "?"
 
 
-def _words(error: Exception | None) -> str:
+def words(error: Exception | None) -> str:
+    """What an exception says, or its name if it says nothing."""
     return str(error) or type(error).__name__

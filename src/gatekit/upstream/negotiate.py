@@ -16,7 +16,15 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from gatekit.errors import LinkClosed, LinkError, LinkTimeout, ParseFault, SpawnFailed, StoreError
+from gatekit.errors import (
+    LinkClosed,
+    LinkError,
+    LinkTimeout,
+    ParseFault,
+    RemoteRefused,
+    SpawnFailed,
+    StoreError,
+)
 from gatekit.model.call import EraName, Fault, Result
 from gatekit.model.ports import Clock
 from gatekit.model.server import Server
@@ -82,7 +90,7 @@ class Negotiator:
         key = "era:" + hashlib.sha256(server.fingerprint().encode()).hexdigest()  # env holds secrets
         alone = key in self._alone
         # What is kept in the store changes nothing for a handshake client.
-        known = await self._recall(key) if hello.era == "stateless" else None
+        known = await self.recall(key) if hello.era == "stateless" else None
         if alone or (hello.era == "stateless" and known != "handshake"):
             patience = server.start_timeout if alone or known is not None else server.probe_timeout
             opening = await self._stateless_first(hello, patience, spawn, discard)
@@ -92,7 +100,7 @@ class Negotiator:
             raise SpawnFailed(f"the server could not be opened: {opening.reason}")
         self._settle(key, opening.link.era, hello)
         if not alone:
-            await self._learn(key, known, opening.link.era, hello)
+            await self.learn(key, known, opening.link.era, hello)
         return opening.link
 
     def _settle(self, key: str, era: EraName, hello: Hello) -> None:
@@ -106,9 +114,9 @@ class Negotiator:
         self, hello: Hello, patience: float, spawn: Spawn, discard: Discard
     ) -> Opening:
         link = await spawn()
-        opening = await self._discover(link, patience)
+        opening = await self.discover(link, patience)
         if isinstance(opening, Refused):
-            return await self._handshake(link, hello)
+            return await self.handshake(link, hello)
         if isinstance(opening, Lost):
             await discard()
             return await self._handshake_first(hello, spawn, discard)
@@ -116,17 +124,19 @@ class Negotiator:
 
     async def _handshake_first(self, hello: Hello, spawn: Spawn, discard: Discard) -> Opening:
         link = await spawn()
-        opening = await self._handshake(link, hello)
+        opening = await self.handshake(link, hello)
         if not isinstance(opening, Refused):
             return opening
         # A refused ``initialize`` may have settled the era of that process for good: ask a fresh one, with
         # all the time that a start may take (the probe's patience may have been too short for it).
         await discard()
         link = await spawn()
-        second = await self._discover(link, link.server.start_timeout)
+        second = await self.discover(link, link.server.start_timeout)
         return second if isinstance(second, Opened) else opening
 
-    async def _recall(self, key: str) -> EraName | None:
+    # -- the parts, for other transports too -----------------------------------------------------------
+
+    async def recall(self, key: str) -> EraName | None:
         try:
             value = await self._remember.get(key) or ""
         except StoreError:  # a memory only: without it the server is asked
@@ -137,7 +147,7 @@ class Negotiator:
         fresh = at.isdigit() and self._clock.now() - int(at) < REMEMBERED_SECONDS
         return "handshake" if era == "handshake" and fresh else None
 
-    async def _learn(self, key: str, known: EraName | None, era: EraName, hello: Hello) -> None:
+    async def learn(self, key: str, known: EraName | None, era: EraName, hello: Hello) -> None:
         # A server that answers ``initialize`` to a handshake client may well know both eras.
         if era != known and (era == "stateless" or hello.era == "stateless"):
             with contextlib.suppress(StoreError):
@@ -145,7 +155,7 @@ class Negotiator:
 
     # -- handshake era ---------------------------------------------------------------------------------
 
-    async def _handshake(self, link: OwnedLink, hello: Hello) -> Opening:
+    async def handshake(self, link: OwnedLink, hello: Hello) -> Opening:
         asked = hello.version if hello.version in HANDSHAKE_VERSIONS else HANDSHAKE_VERSIONS[0]
         params = {"protocolVersion": asked, "capabilities": hello.capabilities, "clientInfo": self._info}
         opening = await self._ask(link, "initialize", params, link.server.start_timeout)
@@ -153,7 +163,7 @@ class Negotiator:
             return opening
         if isinstance(opening, Fault):
             # Perhaps a server of the stateless era alone, whichever way it words its refusal.
-            second = await self._discover(link, link.server.probe_timeout)
+            second = await self.discover(link, link.server.probe_timeout)
             why = f"initialize was refused: {opening.message}"
             return second if isinstance(second, Opened) else Refused(link, why)
         version = opening.get("protocolVersion")
@@ -168,7 +178,7 @@ class Negotiator:
 
     # -- stateless era ---------------------------------------------------------------------------------
 
-    async def _discover(self, link: OwnedLink, patience: float) -> Opening:
+    async def discover(self, link: OwnedLink, patience: float) -> Opening:
         version = STATELESS_VERSIONS[0]
         link.meta = self._envelope(version)
         answer = await self._ask(link, "server/discover", {}, patience)
@@ -213,6 +223,8 @@ class Negotiator:
                 end = await link.call(method, params)
         except TimeoutError:
             return Lost(f"no answer to {method} within {patience:g} s")
+        except RemoteRefused:
+            raise  # the server was not asked, or did not listen
         except (LinkClosed, LinkTimeout) as error:
             return Lost(error.public)
         except LinkError as error:

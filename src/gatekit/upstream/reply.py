@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Protocol
 
+from msgspec import Raw
+
+from gatekit.errors import ParseFault
 from gatekit.model.call import Fault, Result
+from gatekit.protocol import jsonrpc
 from gatekit.upstream.link import NoticeSink
 
 
@@ -32,3 +36,17 @@ class Reply(asyncio.Future[Result | Fault]):
             return False
         self.link.abandon(self, "the caller gave up")
         return True
+
+
+def fault_of(raw: Raw) -> Fault:
+    """Tolerant: an error is passed on even where its members have the wrong types."""
+    try:
+        error = jsonrpc.decode_object(raw)
+    except ParseFault:
+        return Fault(-32603, "the server reported an unreadable error")
+    code, message = error.get("code"), error.get("message")
+    return Fault(
+        code if type(code) is int else -32603,
+        message if isinstance(message, str) else "unknown error",
+        error.get("data"),
+    )

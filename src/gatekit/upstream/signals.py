@@ -30,6 +30,8 @@ PATIENCE = 1800.0
 LISTEN = "subscriptions/listen"
 PROGRESS_TOKEN = "progressToken"
 _SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"
+_ABOUT_THE_LINK = ("notifications/progress", "notifications/cancelled")
+"""These say themselves what they are about."""
 _NO_SUCH_METHOD = Fault(MethodNotFound.code, "Method not found")
 _TOO_MANY = Fault(-31021, f"more than {QUESTIONS} requests wait for an answer")
 
@@ -112,6 +114,18 @@ class Signals:
             self._questions[ref] = request_id
             self._last_asked = self._now
             self._signal(Question(message.method, params, lambda end: self._answer(ref, end), ref))
+
+    def on_stream(self, message: jsonrpc.Line, reply: Reply) -> None:
+        """A message on the stream of one call (Streamable HTTP), which in the stateless era is about it."""
+        if not self.stateless or reply.on_notice is None or message.method in _ABOUT_THE_LINK:
+            self.on_message(message)
+            return
+        self.heard += 1
+        try:
+            params = jsonrpc.decode_object(message.params)
+        except ParseFault:
+            params = {}
+        self._hand(reply.on_notice, Notice(message.method, params))
 
     def _answer(self, ref: int, end: Result | Fault) -> None:
         request_id = self._questions.pop(ref, None)

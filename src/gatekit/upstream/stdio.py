@@ -22,9 +22,8 @@ from gatekit.errors import (
     LinkClosed,
     LinkError,
     LinkTimeout,
-    ParseFault,
 )
-from gatekit.model.call import EraName, Fault, Result
+from gatekit.model.call import EraName, Result
 from gatekit.model.server import Server
 from gatekit.protocol import jsonrpc
 from gatekit.upstream.flood import Allowance
@@ -32,7 +31,7 @@ from gatekit.upstream.framing import KEPT, Lines, claimed_id, is_call
 from gatekit.upstream.launcher import Child
 from gatekit.upstream.link import NoticeSink, SignalSink
 from gatekit.upstream.pipes import HIGH_WATER, Pipes
-from gatekit.upstream.reply import Reply
+from gatekit.upstream.reply import Reply, fault_of
 from gatekit.upstream.signals import LISTEN, PROGRESS_TOKEN, Signals
 
 _log = logging.getLogger("gatekit.upstream")
@@ -275,7 +274,7 @@ class StdioLink:
                 reply.set_result(_EMPTY)
                 return
         elif message.error:
-            reply.set_result(_fault(message.error))
+            reply.set_result(fault_of(message.error))
             return
         reply.set_exception(
             BadAnswer("the server sent an unusable answer", "neither result object nor error")
@@ -320,17 +319,3 @@ class StdioLink:
         reply = self._pending.pop(call_id, None) if call_id is not None else None
         if reply is not None and not reply.done():
             reply.set_exception(error)
-
-
-def _fault(raw: Raw) -> Fault:
-    """Tolerant: an error is passed on even where its members have the wrong types."""
-    try:
-        error = jsonrpc.decode_object(raw)
-    except ParseFault:
-        return Fault(-32603, "the server reported an unreadable error")
-    code, message = error.get("code"), error.get("message")
-    return Fault(
-        code if type(code) is int else -32603,
-        message if isinstance(message, str) else "unknown error",
-        error.get("data"),
-    )

@@ -14,12 +14,14 @@ from typing import Any
 
 import msgspec
 
+from gatekit.assembly import dialler
 from gatekit.model.audit import ProcessEvent
 from gatekit.model.call import EraName, Fault, Result
 from gatekit.model.server import Server
 from gatekit.platform.clock import SystemClock
 from gatekit.upstream.link import Hello, UpstreamKey
 from gatekit.upstream.pool import Pool
+from gatekit.upstream.remote_transport import RemoteTransport
 from gatekit.upstream.stdio import StdioLink
 from gatekit.upstream.supervisor import Supervisor
 from gatekit.upstream.transport import OwnedLink
@@ -57,7 +59,10 @@ class Kit:
         self.memory = Memory()
         clock = SystemClock()
         self.supervisor = Supervisor(clock, os.environ, "test")
-        self.pool = Pool(self.supervisor, clock, self.memory, self.events.append, sweep_seconds)
+        remote = RemoteTransport(clock, self.memory, self.supervisor.info, dialler(clock))
+        self.pool = Pool(
+            self.supervisor, clock, self.memory, self.events.append, sweep_seconds, remote=remote
+        )
 
     def actions(self) -> list[str]:
         return [event.action for event in self.events]
@@ -77,6 +82,15 @@ def stdio(link: OwnedLink) -> StdioLink:
     """The Link of a child, which has pipes and a pid."""
     assert isinstance(link, StdioLink)
     return link
+
+
+def remote(url: str, **settings: Any) -> Server:
+    """A server with a URL, called ``far``."""
+    return Server(name="far", url=url, **settings)
+
+
+def far(scope: str = "session:1") -> UpstreamKey:
+    return key(scope, "far")
 
 
 def key(scope: str = "session:1", server: str = "unruly", person: str = "alice") -> UpstreamKey:

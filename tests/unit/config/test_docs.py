@@ -33,6 +33,9 @@ ALIASES = {
     "proxy.auth.providers.*.type": "the name, if it is one of these",
     "proxy.auth.providers.*.title": "`GitHub`, or the name",
     "servers.*.name": "required in the list form",
+    "servers.*.command": "required without a `url`",
+    "servers.*.max_instances": "`50`, for a `url` `1000`",
+    "servers.*.max_instances_per_user": "`10`, for a `url` `100`",
     "servers.*.cwd": "folder of the file",
     "servers.*.title": "the name",
     "virtual_servers.*.title": "the name",
@@ -112,7 +115,7 @@ def test_every_section_of_the_schema_has_its_place() -> None:
 def test_examples_load(tmp_path: Path, text: str) -> None:
     text = text.replace("${file:/run/secrets/", "${file:")
     (tmp_path / "github-work").write_text("s")
-    assert load(write(tmp_path, text), {"GITHUB_CLIENT_SECRET": "s"})
+    assert load(write(tmp_path, text), {"GITHUB_CLIENT_SECRET": "s", "CRM_TOKEN": "t"})
 
 
 def test_the_faults_shown_are_real(tmp_path: Path) -> None:

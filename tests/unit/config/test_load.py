@@ -120,7 +120,7 @@ def test_every_fault_is_reported_at_once_with_line_path_and_nearest_key(tmp_path
         "13: servers.other.command[1]: expected text (put it in quotes), not 3",
         "14: servers.other.idle_timeout: expected a duration like 300 (seconds), 5m or 1h30m, not 'soon'",
         "15: servers.other.max_instances: must be from 1 to 100000",
-        "16: servers.half.command: is required",
+        "16: servers.half.command: is required, or else a url",
         "18: audit.durability: expected process or disk, not 'paper'",
     )
 
@@ -168,8 +168,8 @@ def test_faults_of_the_list_form_keep_their_index(tmp_path: Path) -> None:
         ("limits: {max_body: 2TB}",
          "1: limits.max_body: expected a size like 1048576 (bytes), 512KB or 16MB, not '2TB'"),
         ("limits: {max_body: 2GB}", "1: limits.max_body: must be from 1KB to 1GB"),
-        ("servers: {x: {url: 'http://x'}}",
-         "1: servers.x.url: unknown key (remote servers are not supported yet; only commands are)"),
+        ("servers: {x: {command: x, type: stdio}}",
+         "1: servers.x.type: unknown key (a server has a command or a url, and perhaps a transport)"),
     ],
 )  # fmt: skip
 def test_single_faults(tmp_path: Path, text: str, expected: str) -> None:

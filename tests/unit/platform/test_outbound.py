@@ -18,7 +18,8 @@ from starlette.routing import Route
 from gatekit.errors import OutboundRefused
 from gatekit.platform.addresses import Address
 from gatekit.platform.clock import SystemClock
-from gatekit.platform.outbound import Outbound, parse
+from gatekit.platform.outbound import Outbound
+from gatekit.platform.targets import parse
 from tests.emulators.serving import serving
 from tests.support.tls import certificate_for
 
