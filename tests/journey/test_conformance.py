@@ -1,6 +1,7 @@
 """The official conformance suite, with authentication on, against the official fixture as a stdio server.
 
-``docs/conformance.md`` states the counts; these tests hold it to them.
+The fixture runs as a server of one era alone, so that every pair of eras is measured. ``docs/conformance.md``
+states the counts; these tests hold it to them.
 """
 
 from __future__ import annotations
@@ -12,17 +13,14 @@ import pytest
 
 from gatekit.demo.browser import Person
 from gatekit.demo.gateway import free_port
-from tests.support.conformance import run_authorization_server, run_server
+from tests.support.conformance import ERAS, REVISIONS, label, run_authorization_server, run_server
 from tests.support.peers import ROOT
-from tests.support.running import RunningGateway, conformance_server
+from tests.support.running import RunningGateway, conformance_gateway
 
 
 @pytest.fixture(scope="module")
 def fixture_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
-    """Published as ``localhost``: one scenario sends foreign Host headers and wants that name."""
-    running = RunningGateway(tmp_path_factory.mktemp("conformance"), {"fixture": conformance_server()})
-    running.url = f"http://localhost:{running.port}"
-    running.write()
+    running = conformance_gateway(tmp_path_factory.mktemp("conformance"))
     try:
         running.start()
         yield running
@@ -40,17 +38,22 @@ def document() -> str:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("revision", ["2025-11-25", "2026-07-28"])
-def test_server(fixture_gateway: RunningGateway, somebody: Person, tmp_path: Path, revision: str) -> None:
-    token = fixture_gateway.token(somebody, "fixture")
-    found = run_server(fixture_gateway.endpoint("fixture"), token, revision, tmp_path, somebody)
-    assert not found.failed, "\n".join(found.failed)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize("era", ERAS)
+def test_server(
+    fixture_gateway: RunningGateway, somebody: Person, tmp_path: Path, revision: str, era: str
+) -> None:
+    token = fixture_gateway.token(somebody, era)
+    found = run_server(fixture_gateway.endpoint(era), token, revision, tmp_path, somebody)
+    unexpected = found.unexpected(revision, era)
+    assert not unexpected, "\n".join(unexpected)
     assert not found.missing
-    assert found.row(f"server, {revision}") in document(), found.row(f"server, {revision}")
+    row = found.row(label(revision, era))
+    assert row in document(), row
 
 
 def test_authorization_server(fixture_gateway: RunningGateway, somebody: Person, tmp_path: Path) -> None:
-    url = fixture_gateway.endpoint("fixture")
+    url = fixture_gateway.endpoint("stateless")
     found = run_authorization_server(url, tmp_path, somebody, free_port(0))
     assert not found.failed, "\n".join(found.failed)
     assert found.row("authorization server") in document(), found.row("authorization server")
