@@ -17,6 +17,9 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from gatekit import __version__
+from gatekit.admin.grants import Grants
+from gatekit.admin.keys import Keys
+from gatekit.admin.people import People
 from gatekit.assembly import (
     dialler,
     document_fetch,
@@ -56,6 +59,7 @@ from gatekit.web.assets import asset_routes
 from gatekit.web.front import front
 from gatekit.web.health import health_routes
 from gatekit.web.middleware import ClientAddress, Hardening, HostGuard
+from gatekit.web.own import OwnPages
 from gatekit.web.pages import HtmlPages
 
 log = logging.getLogger("gatekit")
@@ -266,8 +270,21 @@ class Application:
         routes: list[BaseRoute] = [*asset_routes(), *health_routes(self._readiness())]
         if self.config.auth.enabled:
             routes += self.authorization.routes()
+            routes += self._own_pages().routes()
         self.routes = tuple(routes)
         return Hardening(Starlette(routes=routes), self._entropy)
+
+    def _own_pages(self) -> OwnPages:
+        desk = (self.store, self.recorder, self._clock, self._entropy)
+        return OwnPages(
+            self.authorization.browser,
+            self.authorization.sign_in_for,
+            grants=Grants(*desk),
+            keys=Keys(*desk),
+            people=People(*desk),
+            servers=lambda principal: self._tables.policy.rights(principal).servers(),
+            pages=HtmlPages(),
+        )
 
     def _readiness(self) -> dict[str, Callable[[], Awaitable[str]]]:
         """Part → what is wrong with it, empty when nothing is."""

@@ -81,6 +81,11 @@ WALK = {
     ("GET", "/callback/{connection}"): same(404),
     ("GET", "/invite/{token}"): same(404),
     ("POST", "/invite/{token}"): same(404),
+    ("GET", "/account"): same(200, "what is one's own, or the sign-in page"),
+    ("POST", "/account/apps/revoke"): Row(303, 403, 303, FORM),
+    ("POST", "/account/keys/create"): Row(303, 403, 303, FORM),
+    ("POST", "/account/keys/revoke"): Row(303, 403, 303, FORM),
+    ("POST", "/account/sessions/end"): Row(303, 403, 303, FORM),
     ("GET", "/"): same(200, "shows what is one's own, and nothing to a stranger"),
     ("POST", "/logout"): Row(303, 403, 303, FORM + "; nobody is signed in otherwise"),
 }

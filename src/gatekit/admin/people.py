@@ -103,6 +103,12 @@ class People(Desk):
         await self._store.browser_sessions.end_all(user.id, self._now())
         return user
 
+    async def end_sessions(self, actor: Actor, username: str) -> None:
+        """Sign the person out in every browser."""
+        user = await self._person(username)
+        await self._store.browser_sessions.end_all(user.id, self._now())
+        await self._record(actor, "user.sign_out", user.username)
+
     async def enable(self, actor: Actor, username: str) -> User:
         return await self._set_disabled(actor, username, False)
 

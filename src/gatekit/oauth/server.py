@@ -49,7 +49,7 @@ class AuthorizationServer:
         self._core = Core(settings, services)
         self._metadata = Metadata(self._core)
         self._registration = Registration(self._core)
-        browser = Browser(self._core)
+        self.browser = browser = Browser(self._core)
         consents = Consents(self._core, browser)
         codes = Codes(self._core, browser)
         documents = Documents(self._core)
@@ -114,6 +114,10 @@ class AuthorizationServer:
         if any(token_id == access.credential_id for token_id, _ in denied):
             return False
         return isinstance(await core.standings.grant(access.grant_id, now), Upright)
+
+    async def sign_in_for(self, request: Request, path: str) -> Response:
+        """The sign-in page, which leads to our own page at ``path`` afterwards."""
+        return await self._authorize.sign_in_page(request, self._authorize.start_home(path), "")
 
     def routes(self) -> list[Route]:
         """Everything this room answers. Unknown paths below /.well-known/ are a plain 404, never a 401:

@@ -17,6 +17,7 @@ from gatekit.oauth.pages import (
 from gatekit.web.assets import STYLESHEET
 from gatekit.web.hints import hints
 from gatekit.web.text import shown
+from gatekit.web.views import AccountView
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -53,6 +54,9 @@ class HtmlPages:
     def home(self, view: HomeView) -> str:
         ways = hints(view.servers[0][1]) if view.servers else ()
         return self._render("home.html", view=view, hints=ways)
+
+    def account(self, view: AccountView) -> str:
+        return self._render("account.html", view=view)
 
     def problem(self, *, title: str, message: str, remedy: str = "", reference: str = "") -> str:
         return self._render("problem.html", title=title, message=message, remedy=remedy, reference=reference)

@@ -18,6 +18,7 @@ from gatekit.oauth.pages import (
 )
 from gatekit.web.assets import ICON, STATIC, STYLESHEET
 from gatekit.web.pages import HtmlPages
+from gatekit.web.views import AccountView, AppRow, KeyRow
 
 ORIGIN = "https://mcp.example.com"
 
@@ -115,6 +116,29 @@ def device_consent(**changes: object) -> DeviceConsentView:
     return DeviceConsentView(**{**values, **changes})  # type: ignore[arg-type]
 
 
+def account(**changes: object) -> AccountView:
+    values: dict[str, object] = {
+        "username": "alice",
+        "csrf": "csrf-value",
+        "logout_csrf": "csrf-value",
+        "apps": (
+            AppRow(
+                grant="gkg_1",
+                name="Claude Code (gatekit)",
+                resources=(f"{ORIGIN}/s/files/mcp",),
+                since="2026-11-01",
+                until="2027-01-30",
+            ),
+        ),
+        "keys": (
+            KeyRow(id="key_1", name="Nightly build", hint="x9Qz", servers=(), until="2027-02-01", used=""),
+        ),
+        "servers": ("everything", "files", "time"),
+        "lifetimes": (7, 30, 90, 365),
+    }
+    return AccountView(**{**values, **changes})  # type: ignore[arg-type]
+
+
 def every_page() -> dict[str, str]:
     """Name → document."""
     pages = HtmlPages()
@@ -133,6 +157,9 @@ def every_page() -> dict[str, str]:
         "device-unknown": pages.device(device(error="No device waits with this code.")),
         "device-consent": pages.device_consent(device_consent()),
         "device-done": pages.done(DoneView(title="Connected", message="Go back to your device.")),
+        "account": pages.account(account()),
+        "account-new-key": pages.account(account(token="gk_key_" + "x1Y2" * 10)),
+        "account-empty": pages.account(account(apps=(), keys=())),
         "invite": pages.invite(invite()),
         "home": pages.home(home()),
         "home-stranger": pages.home(HomeView(username="", servers=(), sign_in_url="/login")),

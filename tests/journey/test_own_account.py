@@ -1,0 +1,129 @@
+"""What people do with their own account, in a browser, against a running gateway."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import httpx2
+import pytest
+
+from tests.attack.world import form_of
+from tests.support.raw import ACCEPT
+from tests.support.running import ECHO, RunningGateway, eventually
+
+INITIALIZE = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {},
+        "clientInfo": {"name": "t", "version": "1"},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
+    servers = {
+        "echo": {"command": list(ECHO), "users": ["developers"]},
+        "private": {"command": list(ECHO), "users": ["sre_team"]},
+    }
+    running = RunningGateway(tmp_path_factory.mktemp("account"), servers)
+    running.write()
+    running.start()
+    yield running
+    running.stop()
+
+
+def browser(gateway: RunningGateway, name: str) -> httpx2.Client:
+    """The signed-in browser of a new person."""
+    person = gateway.person(name)
+    token = gateway.token(person, "echo")
+    client = httpx2.Client(base_url=gateway.url, timeout=20, headers={"x-test-token": token})
+    for cookie in person.browser.jar:
+        client.cookies.set(cookie.name, cookie.value or "")
+    return client
+
+
+def opens(gateway: RunningGateway, token: str, server: str = "echo") -> bool:
+    answer = httpx2.post(
+        gateway.endpoint(server), json=INITIALIZE, headers={**ACCEPT, "Authorization": f"Bearer {token}"}
+    )
+    return answer.status_code == 200
+
+
+def submit(client: httpx2.Client, page: httpx2.Response, action: str, **fields: str) -> httpx2.Response:
+    target, hidden = form_of(page.text, action)
+    return client.post(target, data={**hidden, **fields}, follow_redirects=True)
+
+
+def test_a_key_made_on_the_page_opens_what_it_says_until_it_is_revoked(gateway: RunningGateway) -> None:
+    with browser(gateway, "alice") as client:
+        page = client.get("/account")
+        assert 'value="private"' in page.text  # alice may use both
+        made = submit(client, page, "/account/keys/create", name="Build", server="echo", days="7")
+        token = re.search(r">(gk_key_[A-Za-z0-9_-]+)<", made.text)
+        assert token, made.text
+        assert opens(gateway, token[1])
+        assert not opens(gateway, token[1], "private")
+        shown = client.get("/account")
+        assert token[1] not in shown.text
+        assert f"…{token[1][-4:]}" in shown.text
+        submit(client, shown, "/account/keys/revoke")
+        eventually(lambda: not opens(gateway, token[1]), 2, "the key still opens the door")
+    assert {event["action"] for event in gateway.audit("--event", "key")} == {"created", "revoked"}
+
+
+def test_disconnecting_an_application_ends_its_tokens(gateway: RunningGateway) -> None:
+    with browser(gateway, "bob") as client:
+        token = client.headers["x-test-token"]
+        assert opens(gateway, token)
+        page = client.get("/account")
+        assert "test client of bob" in page.text
+        gone = submit(client, page, "/account/apps/revoke")
+        assert "test client of bob" not in gone.text
+        eventually(lambda: not opens(gateway, token), 2, "the token still opens the door")
+
+
+def test_signing_out_everywhere(gateway: RunningGateway) -> None:
+    gateway.groups["developers"] = ["alice", "bob", "carol"]
+    gateway.write()
+    with browser(gateway, "carol") as client:
+        submit(client, client.get("/account"), "/account/sessions/end")
+        assert 'name="password"' in client.get("/account").text
+
+
+def test_a_key_for_a_server_out_of_reach_is_refused(gateway: RunningGateway) -> None:
+    gateway.groups["developers"] = ["alice", "bob", "dave"]
+    gateway.write()
+    with browser(gateway, "dave") as client:
+        page = client.get("/account")
+        assert "private" not in page.text
+        refused = submit(client, page, "/account/keys/create", name="x", server="private", days="7")
+        assert refused.status_code == 400
+        assert "gk_key_" not in refused.text
+        nameless = submit(client, page, "/account/keys/create", name=" ", server="", days="7")
+        assert "a key needs a name" in nameless.text
+
+
+def test_somebody_elses_things_cannot_be_named(gateway: RunningGateway) -> None:
+    gateway.groups["developers"] = ["alice", "bob", "erin", "frank"]
+    gateway.write()
+    with browser(gateway, "erin") as erin, browser(gateway, "frank") as frank:
+        _, grant = form_of(erin.get("/account").text, "/account/apps/revoke")
+        page = frank.get("/account")
+        submit(frank, page, "/account/apps/revoke", grant=grant["grant"])
+        assert "test client of erin" in erin.get("/account").text
+        assert opens(gateway, erin.headers["x-test-token"])
+
+
+def test_a_forged_form_changes_nothing(gateway: RunningGateway) -> None:
+    gateway.groups["developers"] = ["alice", "bob", "grace"]
+    gateway.write()
+    with browser(gateway, "grace") as client:
+        _, grant = form_of(client.get("/account").text, "/account/apps/revoke")
+        forged = client.post("/account/apps/revoke", data={**grant, "csrf": "forged"})
+        assert forged.status_code == 403
+        assert "test client of grace" in client.get("/account").text
