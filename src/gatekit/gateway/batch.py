@@ -94,7 +94,7 @@ class Batch:
         """All elements were answered."""
         if self.reply.streaming or not self.reply.json_ok:
             await self._pour()
-            await self.reply.end()
+            await self.reply.conclude()
         else:
             await self.reply.finish(200, b"".join((b"[", b",".join(self._held), b"]")))
 

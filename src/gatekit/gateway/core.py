@@ -16,6 +16,7 @@ from gatekit.gateway.feeds import Feeds
 from gatekit.gateway.handshake import HandshakeDoor
 from gatekit.gateway.ports import Surroundings
 from gatekit.gateway.published import Published, Shelf
+from gatekit.gateway.replay import ReplayStore
 from gatekit.gateway.reply import Reply
 from gatekit.gateway.rounds import Rounds
 from gatekit.gateway.sessions import InFlight, McpSession, SessionRegistry
@@ -27,6 +28,8 @@ _log = logging.getLogger("gatekit.gateway")
 _SWEEP_SECONDS = 0.5
 _WATCH_AFTER = 0.5
 """Seconds after which a running call is watched for a disconnect; quick ones are not worth a task."""
+_PRIME_AFTER = 1.0
+"""Seconds after which the answer to a running call becomes a stream that its client can resume."""
 
 
 class Gateway:
@@ -76,6 +79,11 @@ class Gateway:
         return await self._around.is_active(access)
 
     @property
+    def replays(self) -> ReplayStore | None:
+        """What sessions may have to hear again."""
+        return self._handshake.replays
+
+    @property
     def draining(self) -> bool:
         """Whether new calls are refused because the gateway is about to stop."""
         return self._dispatch.retry_after > 0
@@ -118,8 +126,9 @@ class Gateway:
         self._slots.sweep()
         self.feeds.sweep()
         keepalive = self._around.settings.keepalive
+        life = self._around.settings.stream_life
         for flight in self._exchange.flights:
-            _look_after(flight, now, keepalive)
+            _look_after(flight, now, keepalive, life)
         wall = self._around.clock.now()
         for stream in list(self._stateless.subscriptions):
             _look_after_stream(stream.access, stream.reply, now, wall, keepalive)
@@ -127,8 +136,11 @@ class Gateway:
         for session in self.sessions:
             if session.questions:
                 session.sweep(now, patience)
-            if session.stream is not None:
-                _look_after_stream(session.access, session.stream, now, wall, keepalive)
+            if session.streams or session.resumed:
+                for reply in (*session.streams, *session.resumed):
+                    _look_after_stream(session.access, reply, now, wall, keepalive)
+                    if life and _primed(session) and now - reply.started_at > life:
+                        reply.abandon()
                 session.touched_at = now
             elif not session.calls and now - session.touched_at > self._around.settings.session_idle:
                 self._finish(session, "idle")
@@ -142,17 +154,31 @@ class Gateway:
         task.add_done_callback(self._endings.discard)
 
 
-def _look_after(flight: InFlight, now: float, keepalive: float) -> None:
-    reply = flight.reply
-    if flight.disconnect_cancels and not flight.watched and now - reply.started_at > _WATCH_AFTER:
+def _primed(session: McpSession) -> bool:
+    """Whether its client comes back by itself when a stream is closed (SEP-1699)."""
+    return session.replay is not None and session.replay.primes
+
+
+def _look_after(flight: InFlight, now: float, keepalive: float, life: float) -> None:
+    reply, age = flight.reply, now - flight.reply.started_at
+    if not flight.watched and age > _WATCH_AFTER:
         flight.watched = True
         reply.watch().add_done_callback(lambda task: None if task.cancelled() else _left(flight))
+    if reply.resumable is not None and reply.resumable.primes and age > _PRIME_AFTER:
+        if not reply.streaming and reply.sse_ok:
+            reply.open_stream()  # from now on the client can come back for its answer
+        elif life and age > life and reply.track is not None:
+            reply.track.leave(reply)
+            reply.abandon()
     if now - reply.touched_at > keepalive:
         reply.keepalive(now)
 
 
 def _left(flight: InFlight) -> None:
-    if not flight.reply.ended:
+    if flight.reply.ended:
+        return
+    flight.left = True
+    if flight.disconnect_cancels:
         flight.cancel()
 
 

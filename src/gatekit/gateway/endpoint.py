@@ -66,6 +66,9 @@ class AsgiWire:
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
+    def abort(self) -> None:
+        """ASGI has no word for it; the server closes the connection of an answer that stays incomplete."""
+
     async def body(self, limit: int) -> bytes:
         """The request's body; raises ``Refused`` (413) when it grows beyond ``limit`` bytes."""
         message = await self._receive()

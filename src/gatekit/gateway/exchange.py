@@ -65,6 +65,8 @@ class Face(Protocol):
         ...
 
 
+LEFT = "the client's connection had ended before the answer"
+
 Local = Callable[[Call], Awaitable[tuple[Outcome, Link | None]]]
 
 
@@ -119,6 +121,8 @@ class Exchange:
             else:
                 answered = await self._perform(call, target, flight, face, session, local)
                 self.tasks.note(call, target, answered.outcome)
+            if flight.left and not answered.detail:
+                answered.detail = LEFT
             status, body = _rendered(call, answered, face)
             try:
                 await self._record(call, target, decision, answered, len(body))

@@ -11,6 +11,7 @@ import asyncio
 from typing import Any
 
 from gatekit.errors import (
+    AnswerTooLarge,
     InvalidParams,
     InvalidRequestFault,
     ProtocolFault,
@@ -26,6 +27,7 @@ from gatekit.gateway.faces import HandshakeFace
 from gatekit.gateway.inbound import Inbound, Refused
 from gatekit.gateway.ports import Surroundings
 from gatekit.gateway.published import Shelf
+from gatekit.gateway.replay import Replay, ReplayStore
 from gatekit.gateway.reply import Reply
 from gatekit.gateway.sessions import McpSession, SessionRegistry
 from gatekit.model.access import Access
@@ -33,7 +35,7 @@ from gatekit.model.audit import SessionEvent
 from gatekit.model.call import Call, ClientSide, Fault, Outcome, Result
 from gatekit.model.decision import Allow, Decision, Deny
 from gatekit.model.server import Server
-from gatekit.protocol import jsonrpc, methods
+from gatekit.protocol import jsonrpc, methods, sse
 from gatekit.protocol.era import handshake
 from gatekit.protocol.jsonrpc import Message, Notification, Request, Response
 from gatekit.upstream.link import Link
@@ -63,6 +65,10 @@ class HandshakeDoor:
         self._catalog = catalog
         self._aggregate = aggregate
         self.sessions = sessions
+        settings = around.settings
+        self.replays = (
+            ReplayStore(settings.replay_bytes, settings.replay_total_bytes) if settings.replay_bytes else None
+        )
 
     # -- POST ---------------------------------------------------------------------------------------------
 
@@ -94,6 +100,7 @@ class HandshakeDoor:
         if message.id in session.calls:
             raise InvalidRequestFault("a request with this id is still in flight")
         call = self._call(inbound, session.access, message, session.client, size, session.id, reply)
+        reply.resumable, reply.request_id = session.replay, message.id
         await self._exchange.run(call, reply, session.face, session)
 
     async def batch(
@@ -120,6 +127,7 @@ class HandshakeDoor:
             await reply.empty(202)
             return
         whole = batch.Batch(reply)
+        reply.resumable = session.replay
         share = size // len(messages)
         await asyncio.gather(
             *(self._element(inbound, session, message, share, whole, n) for n, message in enumerate(requests))
@@ -207,6 +215,8 @@ class HandshakeDoor:
         session = McpSession(
             session_id, inbound.server, access, client, HandshakeFace(client.version), call.started
         )
+        if self.replays is not None:
+            session.replay = Replay(self.replays, methods.at_least(client.version, methods.PRIMING_VERSION))
 
         async def open_session(_call: Call) -> tuple[Outcome, Link | None]:
             return await self._opened(call, session, reply)
@@ -260,20 +270,53 @@ class HandshakeDoor:
     # -- GET and DELETE -----------------------------------------------------------------------------------
 
     async def get(self, inbound: Inbound, access: Access, reply: Reply) -> None:
-        """The stream for what belongs to no call. One a session: a second one replaces the first."""
+        """A stream for what belongs to no call, or the rest of one that broke."""
         if not reply.sse_ok:
             raise Refused(406, "Accept must include text/event-stream")
         session = self._session(inbound, access)
         self._check_reach(session, access)
-        if session.stream is not None:
-            session.stream.abandon()
+        last = inbound.header(b"last-event-id").strip()
+        if last and session.replay is not None:
+            await self._resume(session, session.replay, last, reply)
+            return
+        reply.resumable = session.replay
         reply.open_stream()
+        if reply.track is not None:
+            reply.track.standalone = True
+        await self._listen(session, reply)
+
+    async def _listen(self, session: McpSession, reply: Reply) -> None:
         session.attach(reply)
         try:
             await reply.read_until_gone()
         finally:
             session.detach(reply)
+            if reply.track is not None:
+                reply.track.leave(reply)
             session.touched_at = self._around.clock.monotonic()
+
+    async def _resume(self, session: McpSession, replay: Replay, last: str, reply: Reply) -> None:
+        """The rest of one stream: only of that one (MCP, Resumability: MUST NOT replay others)."""
+        found = replay.find(last)
+        if found is None:
+            raise Refused(400, "Last-Event-ID names no stream that this session still knows")
+        track, after = found
+        reply.open_stream()
+        if track.ended and track.request_id is not None and not replay.has_end(track):
+            text = "the answer is not kept any more: it was too large, or too long ago"
+            reply.raw(sse.event(jsonrpc.encode_fault(track.request_id, AnswerTooLarge.code, text)))
+        if track.resume(after, reply):
+            await reply.end()
+        elif track.standalone:
+            reply.track = track
+            await self._listen(session, reply)
+        else:
+            session.resumed.add(reply)
+            try:
+                await reply.read_until_gone()
+            finally:
+                session.resumed.discard(reply)
+                track.leave(reply)
 
     async def delete(self, inbound: Inbound, access: Access, reply: Reply) -> None:
         """The client says goodbye; its instances stop."""

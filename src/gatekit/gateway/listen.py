@@ -106,4 +106,6 @@ class Subscription:
 
     def _send(self, notice: Notice) -> None:
         meta = {**notice.params.get("_meta", {}), SUBSCRIPTION_ID: self._id}
-        self.reply.signal(jsonrpc.encode_notification(notice.method, {**notice.params, "_meta": meta}))
+        message = jsonrpc.encode_notification(notice.method, {**notice.params, "_meta": meta})
+        if not self.reply.signal(message):
+            self.reply.drop("the client reads too slowly")  # it listens again and fetches all anew

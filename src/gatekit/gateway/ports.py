@@ -36,6 +36,10 @@ class Wire(Protocol):
         """Return when the client has disconnected."""
         ...
 
+    def abort(self) -> None:
+        """Cut the connection, if this kind can; what was not read yet is lost."""
+        ...
+
 
 class Door(Protocol):
     """The bearer check (``oauth.bearer.Bearer``)."""

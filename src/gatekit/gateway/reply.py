@@ -14,6 +14,8 @@ import logging
 from collections import deque
 
 from gatekit.gateway.ports import Headers, Wire
+from gatekit.gateway.replay import Replay, Track
+from gatekit.model.call import RequestId
 from gatekit.protocol import sse
 
 _log = logging.getLogger("gatekit.gateway")
@@ -42,9 +44,12 @@ class Reply:
         "_task",
         "_wake",
         "json_ok",
+        "request_id",
+        "resumable",
         "sse_ok",
         "started_at",
         "touched_at",
+        "track",
         "wire",
     )
 
@@ -62,6 +67,11 @@ class Reply:
         self.sse_ok = sse_ok
         self.started_at = now
         self.touched_at = now
+        self.resumable: Replay | None = None
+        """Where the session keeps its streams, if this answer may become one of them."""
+        self.request_id: RequestId | None = None
+        self.track: Track | None = None
+        """The stream that goes out here; it may go on over another connection."""
 
     @property
     def streaming(self) -> bool:
@@ -76,8 +86,12 @@ class Reply:
 
     def signal(self, message: bytes) -> bool:
         """Queue one JSON-RPC message for the stream. False: it cannot be sent (no stream, or too slow)."""
+        if self.track is not None:
+            return self.track.signal(message)
         if self._ended or not self.sse_ok:
             return False
+        if self.resumable is not None:
+            return self._tracked().signal(message)
         return self._push(sse.event(message))
 
     def keepalive(self, now: float) -> None:
@@ -86,20 +100,25 @@ class Reply:
             self._push(sse.comment("keep-alive"))
             self.touched_at = now
 
-    def raw(self, chunk: bytes) -> bool:
-        """Queue an already encoded event."""
-        return not self._ended and self._push(chunk)
+    def raw(self, chunk: bytes, must: bool = False) -> bool:
+        """Queue an already encoded event. ``must``: whatever the reader's pace."""
+        return not self._ended and self._push(chunk, must)
 
     async def deliver(self, message: bytes) -> None:
         """Send one JSON-RPC message that must not be lost, as soon as the reader has room for it."""
         while self._queued > MAX_QUEUED_BYTES and not self._ended:
             self._room = self._room or asyncio.get_running_loop().create_future()
             await asyncio.wait({self._room})
-        if not self._ended:
+        if self.track is not None:
+            self.track.signal(message, must=True)
+        elif not self._ended:
             self._push(sse.event(message), must=True)
 
     async def finish(self, status: int, body: bytes) -> None:
         """Send the final message and end the answer."""
+        if self.track is not None:
+            await self.track.finish(body)
+            return
         if self._ended:
             return
         if self._task is None:
@@ -107,9 +126,18 @@ class Reply:
                 self._ended = True
                 await self.wire.respond(status, (_JSON, *self._headers), body)
                 return
-            self._begin()
+            if self.resumable is not None:
+                await self._tracked().finish(body)
+                return
         self._push(sse.event(body), must=True)
         await self.end()
+
+    async def conclude(self) -> None:
+        """End a stream that has carried all its messages, wherever it goes out now."""
+        if self.track is not None:
+            await self.track.finish()
+        else:
+            await self.end()
 
     async def empty(self, status: int) -> None:
         """An answer without a body: 202 for notifications, 204 for an ended session."""
@@ -121,12 +149,23 @@ class Reply:
         self._ended = True
         self._rouse()
         if self._task is not None:
-            await asyncio.shield(self._task)
+            await asyncio.wait({self._task})
+            if not self._task.cancelled():
+                self._task.result()
 
     def abandon(self) -> None:
         """Nobody reads any more, or nobody may: end without waiting."""
         self._ended = True
         self._rouse()
+
+    def drop(self, reason: str) -> None:
+        """Cut the connection of a reader who cannot be waited for."""
+        if not self._ended:
+            _log.warning("stream dropped reason=%s", reason)
+            self.abandon()
+            if self._task is not None:
+                self._task.cancel()
+            self.wire.abort()
 
     def open_stream(self) -> None:
         """Send the stream's head now, before there is anything to say (GET streams, subscriptions)."""
@@ -157,6 +196,16 @@ class Reply:
     def _begin(self) -> None:
         self._queue = deque()
         self._task = asyncio.ensure_future(self._pump())
+        if self.resumable is not None and self.track is None:
+            self.track, priming = self.resumable.open(self, self.request_id)
+            if priming:
+                self._push(priming)
+
+    def _tracked(self) -> Track:
+        if self.track is None:
+            self._begin()
+        assert self.track is not None
+        return self.track
 
     def _push(self, chunk: bytes, must: bool = False) -> bool:
         if self._queue is None:

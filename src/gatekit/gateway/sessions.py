@@ -8,7 +8,6 @@ questions of the upstream still wait for the client's answer, and where to send 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,6 +17,7 @@ from msgspec import Struct
 from gatekit.errors import SessionUnknown
 from gatekit.gateway.faces import HandshakeFace
 from gatekit.gateway.feeds import Feed, Listener
+from gatekit.gateway.replay import Replay
 from gatekit.gateway.reply import Reply
 from gatekit.model.access import Access
 from gatekit.model.call import ClientSide, Fault, Question, RequestId, Result, Signal
@@ -29,7 +29,10 @@ from gatekit.upstream.link import UpstreamKey
 _UNHEARD_SECONDS = 10.0
 """How long a question may wait for a stream that it can be put on."""
 _BACKLOG = 256
+_BACKLOG_BYTES = 1024 * 1024
 """Messages kept for a client that has no stream open yet; the oldest fall out."""
+_MAX_STREAMS = 8
+"""Streams that one session may have open for what belongs to no call."""
 
 _COME_BACK_MS = 2000
 """When to reconnect to a gateway that stops: another replica, or this one once it was started again."""
@@ -74,6 +77,30 @@ class Asking(Struct):
     """``Clock.monotonic()``; set by the first sweep that finds it."""
 
 
+class Backlog:
+    """Messages that wait for a stream, the newest of them."""
+
+    __slots__ = ("_bytes", "_messages")
+
+    def __init__(self) -> None:
+        self._messages: list[bytes] = []
+        self._bytes = 0
+
+    def add(self, message: bytes) -> None:
+        self._messages.append(message)
+        self._bytes += len(message)
+        while len(self._messages) > _BACKLOG or (self._bytes > _BACKLOG_BYTES and len(self._messages) > 1):
+            self._bytes -= len(self._messages.pop(0))
+
+    def pour(self, send: Callable[[bytes], bool]) -> bool:
+        """Send them, the oldest first. False: not all could be."""
+        while self._messages:
+            if not send(self._messages[0]):
+                return False
+            self._bytes -= len(self._messages.pop(0))
+        return True
+
+
 class McpSession:
     """What the gateway remembers between the requests of one handshake-era client."""
 
@@ -89,8 +116,10 @@ class McpSession:
         "id",
         "keys",
         "questions",
+        "replay",
+        "resumed",
         "server",
-        "stream",
+        "streams",
         "touched_at",
     )
 
@@ -111,8 +140,13 @@ class McpSession:
         self.touched_at = now
         self.calls: dict[RequestId, InFlight] = {}
         self.questions: dict[str, Asking] = {}
-        self.stream: Reply | None = None
-        self.backlog: deque[bytes] = deque(maxlen=_BACKLOG)
+        self.streams: list[Reply] = []
+        """Open ones for what belongs to no call, the newest last. A message goes to exactly one."""
+        self.resumed: set[Reply] = set()
+        """Connections on which streams of calls go on."""
+        self.replay: Replay | None = None
+        """What may have to be said again, if anything is kept."""
+        self.backlog = Backlog()
         self.keys: set[UpstreamKey] = set()
         """Instances that are this session's own."""
         self.ears: dict[UpstreamKey, tuple[Feed, Listener]] = {}
@@ -186,9 +220,10 @@ class McpSession:
             for flight in reversed(self.calls.values()):
                 if flight.reply.signal(message):
                     return True
-        if self.stream is not None and self.stream.signal(message):
-            return True
-        self.backlog.append(message)
+        for stream in reversed(self.streams):
+            if stream.signal(message):
+                return True
+        self.backlog.add(message)
         return False
 
     # -- from the client to the upstream ------------------------------------------------------------------
@@ -218,32 +253,34 @@ class McpSession:
     # -- streams ------------------------------------------------------------------------------------------
 
     def attach(self, stream: Reply) -> None:
-        """Open the stream for what belongs to no call, and empty the backlog into it."""
-        self.stream = stream
-        while self.backlog:
-            if not stream.signal(self.backlog[0]):
-                return
-            self.backlog.popleft()
+        """Open a stream for what belongs to no call, and empty the backlog into it."""
+        self.streams.append(stream)
+        while len(self.streams) > _MAX_STREAMS:
+            self.streams.pop(0).abandon()
+        if not self.backlog.pour(stream.signal):
+            return
         for asking in self.questions.values():
             if not asking.heard:
                 asking.heard, asking.deadline = True, 0.0
 
     def detach(self, stream: Reply) -> None:
-        if self.stream is stream:
-            self.stream = None
+        if stream in self.streams:
+            self.streams.remove(stream)
 
     def close(self, come_back: bool = False) -> None:
         """End everything that hangs on the session. ``come_back``: its client should, with a new one."""
         self.ended = True
-        if self.stream is not None:
+        for stream in self.streams:
             if come_back:
-                self.stream.raw(sse.retry(_COME_BACK_MS))
-            self.stream.abandon()
+                stream.raw(sse.retry(_COME_BACK_MS))
+            stream.abandon()
         for flight in list(self.calls.values()):
             flight.cancel()
         for asking in self.questions.values():
             asking.question.answer(_SESSION_ENDED)
         self.questions.clear()
+        if self.replay is not None:
+            self.replay.close()
 
 
 class SessionRegistry:
@@ -265,7 +302,7 @@ class SessionRegistry:
         """Register; a person's idlest sessions make room when there are too many."""
         mine = self._of.setdefault(session.access.principal.id, {})
         while len(mine) >= self._per_principal:
-            idlest = min(mine.values(), key=lambda s: (bool(s.calls or s.stream), s.touched_at))
+            idlest = min(mine.values(), key=lambda s: (bool(s.calls or s.streams), s.touched_at))
             self.remove(idlest)
             self._on_evicted(idlest)
         self._sessions[session.id] = session

@@ -54,6 +54,7 @@ class MemoryWire:
         self._ended = False
         self._left = asyncio.Event()
         self._news = asyncio.Condition()
+        self._aborted: asyncio.Future[None] | None = None
 
     async def respond(self, status: int, headers: Headers, body: bytes) -> None:
         self._head(status, headers)
@@ -68,6 +69,10 @@ class MemoryWire:
 
     async def gone(self) -> None:
         await self._left.wait()
+
+    def abort(self) -> None:
+        self._ended = True
+        self._aborted = asyncio.ensure_future(self.leave())
 
     def _head(self, status: int, headers: Headers) -> None:
         self.started = True

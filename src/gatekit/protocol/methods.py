@@ -34,6 +34,9 @@ BATCH_VERSIONS: Final = frozenset({"2024-11-05", "2025-03-26"})
 TASKS_EXTENSION: Final = "io.modelcontextprotocol/tasks"
 """Tasks since 2026-07-28. In 2025-11-25 they are core, with other methods."""
 
+PRIMING_VERSION: Final = "2025-11-25"
+"""First revision whose clients take an event without data (SEP-1699); older ones fail on it."""
+
 Direction = Literal["client", "server", "both"]
 Permission = Literal["tool", "prompt", "resource", "server", "none"]
 

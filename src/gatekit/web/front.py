@@ -140,6 +140,11 @@ class ShortCycle(RequestResponseCycle):
         while (await self.receive())["type"] != "http.disconnect":
             pass
 
+    def abort(self) -> None:
+        self.disconnected = True
+        self.transport.abort()
+        self.message_event.set()
+
     async def read(self, limit: int) -> bytes:
         """The request's body; raises ``Refused`` (413) when it grows beyond ``limit`` bytes."""
         if not self.more_body:  # it came in one packet with its headers, as nearly always
