@@ -53,6 +53,7 @@ def test_issue_two_commands_exist() -> None:
         "check",
         "serve",
         "stdio",
+        "bridge",
         "demo",
         "users",
         "groups",
@@ -69,6 +70,9 @@ def test_issue_two_commands_exist() -> None:
         ("audit", "tail"),
         ("audit", "search"),
         ("keys", "create"),
+        ("bridge", "connect"),
+        ("bridge", "login"),
+        ("bridge", "logout"),
     ):
         assert ("gatekit", *path) in COMMANDS
 
@@ -77,7 +81,7 @@ def test_issue_two_commands_exist() -> None:
 def test_documents_name_commands_that_exist(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     roots = {path[1] for path in COMMANDS if len(path) > 1}
-    used = re.findall(r"(?:^|[`\s/])gatekit ((?:[a-z][a-z-]* ?){1,2})", text, re.MULTILINE)
+    used = re.findall(r"(?:^|[`\s/])gatekit ((?:[a-z][a-z-]*(?![a-z:-]) ?){1,2})", text, re.MULTILINE)
     for each in used:
         words = each.split()
         if words[0] not in roots:

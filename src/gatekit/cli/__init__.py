@@ -21,6 +21,11 @@ COMMANDS = {
     "check": ("gatekit.cli.check", "check", "Check a configuration and show what it means."),
     "serve": ("gatekit.cli.serve", "serve", "Run the gateway."),
     "stdio": ("gatekit.cli.stdio", "stdio", "Serve one local client over standard input and output."),
+    "bridge": (
+        "gatekit.cli.bridge",
+        "bridge",
+        "Use a remote server from a client that only starts children.",
+    ),
     "demo": ("gatekit.cli.demo", "demo", "Run a complete demonstration on this machine."),
     "users": ("gatekit.cli.users", "users", "People: add, invite, disable, delete."),
     "groups": ("gatekit.cli.groups", "groups", "Groups and who is in them."),
