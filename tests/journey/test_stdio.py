@@ -6,8 +6,10 @@ import asyncio
 import getpass
 import json
 import os
+import re
 import signal
 import sys
+import tomllib
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
@@ -18,10 +20,11 @@ from mcp import types
 
 from gatekit.cli import cli
 from gatekit.demo.browser import Person
-from tests.support.peers import NODE, npm_server
+from tests.support.node import run_json
+from tests.support.peers import NODE, ROOT, npm_server
 from tests.support.running import RunningGateway, alive, descendants, eventually, three_servers
 from tests.support.sdk import text
-from tests.support.stdio import Child, connected, open_house, write
+from tests.support.stdio import GATEKIT, Child, connected, open_house, write
 
 CHILDREN = Path(__file__).parents[1] / "children"
 ASKER = {"command": [sys.executable, str(CHILDREN / "asker.py")]}
@@ -322,3 +325,42 @@ def test_somebody_named_in_the_file_alone(tmp_path: Path) -> None:
     asyncio.run(use())
     assert {each.get("principal") for each in audit(config, "--event", "call")} == {"carol"}
     assert os.stat(tmp_path / "data").st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(("sdk", "era"), [("v1", "handshake"), ("v2", "handshake"), ("v2", "stateless")])
+def test_the_typescript_client(house: Path, tmp_path: Path, sdk: str, era: str) -> None:
+    command, *words = GATEKIT
+    job = {
+        "command": command,
+        "args": [*words, "stdio", "--config", str(house), "--server", "everything"],
+        "env": {"PATH": os.environ["PATH"]},
+        "sdk": sdk,
+        "era": era,
+        "calls": [["echo", {"message": "Grüße"}], ["trigger-elicitation-request", {}]],
+    }
+    said = run_json("ts_stdio.mjs", [json.dumps(job)], tmp_path, Person("nobody", ""))
+    assert "Grüße" in said["results"][0]
+    assert "Ada" in said["results"][1]
+    assert len(said["asked"]) == 1
+    if sdk == "v2":
+        assert (said["protocol"] >= "2026") == (era == "stateless")
+
+
+def test_the_entries_of_the_documentation_start(tmp_path: Path) -> None:
+    """Every client's entry in docs/local.md, with the example file at the place it names."""
+    page = (ROOT / "docs" / "local.md").read_text(encoding="utf-8")
+    entries = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", page, re.DOTALL)]
+    entries += [tomllib.loads(block) for block in re.findall(r"```toml\n(.*?)```", page, re.DOTALL)]
+    assert len(entries) == 4
+    config = open_house(tmp_path, {"files": ASKER})
+
+    async def start(command: str, arguments: list[str]) -> None:
+        assert command == "gatekit"
+        here = [str(config) if each.endswith(".yaml") else each for each in arguments]
+        async with connected(*here) as client:
+            assert (await client.list_tools()).tools
+
+    for entry in entries:
+        (servers,) = entry.values()
+        (server,) = servers.values()
+        asyncio.run(start(server["command"], server["args"]))
