@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from gatekit.demo.browser import Person
+from gatekit.demo.gateway import free_port
 from tests.support.peers import PEERS, ROOT
-from tests.support.running import RunningGateway
+from tests.support.running import RunningGateway, eventually
 
 ERA = ROOT / "tests" / "clients" / "era"
 DOCUMENT = ROOT / "docs" / "conformance.md"
@@ -75,6 +79,9 @@ CLIENTS = (
 KINDS = (
     Kind("legacy-stdio", "Handshake-era server, stdio (Python SDK 1.30.0)", False, "stdio"),
     Kind("modern-stdio", "Stateless server, stdio (Python SDK 2.3.0, refuses `initialize`)", True, "stdio"),
+    Kind("legacy-http", "Handshake-era server, Streamable HTTP (Python SDK 1.30.0)", False, "http"),
+    Kind("modern-http", "Stateless server, Streamable HTTP (Python SDK 2.3.0)", True, "http"),
+    Kind("legacy-sse", "Handshake-era server, HTTP+SSE of 2024-11-05 (Python SDK 1.30.0)", False, "sse"),
 )
 FEATURES = (
     Feature("opening", "opening: name, instructions, capabilities"),
@@ -146,17 +153,51 @@ def python_for(sdk: str) -> tuple[str, dict[str, str]]:
     return str(OLD_PYTHON), {"PYTHONPATH": os.pathsep.join(map(str, folders))}
 
 
-def published(kind: Kind) -> dict[str, Any]:
-    """The entry of ``servers:``."""
+def command_of(kind: Kind) -> tuple[list[str], dict[str, str]]:
+    """argv without the port, and the environment."""
     program, environment = python_for(STATELESS if kind.stateless else LAST_HANDSHAKE)
     script = ERA / ("stateless_server.py" if kind.stateless else "handshake_server.py")
+    return [program, str(script), kind.transport], environment
+
+
+def published(kind: Kind, port: int) -> dict[str, Any]:
+    """The entry of ``servers:``; ``port`` is where a remote one listens."""
+    if kind.transport != "stdio":
+        path = "sse" if kind.transport == "sse" else "mcp"
+        return {"url": f"http://127.0.0.1:{port}/{path}", "users": ["developers"]}
+    command, environment = command_of(kind)
     # PYTHONPATH in a child's environment is refused unless it is said to be meant.
-    return {
-        "command": [program, str(script), "stdio"],
-        "env": environment,
-        "allow_dangerous": True,
-        "users": ["developers"],
-    }
+    return {"command": command, "env": environment, "allow_dangerous": True, "users": ["developers"]}
+
+
+@contextmanager
+def listening(kinds: Sequence[Kind], log: Path) -> Iterator[dict[str, int]]:
+    """The remote servers, each a process of its own that says what it has to say in ``log``; their ports."""
+    ports = {kind.name: free_port(0) for kind in kinds}
+    running = []
+    try:
+        for kind in kinds:
+            command, environment = command_of(kind)
+            words = [*command, str(ports[kind.name])]
+            with log.open("ab") as said:
+                running.append(
+                    subprocess.Popen(words, env={"PATH": "/usr/bin:/bin", **environment}, stderr=said)
+                )
+        for name, port in ports.items():
+            eventually(partial(_answers, port), 30, f"{name} does not listen")
+        yield ports
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+
+
+def _answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
 
 
 def drive(client: Client, gateway: RunningGateway, person: Person, kinds: Sequence[Kind]) -> Any:
@@ -183,17 +224,22 @@ def drive(client: Client, gateway: RunningGateway, person: Person, kinds: Sequen
 
 def measure(folder: Path) -> Cells:
     """Every client against every server, two clients at a time."""
-    gateway = RunningGateway(folder, {kind.name: published(kind) for kind in KINDS})
-    gateway.write()
-    gateway.start()
-    try:
-        person = gateway.person("alice")
-        for kind in KINDS:
-            gateway.token(person, kind.name)
-        with ThreadPoolExecutor(2) as running:
-            answers = list(running.map(lambda client: drive(client, gateway, person, KINDS), CLIENTS))
-    finally:
-        gateway.stop()
+    remote = [kind for kind in KINDS if kind.transport != "stdio"]
+    folder.mkdir(parents=True)
+    with listening(remote, folder / "servers.log") as ports:
+        gateway = RunningGateway(
+            folder, {kind.name: published(kind, ports.get(kind.name, 0)) for kind in KINDS}
+        )
+        gateway.write()
+        gateway.start()
+        try:
+            person = gateway.person("alice")
+            for kind in KINDS:
+                gateway.token(person, kind.name)
+            with ThreadPoolExecutor(2) as running:
+                answers = list(running.map(lambda client: drive(client, gateway, person, KINDS), CLIENTS))
+        finally:
+            gateway.stop()
     return {
         kind.name: {
             client.revision: answer[kind.name] for client, answer in zip(CLIENTS, answers, strict=True)
