@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 import urllib.parse
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from gatekit.demo.browser import Person
 from gatekit.demo.wire import Login, post_json
 from tests.clients.hook import complete
 from tests.support.node import environment
-from tests.support.peers import CLIENTS, CONFORMANCE, NODE
+from tests.support.peers import CLIENTS, CONFORMANCE, NODE, ROOT
 
 SUITE = CONFORMANCE / "dist" / "index.js"
 REVISIONS = ("2025-11-25", "2026-07-28")
@@ -112,6 +114,41 @@ def count(out: Path, wanted: list[str]) -> Counts:
         found.checks_passed += len(scored) - len(bad)
         found.failed += [f"{name}: {each['id']}: {each.get('errorMessage', '')[:300]}" for each in bad]
     return found
+
+
+def required_of_clients(revision: str) -> list[str]:
+    """The client scenarios that a revision requires, less ``auth/…``: those are about OAuth towards servers,
+    and Gatekit presents configured headers to remote servers so far."""
+    text = (CONFORMANCE / "requirements" / f"{revision}.yaml").read_text(encoding="utf-8")
+    return [str(each) for each in yaml.safe_load(text)["client"] if not str(each).startswith("auth/")]
+
+
+def run_client(revision: str, folder: Path, scenarios: Sequence[str] = ()) -> Counts:
+    """Gatekit towards remote servers (``tests/clients/conformance_client.py``): ``scenarios``, or every
+    one that ``revision`` requires."""
+    wanted = list(scenarios) or required_of_clients(revision)
+    out = folder / f"client-{revision}"
+    out.mkdir(parents=True, exist_ok=True)
+    command = f"{sys.executable} {CLIENTS / 'conformance_client.py'}"
+    for name in wanted:
+        arguments = ["--command", command, "--scenario", name, "--spec-version", revision]
+        done = subprocess.run(
+            [str(NODE), str(SUITE), "client", *arguments, "--timeout", "60000", "-o", str(out)],
+            env={
+                "PATH": f"{NODE.parent}:/usr/bin:/bin",
+                "HOME": str(folder),
+                "PYTHONPATH": str(ROOT),
+                "NODE_NO_WARNINGS": "1",
+            },
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        (folder / f"client-{name}.txt").write_text(done.stdout + done.stderr, encoding="utf-8")
+    return count(out, wanted)
 
 
 def run_authorization_server(url: str, folder: Path, person: Person, port: int) -> Counts:

@@ -19,6 +19,7 @@ from tests.support.conformance import (
     REVISIONS,
     label,
     run_authorization_server,
+    run_client,
     run_server,
 )
 from tests.support.running import conformance_gateway
@@ -47,6 +48,11 @@ def measure(folder: Path) -> tuple[str, list[str]]:
         rows.append(found.row("authorization server"))
         print(rows[-1], flush=True)
         wrong += found.failed
+        for revision in REVISIONS:
+            found = run_client(revision, folder / f"client-{revision}")
+            rows.append(found.row(f"client: towards remote servers of {revision}"))
+            print(rows[-1], flush=True)
+            wrong += found.failed + [f"{name}: no result" for name in found.missing]
     finally:
         gateway.stop()
     reasons = [

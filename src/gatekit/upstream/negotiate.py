@@ -179,14 +179,15 @@ class Negotiator:
     # -- stateless era ---------------------------------------------------------------------------------
 
     async def discover(self, link: OwnedLink, patience: float) -> Opening:
-        version = STATELESS_VERSIONS[0]
-        link.meta = self._envelope(version)
+        link.meta = self._envelope(STATELESS_VERSIONS[0])
         answer = await self._ask(link, "server/discover", {}, patience)
         if isinstance(answer, Fault) and answer.code == _UNSUPPORTED_VERSION:
             offered = answer.data.get("supported") if isinstance(answer.data, dict) else None
             mutual = _mutual(offered)
-            if mutual and mutual != version:
-                link.meta = self._envelope(version := mutual)
+            if mutual:
+                # Also if it is the one it was asked in: to name it means to speak it, so the question is put
+                # again rather than taken for a sign of the older era (MCP 2026-07-28, version negotiation).
+                link.meta = self._envelope(mutual)
                 answer = await self._ask(link, "server/discover", {}, patience)
         if isinstance(answer, Lost):
             return answer
