@@ -30,9 +30,9 @@ def text(request_id: object, value: str) -> None:
     send({"id": request_id, "result": {"content": [{"type": "text", "text": value}]}})
 
 
-def big(request_id: object, size: int, id_last: bool = False) -> None:
+def big(request_id: object, size: int, id_last: bool = False, more: str = "") -> None:
     """An answer of about ``size`` bytes, its id first (Python SDK) or last (TypeScript SDK)."""
-    body = b'"result":{"content":[{"type":"text","text":"' + b"x" * size + b'"}]}'
+    body = b'"result":{"content":[{"type":"text","text":"' + b"x" * size + b'"}]' + more.encode() + b"}"
     key = b'"id":' + str(request_id).encode()
     head = b'"jsonrpc":"2.0"'
     parts = [body, head, key] if id_last else [head, key, body]
@@ -77,6 +77,34 @@ def collide(request_id: object, _: dict[str, object], __: object) -> None:
     text(request_id, json.dumps(json.loads(sys.stdin.readline())))
 
 
+def flood(request_id: object, arguments: dict[str, object], __: object) -> None:
+    """Notifications as fast as they can be written."""
+    line = b'{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"spam"}}\n'
+    count = int(str(arguments["count"]))
+    for _ in range(0, count, 100):
+        put(line * 100)
+    text(request_id, "flooded")
+
+
+def ask_many(request_id: object, arguments: dict[str, object], __: object) -> None:
+    """More questions than anybody could answer; says how many were refused at once."""
+    count, open_ones = int(str(arguments["count"])), int(str(arguments["open"]))
+    for number in range(count):
+        send({"id": f"q{number}", "method": "roots/list", "params": {}})
+    refusals = [json.loads(sys.stdin.readline()) for _ in range(count - open_ones)]
+    text(request_id, str(sum("error" in refusal for refusal in refusals)))
+
+
+def dribble(request_id: object, _: dict[str, object], __: object) -> None:
+    """An answer in halves and single bytes."""
+    line = b'{"jsonrpc":"2.0","id":%d,"result":{"content":[{"type":"text","text":"drop by drop"}]}}\n'
+    whole = line % int(str(request_id))
+    put(whole[:40])
+    for byte in whole[40:]:
+        time.sleep(0.001)
+        put(bytes((byte,)))
+
+
 TOOLS: dict[str, Callable[[object, dict[str, object], object], None]] = {
     "echo": lambda request_id, arguments, _: text(request_id, str(arguments.get("text", ""))),
     "pid": lambda request_id, _, __: text(request_id, str(os.getpid())),
@@ -85,7 +113,10 @@ TOOLS: dict[str, Callable[[object, dict[str, object], object], None]] = {
     "cwd": lambda request_id, _, __: text(request_id, os.getcwd()),
     "silent": lambda *_: None,
     "big": lambda request_id, arguments, _: big(
-        request_id, int(str(arguments["size"])), bool(arguments.get("id_last"))
+        request_id,
+        int(str(arguments["size"])),
+        bool(arguments.get("id_last")),
+        str(arguments.get("more", "")),
     ),
     "crash": crash,
     "answer_and_exit": answer_and_exit,
@@ -94,6 +125,9 @@ TOOLS: dict[str, Callable[[object, dict[str, object], object], None]] = {
     "broken": broken,
     "stderr": stderr,
     "collide": collide,
+    "flood": flood,
+    "ask_many": ask_many,
+    "dribble": dribble,
 }
 
 

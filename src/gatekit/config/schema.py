@@ -136,6 +136,7 @@ class ServerIn(Section, frozen=True):
     max_waiting_per_user: Annotated[int, Whole(0, 100_000)] = 10
     max_wait: Annotated[float, Duration(0, 3600)] = 2
     max_line: Annotated[int, Size(1024, 1024**3)] = 16 * _MB + 65536
+    max_result: Annotated[int, Size(1024, 1024**3)] = 64 * _MB + 65536
     start_timeout: Annotated[float, Duration(0.1, 3600)] = 30
     call_timeout: Annotated[float, Duration(0.1, _DAY)] = 300
     probe_timeout: Annotated[float, Duration(0.05, 60)] = 3

@@ -96,6 +96,7 @@ class Servers:
                 max_waiting_per_user=section.max_waiting_per_user,
                 max_wait=section.max_wait,
                 max_line_bytes=section.max_line,
+                max_result_bytes=section.max_result,
                 start_timeout=section.start_timeout,
                 call_timeout=section.call_timeout,
                 probe_timeout=section.probe_timeout,

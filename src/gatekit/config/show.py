@@ -239,6 +239,7 @@ def _server(entry: ServerConfig, rules: ServerRules, gateway: AccessList) -> dic
         "max_waiting_per_user": server.max_waiting_per_user,
         "max_wait": show_seconds(server.max_wait),
         "max_line": show_size(server.max_line_bytes),
+        "max_result": show_size(server.max_result_bytes),
         "start_timeout": show_seconds(server.start_timeout),
         "call_timeout": show_seconds(server.call_timeout),
         "probe_timeout": show_seconds(server.probe_timeout),

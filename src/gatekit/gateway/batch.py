@@ -12,6 +12,7 @@ import asyncio
 
 from gatekit.errors import AnswerTooLarge, InvalidRequestFault
 from gatekit.gateway.reply import Reply
+from gatekit.model.call import Pieces
 from gatekit.protocol import jsonrpc
 from gatekit.protocol.jsonrpc import Message, Notification, Request, RequestId
 
@@ -51,9 +52,9 @@ class Part(Reply):
         self.touched_at = now
         self._whole.keepalive(now)
 
-    async def finish(self, status: int, body: bytes) -> None:  # noqa: ARG002 - the batch's status is 200
+    async def finish(self, status: int, body: bytes | Pieces) -> None:  # noqa: ARG002 - the batch's status is 200
         self._ended = True
-        await self._whole.take(self._id, body)
+        await self._whole.take(self._id, bytes(body))
 
     def open_stream(self) -> None:
         self._whole.reply.open_stream()

@@ -41,7 +41,7 @@ from gatekit.gateway.rounds import Rounds
 from gatekit.gateway.router import Everywhere, Malformed, Route, Target, Unknown
 from gatekit.gateway.sessions import InFlight, McpSession
 from gatekit.model.audit import CallEvent
-from gatekit.model.call import Call, Fault, NeedsInput, Notice, Outcome, Result
+from gatekit.model.call import Call, Fault, NeedsInput, Notice, Outcome, Pieces, Result
 from gatekit.model.decision import Allow, Decision, Deny
 from gatekit.protocol import jsonrpc, methods
 from gatekit.protocol.era.stateless import LOG_LEVELS
@@ -56,7 +56,7 @@ _OLDER = frozenset(m for m, row in methods.METHODS.items() if "stateless" not in
 class Face(Protocol):
     """The client's dialect for one call."""
 
-    def render(self, call: Call, outcome: Outcome, link: Link | None) -> tuple[int, bytes]:
+    def render(self, call: Call, outcome: Outcome, link: Link | None) -> tuple[int, bytes | Pieces]:
         """(HTTP status, JSON-RPC message)."""
         ...
 
@@ -351,7 +351,7 @@ def _authorize(call: Call, target: Route, tables: Published) -> Decision:
     return Allow("aggregate")
 
 
-def _rendered(call: Call, answered: Answered, face: Face) -> tuple[int, bytes]:
+def _rendered(call: Call, answered: Answered, face: Face) -> tuple[int, bytes | Pieces]:
     try:
         return face.render(call, answered.outcome, answered.link)
     except LinkError as error:  # the result had to be looked into, and is none

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Raw
 
 from gatekit.errors import LinkError
-from gatekit.model.call import Call, Fault, NeedsInput, Notice, Outcome, Result
+from gatekit.model.call import Call, Fault, Large, NeedsInput, Notice, Outcome, Pieces, Result
 from gatekit.protocol import headers, jsonrpc
 from gatekit.protocol.era import bridge, handshake, stateless
 from gatekit.protocol.methods import METHODS
@@ -17,6 +17,8 @@ from gatekit.upstream.link import Link
 _NO_ROUND_TRIP = Fault(-31008, "the server asks for input where this client cannot be asked")
 _SHAPED = frozenset(method for method, row in METHODS.items() if row.cacheable)
 """Methods whose result gets more than a tag in the stateless era."""
+_TAGS = frozenset({"resultType", "_meta", "ttlMs", "cacheScope"})
+"""Members that the stateless era adds to a result."""
 _HTTP_ERRORS = frozenset({403, 503})
 """In the handshake era a JSON-RPC error travels with HTTP 200, but for these."""
 
@@ -32,7 +34,7 @@ class HandshakeFace:
     def __init__(self, version: str) -> None:
         self.version = version
 
-    def render(self, call: Call, outcome: Outcome, link: Link | None) -> tuple[int, bytes]:
+    def render(self, call: Call, outcome: Outcome, link: Link | None) -> tuple[int, bytes | Pieces]:
         if isinstance(outcome, NeedsInput):
             outcome = _NO_ROUND_TRIP
         if isinstance(outcome, Fault) and outcome.code == bridge.URL_REQUIRED:
@@ -51,6 +53,8 @@ class HandshakeFace:
         era, upstream = (link.era, link.version) if link is not None else ("handshake", self.version)
         if handshake.needs_rewrite(call.method, "handshake", self.version, era, upstream):
             body = handshake.result(call.method, as_object(body), self.version)
+        if isinstance(body, Large):
+            return 200, jsonrpc.encode_large(call.id, {}, body.pieces)
         return 200, jsonrpc.encode_result(call.id, body)
 
     def notice(self, notice: Notice) -> bytes | None:
@@ -66,7 +70,7 @@ class StatelessFace:
     def __init__(self, server_info: dict[str, Any]) -> None:
         self.server_info = server_info
 
-    def render(self, call: Call, outcome: Outcome, link: Link | None) -> tuple[int, bytes]:
+    def render(self, call: Call, outcome: Outcome, link: Link | None) -> tuple[int, bytes | Pieces]:
         if isinstance(outcome, Fault) and outcome.code == bridge.URL_REQUIRED:
             outcome = _in_words(call, outcome)
         if isinstance(outcome, Fault):
@@ -83,6 +87,10 @@ class StatelessFace:
             )
         info = self.server_info if link is None else link.server_info
         body = outcome.body
+        if isinstance(body, Large) and call.method not in _SHAPED and not body.members & _TAGS:
+            return 200, jsonrpc.encode_large(
+                call.id, stateless.tags(info) if body.members else {}, body.pieces
+            )
         if isinstance(body, Raw) and call.method not in _SHAPED:
             spliced = stateless.spliced(bytes(memoryview(body)), info)
             if spliced is not None:
@@ -103,12 +111,12 @@ def _in_words(call: Call, fault: Fault) -> Outcome:
     return fault if said is None else Result(said)
 
 
-def as_object(body: Raw | dict[str, Any]) -> dict[str, Any]:
+def as_object(body: Raw | dict[str, Any] | Large) -> dict[str, Any]:
     """A result as an object. Raises LinkError if the upstream sent something else."""
-    if not isinstance(body, Raw):
+    if isinstance(body, dict):
         return body
     try:
-        decoded = msgspec.json.decode(body)
+        decoded = msgspec.json.decode(bytes(body.pieces) if isinstance(body, Large) else body)
     except msgspec.DecodeError as error:
         raise LinkError("unreadable result", str(error)) from error
     if not isinstance(decoded, dict):

@@ -32,7 +32,7 @@ from gatekit.gateway.reply import Reply
 from gatekit.gateway.sessions import McpSession, SessionRegistry
 from gatekit.model.access import Access
 from gatekit.model.audit import SessionEvent
-from gatekit.model.call import Call, ClientSide, Fault, Outcome, Result
+from gatekit.model.call import Call, ClientSide, Fault, Outcome, Pieces, Result
 from gatekit.model.decision import Allow, Decision, Deny
 from gatekit.model.server import Server
 from gatekit.protocol import jsonrpc, methods, sse
@@ -336,7 +336,7 @@ class HandshakeDoor:
 class _InitializeFace(HandshakeFace):
     """The answer to initialize is composed by the gateway, whatever the upstream speaks."""
 
-    def render(self, call: Call, outcome: Outcome, link: Link | None) -> tuple[int, bytes]:  # noqa: ARG002
+    def render(self, call: Call, outcome: Outcome, link: Link | None) -> tuple[int, bytes | Pieces]:  # noqa: ARG002
         return super().render(call, outcome, None)
 
 

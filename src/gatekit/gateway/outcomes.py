@@ -29,7 +29,7 @@ from gatekit.errors import (
 )
 from gatekit.gateway.faces import as_object
 from gatekit.gateway.router import Route, Target
-from gatekit.model.call import Call, Fault, NeedsInput, Outcome, Result
+from gatekit.model.call import Call, Fault, Large, NeedsInput, Outcome, Result
 from gatekit.protocol import methods, names
 from gatekit.protocol.era import bridge, stateless
 from gatekit.upstream.link import Link
@@ -89,6 +89,8 @@ def outcome_name(outcome: Outcome) -> OutcomeName:
     if isinstance(outcome, NeedsInput):
         return "input_required"
     body = outcome.body
+    if isinstance(body, Large):
+        return "tool_error" if body.is_error else "ok"
     try:
         failed = _peek.decode(body).isError if isinstance(body, Raw) else body.get("isError") is True
     except msgspec.DecodeError:
@@ -129,7 +131,7 @@ def classified(method: str, outcome: Outcome) -> Outcome:
     if not isinstance(outcome, Result):
         return outcome
     body = outcome.body
-    if isinstance(body, Raw) and not _may_need_input(body):
+    if isinstance(body, Raw | Large) and not _may_need_input(body):
         return outcome
     decoded = as_object(body)
     if decoded.get("resultType") == "input_required" and not methods.spec(method).may_ask:
@@ -137,7 +139,9 @@ def classified(method: str, outcome: Outcome) -> Outcome:
     return NeedsInput(decoded) if decoded.get("resultType") == "input_required" else Result(decoded)
 
 
-def _may_need_input(body: Raw) -> bool:
+def _may_need_input(body: Raw | Large) -> bool:
+    if isinstance(body, Large):
+        return body.kind == "input_required"
     view = memoryview(body)
     if len(view) <= _SMALL:
         return b"input_required" in bytes(view)

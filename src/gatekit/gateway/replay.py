@@ -15,7 +15,7 @@ from collections import OrderedDict, deque
 from collections.abc import Awaitable
 from typing import Protocol
 
-from gatekit.model.call import RequestId
+from gatekit.model.call import Pieces, RequestId
 from gatekit.protocol import sse
 
 RETRY_MS = 1000
@@ -68,11 +68,18 @@ class Track:
             outlet.drop("the client reads too slowly")
         return True
 
-    async def finish(self, message: bytes | None = None) -> None:
+    async def finish(self, message: bytes | Pieces | None = None) -> None:
         """Say the last message, if that is not said yet. It waits for the client if that is away."""
         self.ended = True
         outlet = self.outlet
-        if message is not None:
+        if isinstance(message, Pieces) and self._replay.keeps(len(message)):
+            message = bytes(message)
+        if isinstance(message, Pieces):
+            self.said += 1
+            if outlet is not None:
+                for chunk in sse.pieces(message, id=f"{self.number}-{self.said}"):
+                    outlet.raw(chunk, must=True)
+        elif message is not None:
             chunk = self._say(message)
             if outlet is not None:
                 outlet.raw(chunk, must=True)
@@ -132,6 +139,10 @@ class Replay:
             return None
         track = self._tracks.get(int(stream))
         return None if track is None else (track, int(number))
+
+    def keeps(self, size: int) -> bool:
+        """Whether an event of so many bytes may be kept at all."""
+        return size <= self._store.per_session
 
     def keep(self, track: Track, chunk: bytes) -> None:
         store = self._store

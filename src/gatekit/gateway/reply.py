@@ -15,7 +15,7 @@ from collections import deque
 
 from gatekit.gateway.ports import Headers, Wire
 from gatekit.gateway.replay import Replay, Track
-from gatekit.model.call import RequestId
+from gatekit.model.call import Pieces, RequestId
 from gatekit.protocol import sse
 
 _log = logging.getLogger("gatekit.gateway")
@@ -27,6 +27,8 @@ _STREAM_HEAD = (
     # Otherwise nginx buffers the stream (MCP 2026-07-28, Streamable HTTP: SHOULD).
     (b"x-accel-buffering", b"no"),
 )
+_AT_ONCE = 256 * 1024
+"""Bytes written in one go; more would have to be copied together first."""
 MAX_QUEUED_BYTES = 4 * 1024 * 1024
 """Of signals that wait for one reader. A first one is taken whatever its size, and so is the last word."""
 
@@ -114,7 +116,7 @@ class Reply:
         elif not self._ended:
             self._push(sse.event(message), must=True)
 
-    async def finish(self, status: int, body: bytes) -> None:
+    async def finish(self, status: int, body: bytes | Pieces) -> None:
         """Send the final message and end the answer."""
         if self.track is not None:
             await self.track.finish(body)
@@ -124,13 +126,25 @@ class Reply:
         if self._task is None:
             if self.json_ok or status != 200:
                 self._ended = True
-                await self.wire.respond(status, (_JSON, *self._headers), body)
+                await self._respond(status, body)
                 return
             if self.resumable is not None:
                 await self._tracked().finish(body)
                 return
-        self._push(sse.event(body), must=True)
+            self._begin()
+        for chunk in sse.pieces(body) if isinstance(body, Pieces) else (sse.event(body),):
+            self._push(chunk, must=True)
         await self.end()
+
+    async def _respond(self, status: int, body: bytes | Pieces) -> None:
+        if not isinstance(body, Pieces):
+            await self.wire.respond(status, (_JSON, *self._headers), body)
+            return
+        length = (b"content-length", b"%d" % len(body))
+        await self.wire.start(status, (_JSON, length, *self._headers))
+        for part in body.parts:
+            await self.wire.write(part, more=True)  # which waits for a slow reader
+        await self.wire.write(b"", more=False)
 
     async def conclude(self) -> None:
         """End a stream that has carried all its messages, wherever it goes out now."""
@@ -230,8 +244,7 @@ class Reply:
         await self.wire.start(200, (*_STREAM_HEAD, *self._headers))
         while True:
             if queue:
-                chunk = b"".join(queue)
-                queue.clear()
+                chunk = _next(queue)
                 await self.wire.write(chunk, more=True)
                 self._queued -= len(chunk)
                 if self._room is not None:
@@ -244,3 +257,13 @@ class Reply:
             await self._wake
             self._wake = None
         await self.wire.write(b"", more=False)
+
+
+def _next(queue: deque[bytes]) -> bytes:
+    """What to write next: everything, unless that is very much."""
+    chunks: list[bytes] = []
+    size = 0
+    while queue and (not chunks or size + len(queue[0]) <= _AT_ONCE):
+        chunks.append(queue.popleft())
+        size += len(chunks[-1])
+    return b"".join(chunks)

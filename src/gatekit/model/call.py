@@ -69,10 +69,34 @@ class Call(Struct, kw_only=True):
     """Stateless era: this call may be asked for input by a server of the older era, or is a retry."""
 
 
+class Pieces(Struct, frozen=True, gc=False):
+    """Bytes that are too many to be put together or looked at in one go."""
+
+    parts: tuple[bytes, ...]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self.parts)
+
+
+class Large(Struct, frozen=True, gc=False):
+    """A result of many megabytes, and what the gateway has to know of it."""
+
+    pieces: Pieces
+    members: frozenset[str]
+    """Names of its own members."""
+    is_error: bool
+    """``isError`` of a tool's result."""
+    kind: str
+    """``resultType``, empty where there is none."""
+
+
 class Result(Struct, frozen=True, gc=False):
     """The call ended with a JSON-RPC result: raw bytes when nobody had to look inside, else an object."""
 
-    body: Raw | dict[str, Any]
+    body: Raw | dict[str, Any] | Large
 
 
 class Fault(Struct, frozen=True, gc=False):

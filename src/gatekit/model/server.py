@@ -44,6 +44,9 @@ class Server(Struct, frozen=True, kw_only=True):
     max_wait: float = 2.0
     """Seconds that a start waits for a place."""
     max_line_bytes: int = 16 * 1024 * 1024 + 65536
+    """Longest request or notification of the server."""
+    max_result_bytes: int = 64 * 1024 * 1024 + 65536
+    """Longest answer; nothing shorter than ``max_line_bytes`` is refused."""
     start_timeout: float = 30.0
     """Seconds from spawn to the answer of the first request."""
     call_timeout: float = 300.0
@@ -53,9 +56,9 @@ class Server(Struct, frozen=True, kw_only=True):
 
     def fingerprint(self) -> str:
         """Identifies the launch recipe; a change of it means that running instances are out of date."""
-        env = (self.env, self.personal_env)
+        env, sizes = (self.env, self.personal_env), (self.max_line_bytes, self.max_result_bytes)
         remote = (self.url, self.transport, self.headers)
-        return repr((self.command, remote, env, self.cwd, self.instances, self.max_line_bytes))
+        return repr((self.command, remote, env, self.cwd, self.instances, sizes))
 
     def __repr__(self) -> str:
         """Without command, headers and environment: they may hold secrets, and this ends up in logs."""

@@ -21,6 +21,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from gatekit.errors import InvalidParams, InvalidRequestFault, ParseFault, ProtocolFault
+from gatekit.model.call import Large, Pieces
 
 RequestId = str | int
 
@@ -315,11 +316,13 @@ def _tidy(message: Line) -> Line:
     return message
 
 
-def decode_object(raw: Raw | bytes) -> dict[str, Any]:
+def decode_object(raw: Raw | bytes | Large) -> dict[str, Any]:
     """Build the object that a ``Line`` left raw; an absent field gives ``{}``.
 
     Raises ParseFault if it is not an object or cannot be read.
     """
+    if isinstance(raw, Large):
+        raw = bytes(raw.pieces)
     if not raw:
         return {}
     try:
@@ -345,9 +348,20 @@ def encode_notification(method: str, params: dict[str, Any] | Raw) -> bytes:
     return _close(b'{"jsonrpc":"2.0","method":%b,"params":' % _encode(method), params)
 
 
-def encode_result(request_id: RequestId, result: Raw | dict[str, Any]) -> bytes:
+def encode_result(request_id: RequestId, result: Raw | dict[str, Any] | Large) -> bytes:
     """A response as one line without its line feed."""
+    if isinstance(result, Large):
+        return bytes(encode_large(request_id, {}, result.pieces))
     return _close(b'{"jsonrpc":"2.0","id":%b,"result":' % _encode(request_id), result)
+
+
+def encode_large(request_id: RequestId, tags: dict[str, Any], result: Pieces) -> Pieces:
+    """A response like ``encode_result``, with ``tags`` in front of the members of an object that has some."""
+    head = b'{"jsonrpc":"2.0","id":%b,"result":' % _encode(request_id)
+    first, *rest = result.parts
+    if tags:
+        first = _encode(tags)[:-1] + b"," + first[first.index(b"{") + 1 :]
+    return Pieces((head, first, *rest, b"}"))
 
 
 def encode_fault(request_id: RequestId | None, code: int, message: str, data: Any = None) -> bytes:

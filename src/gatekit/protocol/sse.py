@@ -5,7 +5,11 @@ Source: WHATWG HTML Living Standard §9.2 "Server-sent events".
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from msgspec import Struct
+
+from gatekit.model.call import Pieces
 
 DEFAULT_MAX_BYTES = 16 * 1024 * 1024 + 65536
 
@@ -44,6 +48,13 @@ def event(data: bytes, *, id: str | None = None, event: str | None = None, retry
 def retry(milliseconds: int) -> bytes:
     """Encode only when to reconnect; clients dispatch no event for it."""
     return b"retry: %d\n\n" % milliseconds
+
+
+def pieces(data: Pieces, *, id: str | None = None) -> Iterator[bytes]:
+    """One event, piece by piece. ``data`` holds no line ends."""
+    yield b"data: " if id is None else b"id: %b\ndata: " % _field(id)
+    yield from data.parts
+    yield b"\n\n"
 
 
 def comment(text: str = "") -> bytes:

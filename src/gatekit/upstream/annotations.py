@@ -8,7 +8,7 @@ by all Links of the server.
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, cast
 
 from msgspec import Raw
 
@@ -48,8 +48,9 @@ class Annotated:
     def learn(self, server: str, end: Result) -> Result:
         """Read a page of ``tools/list``; returned without the tools that must be dropped."""
         body = end.body
-        if isinstance(body, Raw):
-            if not self._declared and not self._dropped and _MARK not in bytes(memoryview(body)):
+        if not isinstance(body, dict):
+            nothing_yet = isinstance(body, Raw) and not self._declared and not self._dropped
+            if nothing_yet and _MARK not in bytes(memoryview(cast(Raw, body))):
                 return end
             try:
                 body = jsonrpc.decode_object(body)

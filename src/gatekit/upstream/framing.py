@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Protocol
 
 KEPT = 512
 """Bytes kept from each end of a line that is skipped."""
@@ -21,6 +22,16 @@ _TAIL_ID = re.compile(_ID + rb"\s*(?:,\s*" + _JSONRPC + rb"\s*)?\}\s*\Z")
 _METHOD = re.compile(rb"\s*\{(?:\s*(?:" + _JSONRPC + rb"|" + _ID + rb')\s*,){0,2}\s*"method"\s*:')
 
 
+LARGE = 1024 * 1024
+"""From this size on a line is followed while it comes (``Follower``) and not put together at its end."""
+
+
+class Follower(Protocol):
+    """Looks at a long line piece by piece (``protocol.large.Scan``)."""
+
+    def feed(self, piece: bytes) -> None: ...
+
+
 class Lines:
     """Feed it what arrives; it calls back once for each complete line (without its line feed)."""
 
@@ -29,8 +40,17 @@ class Lines:
         cap: int,
         on_line: Callable[[bytes], None],
         on_oversized: Callable[[bytes, bytes, int], None],
+        follow: Callable[[], Follower] | None = None,
+        on_large: Callable[[Follower, list[bytes]], bool] = lambda _follower, _pieces: False,
     ) -> None:
-        """``on_oversized`` gets first bytes, last bytes and size of a line above ``cap`` bytes."""
+        """``on_oversized`` gets first bytes, last bytes and size of a line above ``cap`` bytes.
+
+        ``follow`` makes a follower for a long line, and ``on_large`` gets it with the pieces when the line is
+        complete; where it returns False the line goes to ``on_line`` like any other.
+        """
+        self._follow = follow
+        self._on_large = on_large
+        self._follower: Follower | None = None
         self._cap = cap
         self._on_line = on_line
         self._on_oversized = on_oversized
@@ -76,10 +96,17 @@ class Lines:
             self._tail = (self._tail + data[-KEPT:])[-KEPT:]
             return
         self._parts.append(data)
+        if self._follower is not None:
+            self._follower.feed(data)
+        elif self._size >= LARGE and self._follow is not None:
+            self._parts = [b"".join(self._parts)]
+            self._follower = self._follow()
+            self._follower.feed(self._parts[0])
         if self._size > self._cap:
             self._skipping = True
-            self._head = b"".join(self._parts[:KEPT])[:KEPT]
-            self._tail = b"".join(self._parts[-KEPT:])[-KEPT:]
+            self._follower = None
+            self._head = b"".join(part[:KEPT] for part in self._parts[:KEPT])[:KEPT]
+            self._tail = b"".join(part[-KEPT:] for part in self._parts[-KEPT:])[-KEPT:]
             self._parts.clear()
 
     def _end(self) -> None:
@@ -87,10 +114,11 @@ class Lines:
         if self._skipping:
             self._skipping = False
             self._on_oversized(self._head, self._tail, size)
-        else:
-            line = b"".join(self._parts)
-            self._parts.clear()
-            self._on_line(line)
+            return
+        parts, self._parts = self._parts, []
+        follower, self._follower = self._follower, None
+        if follower is None or not self._on_large(follower, parts):
+            self._on_line(b"".join(parts))
 
 
 def claimed_id(head: bytes, tail: bytes) -> int | None:

@@ -14,7 +14,7 @@ from collections.abc import Coroutine, Mapping
 from functools import partial
 from typing import Any
 
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from gatekit.errors import (
     BadAnswer,
@@ -284,7 +284,7 @@ async def _linger(stream: Stream) -> None:
 
 def _next_cursor(end: Result) -> str | None:
     try:
-        body = jsonrpc.decode_object(end.body) if isinstance(end.body, Raw) else end.body
+        body = end.body if isinstance(end.body, dict) else jsonrpc.decode_object(end.body)
     except ParseFault:
         return None
     cursor = body.get("nextCursor")

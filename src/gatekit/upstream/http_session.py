@@ -11,8 +11,6 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Raw
-
 from gatekit.errors import (
     LinkClosed,
     LinkError,
@@ -155,7 +153,7 @@ class HttpSession:
         if not isinstance(end, Result):
             raise LinkClosed("the remote server opens no new session")
         try:
-            body = jsonrpc.decode_object(end.body) if isinstance(end.body, Raw) else end.body
+            body = end.body if isinstance(end.body, dict) else jsonrpc.decode_object(end.body)
         except ParseFault as error:
             raise LinkClosed("the remote server opens no new session", error.detail) from error
         if body.get("protocolVersion") != link.version:

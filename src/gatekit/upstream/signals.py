@@ -56,8 +56,8 @@ class Signals:
         self._now = 0.0
         # A server may ask for the roots in the very moment of ``notifications/initialized``, before whoever
         # acquired the Link can call ``listen``.
-        self._backlog: deque[Signal] | None = deque()
-        self._backlog_room = BACKLOG_BYTES
+        self._backlog: deque[tuple[Signal, int]] | None = deque()
+        self._incoming = self._backlog_size = 0
         self._backlog_until = float("inf")
 
     @property
@@ -67,7 +67,7 @@ class Signals:
     def listen(self, sink: SignalSink | None) -> None:
         self._sink = sink
         backlog, self._backlog = self._backlog, None
-        for signal in backlog or ():
+        for signal, _ in backlog or ():
             self._signal(signal)
 
     def ready(self, now: float) -> None:
@@ -95,7 +95,7 @@ class Signals:
         """A line with a method."""
         self.heard += 1
         if self._backlog is not None:
-            self._backlog_room -= len(memoryview(message.params)) if message.params else 0
+            self._incoming = len(memoryview(message.params)) if message.params else 0
         try:
             params = jsonrpc.decode_object(message.params)
         except ParseFault:
@@ -193,9 +193,12 @@ class Signals:
 
     def _signal(self, signal: Signal) -> None:
         if self._backlog is not None:
-            self._backlog.append(signal)
-            if len(self._backlog) > BACKLOG or self._backlog_room < 0:
-                self._refuse(self._backlog.popleft())
+            self._backlog.append((signal, self._incoming))
+            self._backlog_size += self._incoming
+            while len(self._backlog) > BACKLOG or self._backlog_size > BACKLOG_BYTES:
+                oldest, size = self._backlog.popleft()
+                self._backlog_size -= size
+                self._refuse(oldest)
         elif self._sink is None:
             self._refuse(signal)
         else:

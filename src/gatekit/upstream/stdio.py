@@ -26,8 +26,9 @@ from gatekit.errors import (
 from gatekit.model.call import EraName, Result
 from gatekit.model.server import Server
 from gatekit.protocol import jsonrpc
+from gatekit.protocol.large import Scan
 from gatekit.upstream.flood import Allowance
-from gatekit.upstream.framing import KEPT, Lines, claimed_id, is_call
+from gatekit.upstream.framing import KEPT, Follower, Lines, claimed_id, is_call
 from gatekit.upstream.launcher import Child
 from gatekit.upstream.link import NoticeSink, SignalSink
 from gatekit.upstream.pipes import HIGH_WATER, Pipes
@@ -69,7 +70,8 @@ class StdioLink:
         self._now = now
         self._pending: dict[int, Reply] = {}
         self._signals = Signals(server.name, self._pending, self._send)
-        self._lines = Lines(server.max_line_bytes, self._on_line, self._on_oversized)
+        cap = max(server.max_line_bytes, server.max_result_bytes)
+        self._lines = Lines(cap, self._on_line, self._on_oversized, Scan, self._on_large)
         self._unwritten_cap = server.max_line_bytes + HIGH_WATER
         self._unwritten = 0
         self._stuck = False
@@ -248,11 +250,23 @@ class StdioLink:
         message = jsonrpc.decode_line(line)
         if message is None:
             self._on_stray(line)
+        elif message.method and len(line) > self.server.max_line_bytes:
+            self._on_oversized(line[:KEPT], line[-KEPT:], len(line))
         elif message.method:
             # Also when its id equals one of ours: a request is never taken for an answer.
             self._signals.on_message(message)
         else:
             self._on_answer(message, line)
+
+    def _on_large(self, scan: Follower, pieces: list[bytes]) -> bool:
+        """A very long line is complete; False if it is to be taken the ordinary way."""
+        found = scan.end(pieces) if isinstance(scan, Scan) else None
+        if found is None:
+            return False
+        reply = self._pending.pop(found.id, None)
+        if reply is not None and not reply.done():
+            reply.set_result(Result(found.result))
+        return True
 
     def _on_answer(self, message: jsonrpc.Line, line: bytes) -> None:
         call_id = message.id
@@ -297,12 +311,12 @@ class StdioLink:
 
     def _on_oversized(self, head: bytes, tail: bytes, size: int) -> None:
         _log.warning(
-            "server %s sent a message of %d bytes, more than max_line_bytes; it was skipped",
+            "server %s sent a message of %d bytes, more than it may; it was skipped",
             self.server.name,
             size,
         )
         if not is_call(head):
-            cap = self.server.max_line_bytes
+            cap = max(self.server.max_line_bytes, self.server.max_result_bytes)
             self._fail_claimed(head, tail, LineTooLong(f"the answer has {size} bytes, the limit is {cap}"))
             return
         call_id = claimed_id(head, tail)

@@ -16,7 +16,7 @@ import msgspec
 
 from gatekit.assembly import dialler
 from gatekit.model.audit import ProcessEvent
-from gatekit.model.call import EraName, Fault, Result
+from gatekit.model.call import EraName, Fault, Large, Result
 from gatekit.model.server import Server
 from gatekit.platform.clock import SystemClock
 from gatekit.upstream.link import Hello, UpstreamKey
@@ -103,9 +103,8 @@ def hello(era: EraName) -> Hello:
 
 def body(end: Result | Fault) -> dict[str, Any]:
     assert isinstance(end, Result), end
-    decoded: dict[str, Any] = (
-        end.body if isinstance(end.body, dict) else msgspec.json.decode(end.body, type=dict[str, Any])
-    )
+    raw = bytes(end.body.pieces) if isinstance(end.body, Large) else end.body
+    decoded: dict[str, Any] = raw if isinstance(raw, dict) else msgspec.json.decode(raw, type=dict[str, Any])
     return decoded
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gatekit.errors import BadAnswer, LineTooLong, LinkBusy, LinkClosed, LinkTimeout, SpawnFailed
-from gatekit.model.call import Fault, Notice, Question, Result, Signal
+from gatekit.model.call import Fault, Large, Notice, Question, Result, Signal
 from gatekit.model.server import Server
 from gatekit.upstream.reply import Reply
 from tests.journey.upstream.kit import (
@@ -118,11 +118,14 @@ async def test_an_answer_written_before_the_exit_arrives(kit: Kit) -> None:
 
 
 @pytest.mark.parametrize("id_last", [False, True])
-async def test_sixteen_megabytes_pass_and_forty_do_not(kit: Kit, id_last: bool) -> None:
+async def test_sixty_four_megabytes_pass_in_pieces_and_seventy_do_not(kit: Kit, id_last: bool) -> None:
     link = await kit.pool.acquire(key(), unruly(), HANDSHAKE)
-    passed = await link.call("tools/call", tool("big", size=16 * MB, id_last=id_last))
-    assert len(said(passed)) == 16 * MB
-    too_long = link.call("tools/call", tool("big", size=40 * MB, id_last=id_last))
+    passed = await link.call("tools/call", tool("big", size=64 * MB, id_last=id_last))
+    assert isinstance(passed, Result)
+    assert isinstance(passed.body, Large)
+    assert max(map(len, passed.body.pieces.parts)) <= 2 * MB
+    assert len(said(passed)) == 64 * MB
+    too_long = link.call("tools/call", tool("big", size=70 * MB, id_last=id_last))
     after = link.call("tools/call", tool("echo", text="next in line"))
     with pytest.raises(LineTooLong, match="the limit is"):
         await too_long
@@ -130,7 +133,7 @@ async def test_sixteen_megabytes_pass_and_forty_do_not(kit: Kit, id_last: bool) 
 
 
 async def test_the_cap_is_a_setting(kit: Kit) -> None:
-    link = await kit.pool.acquire(key(), unruly(max_line_bytes=2000), HANDSHAKE)
+    link = await kit.pool.acquire(key(), unruly(max_line_bytes=2000, max_result_bytes=2000), HANDSHAKE)
     assert len(said(await link.call("tools/call", tool("big", size=1500)))) == 1500
     with pytest.raises(LineTooLong):
         await link.call("tools/call", tool("big", size=2500))

@@ -63,7 +63,9 @@ class Wired:
 
 @pytest.fixture
 async def wired() -> AsyncIterator[Wired]:
-    made = Wired(Server(name="test", command=("x",), call_timeout=10.0, max_line_bytes=5000))
+    made = Wired(
+        Server(name="test", command=("x",), call_timeout=10.0, max_line_bytes=5000, max_result_bytes=5000)
+    )
     await made.link.connect()
     yield made
     made.close()
@@ -299,6 +301,52 @@ async def test_inactivity_is_measured_from_call_or_progress(wired: Wired) -> Non
     endless.cancel()
     methods = [message["method"] for message in await wired.hear(3)]
     assert methods == ["notifications/cancelled"] * 3
+
+
+async def test_no_call_times_out_while_its_server_waits_for_an_answer(wired: Wired) -> None:
+    questions: list[Signal] = []
+    link = wired.link
+    link.listen(questions.append)
+    link.ready(100.0)
+    call = link.call("a", {})
+    wired.say({"id": "q", "method": "elicitation/create", "params": {}})
+    await wired.settle()
+    link.sweep(500.0)
+    assert not call.done()
+    (question,) = questions
+    assert isinstance(question, Question)
+    question.answer(Result({}))
+    link.sweep(509.0)  # from the answer on it has its ten seconds
+    assert not call.done()
+    link.sweep(511.0)
+    with pytest.raises(LinkTimeout):
+        await call
+
+
+async def test_an_open_question_does_not_keep_calls_for_ever(wired: Wired) -> None:
+    link = wired.link
+    link.listen(lambda _: None)
+    link.ready(100.0)
+    call = link.call("a", {})
+    wired.say({"id": "q", "method": "elicitation/create", "params": {}})
+    await wired.settle()
+    link.sweep(1800.0)
+    assert not call.done()
+    link.sweep(1901.0)
+    with pytest.raises(LinkTimeout):
+        await call
+
+
+async def test_what_waits_for_the_first_listener_is_bounded_in_bytes(
+    wired: Wired, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signals_module, "BACKLOG_BYTES", 10_000)
+    heard: list[Signal] = []
+    for number in range(40):
+        wired.say({"method": "x", "params": {"n": number, "text": "x" * 1000}})
+    await wired.settle()
+    wired.link.listen(heard.append)
+    assert [signal.params["n"] for signal in heard] == list(range(31, 40))
 
 
 async def test_a_line_above_the_cap_fails_only_its_call(wired: Wired) -> None:

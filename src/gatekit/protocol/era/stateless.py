@@ -189,6 +189,12 @@ def spliced(body: bytes, server_info: Mapping[str, Any] | None) -> bytes | None:
     return b'{"resultType":"complete","_meta":' + meta + b"," + body[1:]
 
 
+def tags(server_info: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What every result of a server of an older era is given: its kind, and who answered."""
+    meta = {"_meta": {META_SERVER_INFO: server_info}} if server_info else {}
+    return {"resultType": "complete", **meta}
+
+
 def discover_result(
     server_info: Mapping[str, Any], capabilities: Mapping[str, Any], instructions: str | None
 ) -> dict[str, Any]:
