@@ -97,6 +97,8 @@ class Protected:
             where = f"{self.origin}/.well-known/oauth-protected-resource{self.path}"
             said = f'Bearer resource_metadata="{where}", scope="mcp"' if self.faults.challenge else "Bearer"
             return Response(status_code=401, headers={"www-authenticate": said})
+        if request.method != "POST":
+            return Response(status_code=405)
         message = await request.json()
         wanted = self.faults.scope if message["method"] == "tools/call" else ""
         if wanted and wanted not in self.tokens[held].split():

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import socket
+import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +19,9 @@ from mcp import types
 
 from gatekit.cli import cli
 from gatekit.demo.browser import Person
-from tests.support.peers import NODE, ROOT, npm_server
-from tests.support.running import ECHO, MakeGateway, RunningGateway
+from gatekit.demo.gateway import free_port
+from tests.support.peers import NODE, ROOT, SDK_SOURCE, npm_server
+from tests.support.running import ECHO, MakeGateway, RunningGateway, eventually
 from tests.support.sdk import text
 from tests.support.stdio import Child, connected
 
@@ -240,3 +245,64 @@ async def test_a_bridge_that_leads_nowhere_says_so(
     assert words in (await child.shake_hands())["error"]["message"]
     child.hang_up()
     await child.ended()
+
+
+@pytest.fixture
+def foreign() -> Iterator[dict[str, str]]:
+    """Official servers over HTTP that know nothing of Gatekit: one of the older era, one of both."""
+    ports = {"everything": free_port(0), "fixture": free_port(0)}
+    env = {**os.environ, "PORT": str(ports["everything"])}
+    commands = {
+        "everything": [str(NODE), str(npm_server("everything")), "streamableHttp"],
+        "fixture": [sys.executable, "-m", "mcp_everything_server", "--port", str(ports["fixture"])],
+    }
+    running = [
+        subprocess.Popen(
+            command,
+            env={**env, "PYTHONPATH": str(SDK_SOURCE / "examples" / "servers" / "everything-server")},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for command in commands.values()
+    ]
+    try:
+        for port in ports.values():
+            eventually(partial(listens, port), within=30)
+        yield {name: f"http://127.0.0.1:{port}/mcp" for name, port in ports.items()}
+    finally:
+        for each in running:
+            each.kill()
+            each.wait()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+async def test_servers_that_know_nothing_of_us(foreign: dict[str, str], tmp_path: Path) -> None:
+    env = {"XDG_DATA_HOME": str(tmp_path)}
+    logged: list[Any] = []
+
+    async def elicit(_context: Any, params: Any) -> types.ElicitResult:
+        wanted = params.requested_schema
+        names = wanted.get("required") or list(wanted["properties"])
+        return types.ElicitResult(action="accept", content=dict.fromkeys(names, "ada@example.com"))
+
+    async def on_log(params: Any) -> None:
+        logged.append(params.data)
+
+    able: dict[str, Any] = {"env": env, "elicitation_callback": elicit, "logging_callback": on_log}
+    async with connected("bridge", foreign["everything"], mode="legacy", **able) as client:
+        assert "ada@example.com" in text(await client.call_tool("trigger-elicitation-request", {}))
+        resources = (await client.list_resources()).resources
+        assert (await client.read_resource(resources[0].uri)).contents
+    for mode in ("legacy", "2026-07-28", "auto"):
+        async with connected("bridge", foreign["fixture"], mode=mode, **able) as client:
+            assert (client.protocol_version >= "2026") == (mode != "legacy")
+            assert (await client.call_tool("test_simple_text", {})).content
+            tool = "test_elicitation" if mode == "legacy" else "test_input_required_result_elicitation"
+            said = await client.call_tool(tool, {"message": "who?"} if mode == "legacy" else {})
+            assert "ada@example.com" in text(said)
+            assert (await client.list_prompts()).prompts
+    assert not (tmp_path / "gatekit").exists(), "no sign-in where none is asked for"

@@ -309,6 +309,11 @@ async def test_a_person_who_is_disabled_is_out_within_a_second(
         number += 1
         await asyncio.sleep(0.05)
     assert "disabled" in answer["error"]["message"]
+    running.gatekit("users", "--config", str(running.config), "enable", "alice")
+    deadline = asyncio.get_running_loop().time() + 10
+    while "error" in await child.ask(number := number + 1, "tools/list"):
+        assert asyncio.get_running_loop().time() < deadline
+        await asyncio.sleep(0.05)
 
 
 def test_somebody_named_in_the_file_alone(tmp_path: Path) -> None:

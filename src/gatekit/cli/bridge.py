@@ -254,7 +254,7 @@ def ring() -> Ring | None:
     except ImportError:
         return None
     backend = keyring.get_keyring()
-    return keyring if getattr(backend, "priority", 0) > 0 else None
+    return keyring if getattr(backend, "priority", 0) >= 1 else None  # below: no place for secrets
 
 
 def has_browser() -> bool:

@@ -10,7 +10,7 @@ from gatekit.errors import ChannelError
 from gatekit.local.carry import Ended, carry
 from gatekit.local.channel import Channel, Incoming, Outgoing
 from gatekit.local.dialogue import Dialogue
-from gatekit.local.flights import LOST, Flight, Traffic, result_of
+from gatekit.local.flights import LOST, Flight, Traffic, result_of, said
 from gatekit.protocol import jsonrpc, methods
 from gatekit.protocol.jsonrpc import Request
 
@@ -184,6 +184,8 @@ class Conversation:
         if self._renewing.locked():
             async with self._renewing:
                 pass
+        if self._dialogue.lost:  # it could not be opened again then; perhaps it can now
+            await self._renew(self._dialogue.generation)
         return self._dialogue.generation
 
     async def _renew(self, generation: int) -> None:
@@ -192,15 +194,18 @@ class Conversation:
             dialogue, traffic = self._dialogue, self._traffic
             if dialogue.generation != generation:
                 return
-            if not dialogue.session:
+            if not (dialogue.session or dialogue.lost):
                 raise ChannelError("the other end does not know the endpoint (HTTP 404)")
+            dialogue.lost = True
             flight = traffic.own("initialize")
             try:
                 ended = await self._open(flight, dialogue.opening(flight.id))
             finally:
                 traffic.end(flight)
             if not flight.succeeded:
-                raise ChannelError(f"the session was lost and cannot be opened again (HTTP {ended.status})")
+                raise ChannelError(
+                    f"the session was lost and cannot be opened again: {said(ended.status, ended.body)}"
+                )
             _log.info("the other end had lost the session; it is open again")
             if dialogue.greeted:
                 await self._post(None, jsonrpc.encode_notification("notifications/initialized", {}))

@@ -26,6 +26,8 @@ class Dialogue:
         self.version = ""
         self.opened = False
         """Whether ``initialize`` was answered with a result."""
+        self.lost = False
+        """Whether the other end has forgotten the session, and there is no new one yet."""
         self.greeted = False
         """Whether the client said ``notifications/initialized``."""
         self.generation = 0
@@ -47,7 +49,7 @@ class Dialogue:
         """The client says ``initialize``."""
         self._initialize = request.params
         self.session = self.version = ""
-        self.opened = False
+        self.opened = self.lost = False
         self._shaping.clear()
 
     def open(self, session: str, result: dict[str, Any]) -> None:
@@ -56,7 +58,7 @@ class Dialogue:
         self.session = session
         self.version = version if isinstance(version, str) else ""
         self.offered = offered if isinstance(offered, dict) else {}
-        self.opened = True
+        self.opened, self.lost = True, False
         self.generation += 1
 
     def done(self, request: Request) -> None:

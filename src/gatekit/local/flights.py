@@ -7,6 +7,7 @@ late is dropped with a line in the log.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -152,6 +153,15 @@ def _words(status: int, body: bytes) -> str:
         return "the connection ended before the answer came; whether the request was carried out is not known"
     said = " ".join(body[:_SHOWN].decode("utf-8", "replace").split())
     return f"the other end refused with HTTP status {status}" + (f": {said}" if said else "")
+
+
+def said(status: int, body: bytes) -> str:
+    """A refusal in words: the message of its JSON-RPC error if it is one."""
+    line = jsonrpc.decode_line(body) if body else None
+    if line is not None and line.error:
+        with contextlib.suppress(ParseFault):
+            return str(jsonrpc.decode_object(line.error).get("message"))
+    return _words(status, body)
 
 
 def _as_id(value: str | int | float) -> RequestId:

@@ -92,7 +92,7 @@ class LineWriter:
             # White space between tokens; inside strings JSON has neither.
             message = message.replace(b"\r", b" ").replace(b"\n", b" ")
         written = self._loop.create_future()
-        self._queue.put((message + b"\n", written))
+        self._queue.put((message, written))
         await written
 
     async def left(self) -> None:
@@ -108,17 +108,24 @@ class LineWriter:
     def _write(self) -> None:
         broken = False
         while True:
-            data, written = self._queue.get()
-            view = memoryview(data)
-            try:
-                while view and not broken:
-                    view = view[os.write(self._fd, view) :]
-            except OSError:
-                broken = True
+            message, written = self._queue.get()
+            broken = broken or not self._put(message)
             try:
                 self._loop.call_soon_threadsafe(self._written, written, broken)
             except RuntimeError:
                 return  # the loop has ended
+
+    def _put(self, message: bytes) -> bool:
+        try:
+            done = os.writev(self._fd, (message, b"\n"))  # not joined: a message may have many megabytes
+            view = memoryview(message)[done:]
+            while view:
+                view = view[os.write(self._fd, view) :]
+            if done <= len(message):
+                os.write(self._fd, b"\n")
+        except OSError:
+            return False
+        return True
 
     def _written(self, written: asyncio.Future[None], broken: bool) -> None:
         if broken:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Protocol
 
 from gatekit.errors import ChannelError, OutboundRefused, OutboundUnreachable
+from gatekit.local.account.account import May
 from gatekit.local.account.discover import Challenge, challenge_of
 from gatekit.local.channel import Incoming, Outgoing
 
@@ -19,6 +20,9 @@ REACH_SECONDS = 10.0
 _FIRST_PAUSE = 0.2
 _REFUSALS = 3
 """Refusals in a row after which a sign-in is not tried again for this request."""
+
+_MAY: dict[str, May] = {"GET": "renew", "DELETE": "nothing"}
+"""Only what the client wants now is worth a browser window, and neither an idle stream nor a farewell is."""
 
 
 class Stream(Protocol):
@@ -45,9 +49,9 @@ class Connections(Protocol):
 class Credentials(Protocol):
     """``account.Account`` or ``account.Static``."""
 
-    async def headers(self) -> dict[str, str]: ...
+    async def headers(self, may: May) -> dict[str, str]: ...
 
-    async def refused(self, used: Mapping[str, str], status: int, challenge: Challenge) -> None: ...
+    async def refused(self, used: Mapping[str, str], status: int, challenge: Challenge, may: May) -> None: ...
 
 
 class RemoteChannel:
@@ -69,14 +73,15 @@ class RemoteChannel:
 
     async def _accepted(self, outgoing: Outgoing) -> Stream:
         """The answer, after as many sign-ins as it takes. Raises ``ChannelError``."""
+        may = _MAY.get(outgoing.method, "ask")
         for _ in range(_REFUSALS):
-            used = await self._credentials.headers()
+            used = await self._credentials.headers(may)
             stream = await self._reached(outgoing, used)
             challenge = _challenge(stream)
             if challenge is None:
                 return stream
             await stream.close()
-            await self._credentials.refused(used, stream.status, challenge)
+            await self._credentials.refused(used, stream.status, challenge, may)
         raise ChannelError("the server accepts none of the tokens that its own authorization server gives")
 
     async def _reached(self, outgoing: Outgoing, used: Mapping[str, str]) -> Stream:

@@ -61,6 +61,19 @@ async def test_a_reader_that_pauses_holds_its_writer_up_and_loses_nothing() -> N
     os.close(sink)
 
 
+async def test_a_message_larger_than_a_pipe() -> None:
+    source, sink = os.pipe()
+    big = os.urandom(1 << 20).hex().encode()
+    writing = asyncio.ensure_future(LineWriter(sink).write(big))
+    got = b""
+    while not got.endswith(b"\n"):
+        got += await asyncio.to_thread(os.read, source, 1 << 20)
+    assert got == big + b"\n"
+    await writing
+    os.close(source)
+    os.close(sink)
+
+
 async def test_line_ends_inside_a_message_do_not_break_it() -> None:
     source, sink = os.pipe()
     await LineWriter(sink).write(b'{"a":\r\n1}')

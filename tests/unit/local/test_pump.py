@@ -276,6 +276,24 @@ async def test_several_requests_that_meet_a_lost_session_open_one_new_one(near: 
     assert sorted(each.method for each in requests) == ["", "tools/list", "tools/list", "tools/list"]
 
 
+async def test_a_session_that_cannot_be_opened_again_is_tried_at_each_request(near: Near, far: Far) -> None:
+    stream = await shake_hands(near, far)
+    near.ask(1, "tools/list")
+    (await far.next("tools/list")).raw(404, {})
+    refusal = {"jsonrpc": "2.0", "id": None, "error": {"code": -31009, "message": "the user is disabled"}}
+    (await far.next("initialize")).json(refusal, 401)
+    assert "the user is disabled" in (await near.read())["error"]["message"]
+    near.ask(2, "tools/list")
+    initialized(await far.next("initialize"), "s2")
+    (await far.next("notifications/initialized")).raw(202, {})
+    requests = [await far.next(), await far.next()]
+    request = next(each for each in requests if each.method == "tools/list")
+    assert request.outgoing.headers["mcp-session-id"] == "s2"
+    request.json(result(2))
+    assert await near.read() == result(2)
+    assert stream.hung_up.is_set()
+
+
 async def test_the_stream_is_opened_again_after_it_ends_unless_there_is_none(
     near: Near, far: Far, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -249,6 +249,39 @@ async def test_who_waits_is_told_what_to_open_and_the_sign_in_goes_on(far: Prote
     assert len(far.seen.authorize) == 1
 
 
+async def test_only_what_the_client_asks_for_opens_a_browser(far: Protected, tmp_path: Path) -> None:
+    async with bridge(far, tmp_path) as one:
+        for method in ("GET", "DELETE"):
+            with pytest.raises(ChannelError, match="sign"):
+                async with one.channel.open(Outgoing(method, {})):
+                    pass
+        assert not far.seen.authorize
+        await one.call()
+        far.tokens.clear()
+        with pytest.raises(ChannelError, match="not valid any more"):
+            async with one.channel.open(Outgoing("DELETE", {})):
+                pass
+        assert [form["grant_type"] for form in far.seen.token] == ["authorization_code"]
+        async with one.channel.open(Outgoing("GET", {})) as incoming:
+            assert incoming.status == 405, "it has no stream, but the token was renewed"
+        assert len(far.seen.authorize) == 1
+
+
+async def test_a_failed_sign_in_opens_no_second_window_at_once(
+    far: Protected, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    far.faults.refuses = "access_denied"
+    async with bridge(far, tmp_path) as one:
+        for _ in range(3):
+            with pytest.raises(ChannelError, match="access_denied"):
+                await one.call()
+        assert len(far.seen.authorize) == 1
+        monkeypatch.setattr("gatekit.local.account.account.PAUSE", 0)
+        far.faults.refuses = ""
+        await one.call()
+    assert len(far.seen.authorize) == 2
+
+
 async def test_only_the_browser_that_was_sent_is_believed(far: Protected, tmp_path: Path) -> None:
     """RFC 9700 §4.7: another program here may bring a code of its own; without the state it is not taken."""
     statuses: list[int] = []
