@@ -40,6 +40,8 @@ class Faults:
     """Registers confidential clients, whatever they ask for."""
     refuses: str = ""
     """An error in place of the code."""
+    busy: int = 0
+    """How many requests are turned away with 503 first."""
     scope: str = ""
     """What tools/call needs besides what was granted."""
 
@@ -91,6 +93,9 @@ class Protected:
     # -- the resource ----------------------------------------------------------------------------------------
 
     async def _endpoint(self, request: Request) -> Response:
+        if self.faults.busy:
+            self.faults.busy -= 1
+            return Response(status_code=503, headers={"retry-after": "0"})
         held = request.headers.get("authorization", "").removeprefix("Bearer ")
         if held not in self.tokens:
             self.seen.refused += 1

@@ -85,6 +85,7 @@ class RemoteChannel:
         raise ChannelError("the server accepts none of the tokens that its own authorization server gives")
 
     async def _reached(self, outgoing: Outgoing, used: Mapping[str, str]) -> Stream:
+        """The first answer that is one. Only what was certainly not carried out is sent again."""
         headers, body = {**outgoing.headers, **used}, outgoing.body or None
         pause, left = _FIRST_PAUSE, REACH_SECONDS
         while True:
@@ -93,17 +94,29 @@ class RemoteChannel:
             except OutboundUnreachable as error:
                 if left <= 0:
                     raise ChannelError(f"the server cannot be reached: {error}") from error
-                await asyncio.sleep(pause)
-                left, pause = left - pause, min(pause * 2, 2.0)
+                wait = pause
             except OutboundRefused as error:
                 raise ChannelError(str(error)) from error
             else:
-                break
+                wait = _asked_to_wait(stream, left)
+                if not wait:
+                    break
+                await stream.close()
+            await asyncio.sleep(wait)
+            left, pause = left - wait, min(pause * 2, 2.0)
         if stream.status in (301, 302, 303, 307, 308):
             there = stream.headers.get("location", "another place")
             await stream.close()
             raise ChannelError(f"the server has moved to {there}: give that URL, if you trust it")
         return stream
+
+
+def _asked_to_wait(stream: Stream, left: float) -> float:
+    """Seconds after which the server wants to be asked again (RFC 9110 §10.2.3); 0 if this is its answer."""
+    after = stream.headers.get("retry-after", "")
+    if stream.status != 503 or not after.isdecimal() or left <= 0 or int(after) > left:
+        return 0.0
+    return max(float(after), _FIRST_PAUSE)
 
 
 def _challenge(stream: Stream) -> Challenge | None:

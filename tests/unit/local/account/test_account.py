@@ -387,6 +387,12 @@ async def test_a_server_that_restarts_is_waited_for(tmp_path: Path, monkeypatch:
     assert counted.tries > 3
 
 
+async def test_a_server_that_asks_to_come_back_is_asked_again(far: Protected, tmp_path: Path) -> None:
+    far.faults.busy = 2
+    async with bridge(far, tmp_path) as one:
+        assert (await one.call())["held"] in far.tokens
+
+
 class _Counted:
     def __init__(self, connections: Channel) -> None:
         self._connections = connections
