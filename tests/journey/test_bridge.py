@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -23,10 +24,13 @@ from gatekit.demo.gateway import free_port
 from tests.support.peers import NODE, ROOT, SDK_SOURCE, npm_server
 from tests.support.running import ECHO, MakeGateway, RunningGateway, eventually
 from tests.support.sdk import text
-from tests.support.stdio import Child, connected
+from tests.support.stdio import Child, changes_in_both_eras, connected
 
 HOOK = f"{sys.executable} {ROOT / 'tests' / 'clients' / 'hook.py'} %s --deliver"
-ASKER = [sys.executable, str(Path(__file__).parents[1] / "children" / "asker.py")]
+ASKER, LIBRARY = (
+    [sys.executable, str(Path(__file__).parents[1] / "children" / name)]
+    for name in ("asker.py", "library.py")
+)
 
 
 def at_home(home: Path, person: Person) -> dict[str, str]:
@@ -45,6 +49,7 @@ def own(make_gateway: MakeGateway) -> RunningGateway:
         {
             "echo": {"command": list(ECHO), "users": ["developers"]},
             "asker": {"command": ASKER, "users": ["developers"]},
+            "library": {"command": LIBRARY, "users": ["developers"]},
             "everything": {"command": [str(NODE), str(npm_server("everything"))], "users": ["developers"]},
         }
     )
@@ -245,6 +250,51 @@ async def test_a_bridge_that_leads_nowhere_says_so(
     assert words in (await child.shake_hands())["error"]["message"]
     child.hang_up()
     await child.ended()
+
+
+def agree(person: Person, url: str) -> None:
+    """Open the page of a device sign-in and say yes to everything it asks."""
+    page = person.browser.follow(url)
+    for _ in range(6):
+        assert not isinstance(page, str)
+        login = next((form for form in page.forms if form.has("password")), None)
+        if login is not None:
+            filled = {"username": person.name, "password": person.password}
+            page = person.browser.submit(page, login, filled, "", "")
+            continue
+        asks = [form for form in page.forms if form.method == "post" and form.buttons]
+        if not asks or ("user_code" not in page.text and "approve" not in page.text):
+            return
+        press = "approve" if any(b.value == "approve" for form in asks for b in form.buttons) else ""
+        form = next(each for each in asks if not press or any(b.value == press for b in each.buttons))
+        page = person.browser.submit(page, form, {}, press, "")
+
+
+async def test_a_sign_in_on_another_device(
+    own: RunningGateway, tmp_path: Path, children: list[Child]
+) -> None:
+    alice = own.person("alice")
+    child = await Child.start(
+        "bridge", "--device", own.endpoint("echo"), env={"XDG_DATA_HOME": str(tmp_path)}
+    )
+    children.append(child)
+    opening = asyncio.ensure_future(child.shake_hands())
+    assert child.process.stderr is not None
+    told = (await asyncio.wait_for(child.process.stderr.readline(), 30)).decode()
+    page, code = re.findall(r"open (\S+) and enter the code (\S+)", told)[0]
+    await asyncio.to_thread(agree, alice, f"{page}?user_code={code}")
+    assert "result" in await opening
+    assert "result" in await child.ask(1, "tools/list")
+    (issued,) = own.audit("--event", "token")
+    assert issued["grant_type"].endswith("device_code")
+
+
+async def test_list_changes_come_through_in_both_eras(
+    own: RunningGateway, tmp_path: Path, children: list[Child]
+) -> None:
+    child = await Child.start("bridge", own.endpoint("library"), env=at_home(tmp_path, own.person("alice")))
+    children.append(child)
+    await changes_in_both_eras(child)
 
 
 @pytest.fixture

@@ -24,9 +24,10 @@ from tests.support.node import run_json
 from tests.support.peers import NODE, ROOT, npm_server
 from tests.support.running import RunningGateway, alive, descendants, eventually, three_servers
 from tests.support.sdk import text
-from tests.support.stdio import GATEKIT, Child, connected, open_house, write
+from tests.support.stdio import GATEKIT, Child, changes_in_both_eras, connected, open_house, write
 
 CHILDREN = Path(__file__).parents[1] / "children"
+LIBRARY = {"command": [sys.executable, str(CHILDREN / "library.py")]}
 ASKER = {"command": [sys.executable, str(CHILDREN / "asker.py")]}
 MODERN_META = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
@@ -43,7 +44,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
         name: {"command": server["command"]}
         for name, server in three_servers(folder.resolve() / "files").items()
     }
-    return open_house(folder, {**servers, "asker": ASKER})
+    return open_house(folder, {**servers, "asker": ASKER, "library": LIBRARY})
 
 
 @pytest.fixture
@@ -158,18 +159,9 @@ async def test_cancelling_means_a_message_in_one_era_and_hanging_up_in_the_other
 
 
 async def test_list_changes_reach_both_eras(house: Path, children: list[Child]) -> None:
-    child = await Child.start("stdio", "--config", str(house), "--server", "everything")
+    child = await Child.start("stdio", "--config", str(house), "--server", "library")
     children.append(child)
-    await child.shake_hands()
-    await child.send(
-        {"id": 1, "method": "tools/call", "params": {"name": "toggle-subscriber-updates", "arguments": {}}}
-    )
-    await child.until(id=1)
-    await child.send({"id": 2, "method": "resources/list", "params": {}})
-    uri = (await child.until(id=2))["result"]["resources"][0]["uri"]
-    await child.ask(3, "resources/subscribe", {"uri": uri})
-    updated = await child.until(method="notifications/resources/updated")
-    assert updated["params"]["uri"] == uri
+    await changes_in_both_eras(child)
 
 
 async def test_end_of_input_ends_the_children_and_signals_do_too(house: Path, children: list[Child]) -> None:

@@ -124,3 +124,36 @@ class Child:
         if self.process.returncode is None:
             self.process.kill()
         await self.process.communicate()
+
+
+async def changes_in_both_eras(child: Child) -> None:
+    """Both kinds of client on one pipe, with ``tests/children/library.py`` at the other end: each hears of
+    changed lists and resources in its own way."""
+    grow = {"name": "grow", "arguments": {"what": "tools"}}
+    await child.shake_hands()
+    await child.send({"id": 1, "method": "tools/call", "params": grow})
+    heard = await child.until(method="notifications/tools/list_changed")
+    assert "_meta" not in heard.get("params", {})
+    await child.ask(2, "resources/subscribe", {"uri": "file:///a"})
+    await child.send(
+        {"id": 3, "method": "tools/call", "params": {"name": "touch", "arguments": {"uri": "file:///a"}}}
+    )
+    heard = await child.until(method="notifications/resources/updated")
+    assert heard["params"]["uri"] == "file:///a"
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+    }
+    wanted = {"toolsListChanged": True, "resourceSubscriptions": ["file:///b"]}
+    for request_id in ("listen-1", "listen-2"):
+        params = {"_meta": meta, "notifications": wanted}
+        await child.send({"id": request_id, "method": "subscriptions/listen", "params": params})
+        said = await child.until(method="notifications/subscriptions/acknowledged")
+        assert said["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"] == request_id
+    touch = {"name": "shout", "arguments": {"uri": "file:///b"}, "_meta": meta}
+    await child.send({"id": 4, "method": "tools/call", "params": touch})
+    subscribers = set()
+    while len(subscribers) < 2:
+        heard = await child.until(method="notifications/resources/updated")
+        subscribers.add(heard["params"].get("_meta", {}).get("io.modelcontextprotocol/subscriptionId"))
+    assert subscribers == {"listen-1", "listen-2"}
