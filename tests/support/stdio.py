@@ -152,7 +152,7 @@ async def changes_in_both_eras(child: Child) -> None:
         assert said["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"] == request_id
     touch = {"name": "shout", "arguments": {"uri": "file:///b"}, "_meta": meta}
     await child.send({"id": 4, "method": "tools/call", "params": touch})
-    subscribers = set()
+    subscribers: set[str] = set()
     while len(subscribers) < 2:
         heard = await child.until(method="notifications/resources/updated")
         subscribers.add(heard["params"].get("_meta", {}).get("io.modelcontextprotocol/subscriptionId"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
 
@@ -51,7 +51,7 @@ class Flight:
         stateless: bool = False,
         own: bool = False,
         keep: bool = False,
-        batch: bool = False,
+        batch: Iterable[RequestId] = (),
     ) -> None:
         self.id = request_id
         self.method = method
@@ -59,7 +59,8 @@ class Flight:
         self.own = own
         self.keep = keep or own
         """Whether ``answer`` is wanted."""
-        self.batch = batch
+        self.batch = set(batch)
+        """Of a batch: the requests in it that have no answer yet."""
         self.answer: Line | None = None
         self.answered = False
         self.cancelled = False
@@ -99,9 +100,8 @@ class Traffic:
         """Pass one message on. ``about``: the request whose answer the message came with."""
         if not data.strip():
             return  # a priming event (2025-11-25)
-        if about is not None and about.batch and data.lstrip()[:1] == b"[":
-            about.answered = True
-            await self.write(data)
+        if data.lstrip()[:1] == b"[":
+            await self._several(data, about)
             return
         line = jsonrpc.decode_line(data)
         if line is None or not (line.method or line.result or line.error):
@@ -111,9 +111,27 @@ class Traffic:
         else:
             await self._answered(line, data, about)
 
+    async def _several(self, data: bytes, about: Flight | None) -> None:
+        """A batch (2025-03-26): as a whole to who sent one, one by one to who did not."""
+        try:
+            parts = [bytes(memoryview(part)) for part in msgspec.json.decode(data, type=list[msgspec.Raw])]
+        except msgspec.DecodeError:
+            parts = []
+        if about is None or not about.batch:
+            for part in parts:
+                await self.deliver(part, about)
+            return
+        for line in map(jsonrpc.decode_line, parts):
+            if line is not None and not line.method and line.id is not None:
+                about.batch.discard(_as_id(line.id))
+        about.answered = not about.batch
+        await self.write(data)
+
     async def _answered(self, line: Line, data: bytes, about: Flight | None) -> None:
         flight = about if line.id is None else self.flights.get(_as_id(line.id))
-        if flight is None and about is not None and about.batch:
+        if flight is None and about is not None and line.id is not None and _as_id(line.id) in about.batch:
+            about.batch.discard(_as_id(line.id))
+            about.answered = not about.batch
             await self.write(data)
             return
         if flight is None or flight.answered:
@@ -135,8 +153,10 @@ class Traffic:
         if flight.answered:
             return
         flight.answered = True
-        if not (flight.own or flight.cancelled or flight.batch):
-            await self.write(jsonrpc.encode_fault(flight.id, code, text))
+        if flight.own or flight.cancelled:
+            return
+        for request_id in list(flight.batch) or [flight.id]:
+            await self.write(jsonrpc.encode_fault(request_id, code, text))
 
     async def refused(self, flight: Flight, status: int, body: bytes) -> None:
         """Answer with what an HTTP refusal said, or with its status in words."""

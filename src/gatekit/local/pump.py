@@ -118,13 +118,13 @@ class Pump:
         if not requests:
             await self._tell(line)
             return
-        flight = Flight(f"batch:{requests[0].id}", "batch", batch=True)
+        flight = Flight(f"batch:{requests[0].id}", "batch", batch=[each.id for each in requests])
 
         async def work(flight: Flight, _first: Request, line: bytes) -> None:
             ended = await self._conversation.batch(flight, line)
             if not flight.answered:
                 refusal = ended.body if error_code(ended.body) else b""
-                for each in requests:
+                for each in (one for one in requests if one.id in flight.batch):
                     alone = Flight(each.id, each.method)
                     await self._traffic.refused(alone, ended.status, _renamed(refusal))
 

@@ -381,6 +381,40 @@ async def test_a_batch_goes_as_it_is_and_a_refused_one_is_answered_one_by_one(ne
     assert [(await near.read()) for _ in range(2)] == [{**refusal, "id": 1}, {**refusal, "id": 2}]
 
 
+async def test_a_batch_that_is_answered_in_parts(near: Near, far: Far) -> None:
+    await shake_hands(near, far)
+    near.line(json.dumps([{"jsonrpc": "2.0", "id": n, "method": "ping"} for n in (1, 2, 3, 4)]).encode())
+    request = await far.next()
+    request.stream()
+    request.event(result(2))
+    request.event([result(1), result(3)])
+    request.end()
+    assert await near.read() == result(2)
+    assert await near.read() == [result(1), result(3)]
+    left = await near.read()
+    assert left["id"] == 4
+    assert "not known" in left["error"]["message"]
+    assert near.silent
+
+
+async def test_a_batch_that_gets_nowhere_is_answered_one_by_one(near: Near, far: Far) -> None:
+    await shake_hands(near, far)
+    near.line(json.dumps([{"jsonrpc": "2.0", "id": n, "method": "ping"} for n in (1, 2)]).encode())
+    (await far.next()).refuse(ChannelError("nobody there"))
+    answers = [await near.read(), await near.read()]
+    assert {each["id"] for each in answers} == {1, 2}
+    assert {each["error"]["message"] for each in answers} == {"nobody there"}
+
+
+async def test_a_server_that_answers_with_a_batch_nobody_sent(near: Near, far: Far) -> None:
+    await shake_hands(near, far)
+    near.ask(1, "ping")
+    note = {"jsonrpc": "2.0", "method": "notifications/message", "params": {}}
+    (await far.next("ping")).json([note, 7, result(1)])
+    assert await near.read() == note
+    assert await near.read() == result(1)
+
+
 async def test_the_clients_name_is_told_once(far: Far) -> None:
     heard: list[str] = []
     near = Near(far, heard.append)
