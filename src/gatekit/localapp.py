@@ -95,7 +95,7 @@ class LocalApplication:
 
         Raises ``StoreError``, ``NotFound``, ``IdentityError``, ``VaultError``: each text says what to do.
         """
-        known = [entry.server.name for entry in config.servers]
+        known = [rules.server for rules in config.rules.servers]  # virtual ones as well
         if local.server and local.server not in known:
             there = ", ".join(known) or "none"
             raise NotFound(f"{config.path}: there is no server called {local.server!r} (there are: {there})")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 import os
 import signal
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from mcp import MCPError
 from mcp.client.client import Client
@@ -142,3 +145,31 @@ async def test_a_virtual_server_is_one_of_its_own_to_clients(
         assert (await offered(client))[0] == {"say"}
     records = [r for r in gateway.audit() if r["event"] == "call" and r.get("asked") == "noon_in"]
     assert [(r["server"], r["name"], r["via"]) for r in records] == [("time", "convert_time", "/s/desk/mcp")]
+
+
+def test_a_virtual_server_is_published_by_a_change_of_the_file(make_gateway: MakeGateway) -> None:
+    gateway = make_gateway()
+    url = gateway.endpoint("desk")
+    assert fetch(url, "/s/desk/mcp") == 404
+    tools = {"say": {"server": "echo", "name": "echo"}, "other": {"server": "echo", "name": "no-such-tool"}}
+    gateway.extra["virtual_servers"] = {"desk": {"users": ["developers"], "tools": tools}}
+    gateway.write()
+    eventually(lambda: fetch(url, "/s/desk/mcp") == 200, what="not published")
+    shown = gateway.gatekit("check", "--config", str(gateway.config))
+    assert "say: echo/echo" in shown
+    assert "1 server, 1 virtual" in shown
+    alice = gateway.person("alice")
+    token = gateway.token(alice, "desk")
+    assert claims(token)["aud"] in (url, [url])
+
+
+def fetch(url: str, path: str) -> int:
+    """Status of the metadata of an endpoint (RFC 9728)."""
+    origin = url.removesuffix(path)
+    return httpx2.get(f"{origin}/.well-known/oauth-protected-resource{path}").status_code
+
+
+def claims(token: str) -> dict[str, Any]:
+    part = token.split(".")[1]
+    found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    return found

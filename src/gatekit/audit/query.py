@@ -59,8 +59,9 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     user: str | None = None
     """Username or id of the principal."""
     server: str | None = None
+    """Name of a server; a virtual one finds the calls that came in by it."""
     tool: str | None = None
-    """Name of the tool, prompt or resource of a call."""
+    """Name of the tool, prompt or resource of a call, on its server or as it was asked for."""
     client: str | None = None
     """Name or id of the OAuth client."""
     since: float | None = None
@@ -197,8 +198,10 @@ def _whole_size(path: Path) -> int:
 
 def _compile(wanted: Filter) -> Callable[[bytes], Record | None]:
     """The test for one line: cheap looks at the bytes, then the decoded fields."""
-    names = (wanted.user, wanted.server, wanted.tool, wanted.client, wanted.event)
+    names = (wanted.user, wanted.tool, wanted.client, wanted.event)
     needles = [msgspec.json.encode(name) for name in names if name is not None]
+    if wanted.server is not None:
+        needles.append(msgspec.json.encode(wanted.server)[1:-1])  # it may be part of ``via``
     since = float("-inf") if wanted.since is None else wanted.since
     until = float("inf") if wanted.until is None else wanted.until
 
@@ -229,8 +232,12 @@ def _matches(record: Record, wanted: Filter) -> bool:
         has(wanted.event, "event")
         and has(wanted.user, "principal", "principal_id")
         and has(wanted.client, "client", "client_id")
-        and has(wanted.tool, "name")
-        and (has(wanted.server, "server") or wanted.server in fields.get("servers", ()))
+        and has(wanted.tool, "name", "asked")
+        and (
+            has(wanted.server, "server")
+            or wanted.server in fields.get("servers", ())
+            or fields.get("via") == f"/s/{wanted.server}/mcp"
+        )
         and (not wanted.denied or record.refused)
         and (wanted.tool is None or fields.get("event") == "call")
     )

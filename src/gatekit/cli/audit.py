@@ -179,10 +179,11 @@ def _describe(fields: dict[str, Any]) -> tuple[str, str, str]:
         denied = fields.get("decision") == "deny"
         took = "" if denied else f"{fields.get('duration_ms', 0.0):.1f} ms"
         what = str(fields.get("name") or fields.get("method", ""))
+        via = f"as {fields.get('asked', '')} at {fields['via']}" if fields.get("via") else ""
         return (
             what,
             "DENY" if denied else str(fields.get("outcome", "")),
-            " · ".join(filter(None, (took, reason))),
+            " · ".join(filter(None, (took, via, reason))),
         )
     if event == "refused":
         return "door", str(fields.get("status", "")), reason

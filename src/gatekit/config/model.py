@@ -93,7 +93,7 @@ class AggregateSettings(Struct, frozen=True, kw_only=True):
     """Endpoints that put the answers of several servers together."""
 
     page_size: int = 1000
-    patience: float = 5.0
+    patience: float = 10.0
     """Seconds that one server may take before the others' answers go on without it."""
 
 

@@ -101,7 +101,7 @@ class AuditIn(Section, frozen=True):
 
 class AggregateIn(Section, frozen=True):
     page_size: Annotated[int, Whole(1, 10_000)] = 1000
-    patience: Annotated[float, Duration(0.1, 600)] = 5
+    patience: Annotated[float, Duration(0.1, 600)] = 10
 
 
 class LimitsIn(Section, frozen=True):

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gatekit.errors import InvalidParams, LinkError, LinkTimeout, MethodNotFound, UpstreamDown
 from gatekit.gateway import cursors
 from gatekit.gateway.catalog import Catalog
+from gatekit.gateway.changes import Audience, Latecomers
 from gatekit.gateway.cursors import Mark
 from gatekit.gateway.faces import as_object
 from gatekit.gateway.outages import Outages
@@ -73,8 +75,9 @@ class Greeting(Struct, frozen=True):
 class Walk(Struct):
     """What one server adds to a page."""
 
-    items: list[tuple[Item, Mark]]
-    """Each with the place to begin at if the page ends before it."""
+    server: str
+    items: list[tuple[Item, str | None, int]]
+    """Each with where it stands: on which of the server's pages (its cursor), and as which item of it."""
     missing: frozenset[str] = frozenset()
     """What the view expected of this server's list; known only if all of the list was seen."""
     more: Mark | None = None
@@ -89,6 +92,7 @@ class Aggregate:
         self._shelf = shelf
         self._catalog = catalog
         self._outages = Outages(around.trail, around.clock)
+        self._late = Latecomers()
         self._known: dict[str, tuple[str, dict[str, Any]]] = {}
         """Server → its launch recipe, and what it offered when it was last seen."""
 
@@ -121,6 +125,8 @@ class Aggregate:
             return await self._walk(server, call, spec, view, session, mark, page + 1)
 
         found = await self._gather(call, servers, walk)
+        if session is not None:
+            self.expect(session, call, (one.server for one in found if isinstance(one, Absent)), session)
         return self._page(call, spec, found, page)
 
     def _page(self, call: Call, spec: MethodSpec, found: Sequence[Walk | Absent], size: int) -> Result:
@@ -132,18 +138,15 @@ class Aggregate:
                 f"none of the servers could be reached ({reasons})",
                 data={UNAVAILABLE: [one.told() for one in absent]},
             )
-        items: list[tuple[Item, Mark]] = []
+        shown: list[Item] = []
+        following: Mark | None = None
         for walk in walks:
-            items += walk.items
-            if walk.more is not None:
-                items.append(({}, walk.more))  # only a place to go on from
+            following = _fill(shown, walk, size)
+            if following is not None:
                 break
-        end = min(size, len(items))
-        while 0 < end < len(items) and items[end][1] == items[end - 1][1]:
-            end += 1  # one thing under two names has one place
-        body: dict[str, Any] = {spec.list_key: [item for item, _ in items[:end]]}
-        if end < len(items):
-            body["nextCursor"] = cursors.seal(self._around.sealer, call, items[end][1])
+        body: dict[str, Any] = {spec.list_key: shown}
+        if following is not None:
+            body["nextCursor"] = cursors.seal(self._around.sealer, call, following)
         missing = sorted(name for walk in walks for name in walk.missing)
         meta: dict[str, Any] = {}
         if absent:
@@ -166,9 +169,10 @@ class Aggregate:
         link = await self._catalog.link(server, call, session)
         self._remember(server, link)
         unseen = set(view.expected(server.name, spec.list_key)) if mark == Mark(server.name) else set()
-        walk = Walk([])
+        walk = Walk(server.name, [])
         if LISTED[spec.list_key][0] + "s" not in link.capabilities:
-            return Walk([], _told_missing(server, unseen))
+            walk.missing = _told_missing(server, unseen)
+            return walk
         params = {key: value for key, value in call.params.items() if key != "cursor"}
         for _ in range(_MAX_PAGES):
             page = {**params, "cursor": mark.theirs} if mark.theirs is not None else params
@@ -181,7 +185,7 @@ class Aggregate:
                     raise InvalidParams("Invalid params: unknown cursor", outcome.message)
                 raise LinkError(f"it answered {call.method} with an error: {outcome.message}")
             body = as_object(outcome.body)
-            unseen -= self._add(walk, call, spec, view, mark, body)
+            self._add(walk, call, spec, view, mark, body, unseen)
             cursor = body.get("nextCursor")
             if not isinstance(cursor, str):
                 break
@@ -193,27 +197,34 @@ class Aggregate:
         return walk
 
     def _add(
-        self, walk: Walk, call: Call, spec: MethodSpec, view: View, mark: Mark, body: dict[str, Any]
-    ) -> set[str]:
-        """Put the items of one page of a server's list in; the names that were in it."""
+        self,
+        walk: Walk,
+        call: Call,
+        spec: MethodSpec,
+        view: View,
+        mark: Mark,
+        body: dict[str, Any],
+        unseen: set[str],
+    ) -> None:
+        """Put the items of one page of a server's list in; their names are taken out of ``unseen``."""
         kind, key = LISTED[spec.list_key]
         rights = self._shelf.current.rights(call.access.principal)
-        server, own = mark.server, set()
+        server, add = mark.server, walk.items.append
+        narrowed = rights.narrows(server, kind)
+        chosen = bool(view.name) and rights.narrows(view.name, kind)
+        show = view.showing(server, spec.list_key)
         items = body.get(spec.list_key)
         for number, item in enumerate(items if isinstance(items, list) else ()):
             if not isinstance(item, dict):
                 continue
             name = str(item.get(key, ""))
-            own.add(name)
-            if number < mark.skip or not rights.visible(server, kind, name):
+            if unseen:
+                unseen.discard(name)
+            if number < mark.skip or (narrowed and not rights.visible(server, kind, name)):
                 continue
-            place = Mark(server, mark.theirs, number)
-            walk.items += [
-                (shown, place)
-                for shown in view.shown(server, spec.list_key, item)
-                if not view.name or rights.visible(view.name, kind, shown[key])
-            ]
-        return own
+            for shown in show(name, item):
+                if not chosen or rights.visible(view.name, kind, shown[key]):
+                    add((shown, mark.theirs, number))
 
     async def _forward(self, server: Server, call: Call, session: McpSession | None) -> None:
         link = await self._catalog.link(server, call, session)
@@ -232,23 +243,28 @@ class Aggregate:
     ) -> Greeting:
         """What the endpoint is, out of what its servers are. Opens them, since the client will list next."""
         found = await self._gather(call, servers, lambda server: self._opened(server, call, session))
-        capabilities: dict[str, Any] = {}
-        said: list[tuple[str, str]] = []
-        absent: list[Absent] = []
-        for server, one in zip(servers, found, strict=True):
-            if isinstance(one, Absent):
-                absent.append(one)
-                _unite(capabilities, self._last_seen(server))
-                continue
-            _unite(capabilities, offered(server, one))
-            if one.instructions:
-                said.append((server.name, one.instructions))
+        absent = [one for one in found if isinstance(one, Absent)]
+        links = {s.name: one for s, one in zip(servers, found, strict=True) if not isinstance(one, Absent)}
+        said = [(name, link.instructions) for name, link in links.items() if link.instructions]
+        if session is not None:
+            self.expect(session, call, (one.server for one in absent), session)
         settings = self._around.settings
         info = {"name": view.name or settings.name, "version": settings.version}
         if view.title:
             info["title"] = view.title
         meta = {UNAVAILABLE: [one.told() for one in absent]} if absent else {}
+        capabilities = self.united(servers, links, offered)
         return Greeting(info, capabilities, _instructions(view, servers, said, absent), meta)
+
+    def united(
+        self, servers: Sequence[Server], links: Mapping[str, Link], offered: Offered
+    ) -> dict[str, Any]:
+        """What the servers offer together; for one without a Link, what it offered when it was last seen."""
+        capabilities: dict[str, Any] = {}
+        for server in servers:
+            link = links.get(server.name)
+            _unite(capabilities, self._last_seen(server) if link is None else offered(server, link))
+        return capabilities
 
     async def links(
         self, call: Call, servers: Sequence[Server], session: McpSession | None
@@ -258,6 +274,39 @@ class Aggregate:
         return [
             (server, one) for server, one in zip(servers, found, strict=True) if not isinstance(one, Absent)
         ]
+
+    # -- those that come later ----------------------------------------------------------------------------
+
+    def expect(
+        self,
+        who: Audience,
+        call: Call,
+        names: Iterable[str],
+        session: McpSession | None = None,
+        attend: Callable[[list[tuple[Server, Link]]], Awaitable[None]] | None = None,
+    ) -> None:
+        """Tell ``who`` when one of these servers can be reached; ``attend`` gets its Link before that."""
+        names = tuple(names)
+        if not names:
+            return
+
+        async def look(missing: frozenset[str]) -> frozenset[str]:
+            tables = self._shelf.current
+            view = tables.view(call.server)
+            wanted = () if view is None else tables.behind(view, who.access)
+            servers = [server for server in wanted if server.name in missing]
+            found = await self.links(replace(call, access=who.access), servers, session)
+            if found and attend is not None:
+                await attend(found)
+            return missing - {server.name for server in servers} | {server.name for server, _ in found}
+
+        self._late.watch(who, names, look)
+
+    def forget(self, who: Audience) -> None:
+        self._late.forget(who)
+
+    def close(self) -> None:
+        self._late.close()
 
     async def _opened(self, server: Server, call: Call, session: McpSession | None) -> Link:
         link = await self._catalog.link(server, call, session)
@@ -299,6 +348,18 @@ class Aggregate:
     def _absent(self, call: Call, server: Server, error: LinkError) -> Absent:
         self._outages.begun(call, server.name, error.detail)
         return Absent(server.name, error.public, getattr(error, "retry_after", 0.0))
+
+
+def _fill(shown: list[Item], walk: Walk, size: int) -> Mark | None:
+    """Put items of one server on the page until it is full; where the next page begins, if it is."""
+    before: tuple[str | None, int] | None = None
+    for item, theirs, number in walk.items:
+        # One thing under two names has one place, so it stays on one page.
+        if len(shown) >= size and (theirs, number) != before:
+            return Mark(walk.server, theirs, number)
+        before = (theirs, number)
+        shown.append(item)
+    return walk.more
 
 
 def _told_missing(server: Server, unseen: set[str]) -> frozenset[str]:

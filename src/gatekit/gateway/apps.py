@@ -41,7 +41,8 @@ class Apps:
         """Allow if a visible tool of that server has this interface, else ``refusal``."""
         assert isinstance(target, Target)
         server = target.server.name
-        if not isinstance(tables.may_reach(call.access, server), Allow):
+        doors = [server] if target.view is None or not target.view.name else [server, target.view.name]
+        if not all(isinstance(tables.may_reach(call.access, door), Allow) for door in doors):
             return refusal
         try:
             link = await self._catalog.link(target.server, call, session)

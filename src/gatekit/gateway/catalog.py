@@ -6,6 +6,9 @@ A list shows exactly what a call would be allowed to use, because both ask the s
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 from gatekit.errors import MethodNotFound
 from gatekit.gateway import router
 from gatekit.gateway.faces import as_object
@@ -78,6 +81,9 @@ class Catalog:
     async def link(self, server: Server, call: Call, session: McpSession | None) -> Link:
         """The live Link that serves ``call`` on ``server``, started if need be. Raises LinkError."""
         key = self.key(server, call)
+        own = session is not None and server.instances == "session"
+        if session is not None and own:
+            session.keys.add(key)  # before it runs: nobody may wait for the end of its start
         link = await self._around.pool.acquire(key, server, _hello(key, server, call, session))
         if link.era == "handshake":
             if server.name in self._stateless:  # it was replaced by an older one
@@ -86,11 +92,11 @@ class Catalog:
                     return await self.link(server, call, session)
         else:
             key = self._found_stateless(server, call, key)
-        own = session is not None and server.instances == "session"
         feed = self.feeds.of(key)
         if session is not None:
             if own:
                 session.keys.add(key)
+                _tell_level(session, key, link)
                 feed.owner = session.on_signal
             self.follow(session, server, feed)
         link.listen(self.slots.first(key).on_signal if "#" in key.scope else feed.on_signal)
@@ -180,6 +186,21 @@ class Catalog:
         if len(kept) == len(items):
             return result
         return Result({**body, spec.list_key: kept})
+
+
+def _tell_level(session: McpSession, key: UpstreamKey, link: Link) -> None:
+    """An instance that was started after ``logging/setLevel`` of its session."""
+    level = session.client.log_level
+    if not level or link.era != "handshake" or session.levelled.get(key) is link:
+        return
+    if "logging" in link.capabilities:
+        session.levelled[key] = link
+        link.call("logging/setLevel", {"level": level}).add_done_callback(_unheard)
+
+
+def _unheard(future: asyncio.Future[Any]) -> None:
+    if not future.cancelled():
+        future.exception()
 
 
 def _hello(key: UpstreamKey, server: Server, call: Call, session: McpSession | None) -> Hello:

@@ -8,6 +8,7 @@ import logging
 from gatekit.errors import GatekitError
 from gatekit.gateway.aggregate import Aggregate
 from gatekit.gateway.catalog import Catalog
+from gatekit.gateway.changes import Comparison
 from gatekit.gateway.dispatch import Dispatch
 from gatekit.gateway.drain import STOPPING, Drain
 from gatekit.gateway.endpoint import Endpoint
@@ -42,7 +43,7 @@ class Gateway:
         self.feeds = Feeds(around.pool, around.clock)
         catalog = Catalog(around, self._shelf, self.feeds)
         self._slots = catalog.slots
-        aggregate = Aggregate(around, self._shelf, catalog)
+        self._aggregate = aggregate = Aggregate(around, self._shelf, catalog)
         self.rounds = Rounds(around, catalog)
         self._exchange = Exchange(around, self._shelf, catalog, aggregate, self.rounds)
         self.sessions = SessionRegistry(around.settings.sessions_per_principal, self._evicted)
@@ -59,7 +60,13 @@ class Gateway:
 
     def apply(self, tables: Published) -> None:
         """Judge everything from now on by ``tables``; calls in flight were judged when they came in."""
+        comparison = Comparison(self._shelf.current, tables)
         self._shelf.current = tables
+        for session in self.sessions:
+            session.lists_changed(comparison.changed(session))
+        for stream in list(self._stateless.subscriptions):
+            stream.lists_changed(comparison.changed(stream))
+            self._stateless.widen(stream)
 
     async def recheck(self) -> None:
         """Somebody's standing may have changed: end what is open for those who no longer may."""
@@ -105,6 +112,7 @@ class Gateway:
             flight.cancel(STOPPING)
         for stream in list(self._stateless.subscriptions):
             stream.end()
+        self._aggregate.close()
         self.feeds.close()
         self.rounds.close()
         if self._endings:

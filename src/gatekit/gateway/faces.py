@@ -85,8 +85,8 @@ class StatelessFace:
                 call.id,
                 stateless.result(call.method, outcome.body, server_info=link.server_info if link else None),
             )
-        info = self.server_info if link is None else link.server_info
         body = outcome.body
+        info = self._info(body, link)
         if isinstance(body, Large) and call.method not in _SHAPED and not body.members & _TAGS:
             return 200, jsonrpc.encode_large(
                 call.id, stateless.tags(info) if body.members else {}, body.pieces
@@ -100,6 +100,13 @@ class StatelessFace:
         if call.method == "tools/list" and headers.may_be_annotated(message):
             message = jsonrpc.encode_result(call.id, headers.usable_tools(shaped))
         return 200, message
+
+    def _info(self, body: object, link: Link | None) -> dict[str, Any]:
+        """Who answers: the server, or the gateway itself, which may do so for a virtual server."""
+        if link is not None:
+            return link.server_info
+        own = body.get("_meta", {}).get(stateless.META_SERVER_INFO) if isinstance(body, dict) else None
+        return own if isinstance(own, dict) else self.server_info
 
     def notice(self, notice: Notice) -> bytes | None:
         return jsonrpc.encode_notification(notice.method, notice.params)

@@ -18,7 +18,7 @@ from gatekit.errors import (
     SessionMissing,
     UnsupportedVersion,
 )
-from gatekit.gateway import batch
+from gatekit.gateway import batch, listen
 from gatekit.gateway.aggregate import Aggregate
 from gatekit.gateway.batch import Batch
 from gatekit.gateway.catalog import Catalog
@@ -233,6 +233,7 @@ class HandshakeDoor:
             result = handshake.initialize_result(
                 call.client.version, link.server_info, _offered(server, link), link.instructions
             )
+        session.changing = listen.promised(result["capabilities"])
         self.sessions.add(session)
         reply.add_headers((_SESSION_HEADER, session.id.encode("ascii")))
         self._note(session, call, "opened")
@@ -328,6 +329,7 @@ class HandshakeDoor:
         """End a session, its calls, its stream and the instances that were its own."""
         self.sessions.remove(session)
         self._catalog.unfollow(session)
+        self._aggregate.forget(session)
         session.close(come_back)
         for key in list(session.keys):
             await self._around.pool.stop(key, reason)

@@ -7,7 +7,7 @@ about what this person may not read. What the streams listen to are the ``feeds`
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from gatekit.gateway.feeds import KINDS, SUBSCRIPTION_ID, Feed, Listener
@@ -15,6 +15,7 @@ from gatekit.gateway.reply import Reply
 from gatekit.model.access import Access
 from gatekit.model.call import Call, Notice
 from gatekit.protocol import jsonrpc
+from gatekit.upstream.link import UpstreamKey
 
 _ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
 _MAX_URIS = 1000
@@ -31,6 +32,16 @@ def list_changes(wanted: Any, capabilities: dict[str, Any]) -> list[str]:
     return kinds
 
 
+def promised(capabilities: dict[str, Any]) -> dict[str, str]:
+    """Capability → the notification of list changes that it promises."""
+    found = {}
+    for method, capability in KINDS.values():
+        offered = capabilities.get(capability)
+        if isinstance(offered, dict) and offered.get("listChanged"):
+            found[capability] = method
+    return found
+
+
 def resources(wanted: Any) -> list[str]:
     """The URIs that were asked for."""
     uris = wanted.get("resourceSubscriptions") if isinstance(wanted, dict) else None
@@ -42,11 +53,14 @@ class Subscription:
     """One stream."""
 
     def __init__(self, call: Call, reply: Reply) -> None:
+        self.call = call
         self.access: Access = call.access
         self.endpoint = call.server
         self.reply = reply
         self.honoured: dict[str, Any] = {}
         self._id = call.id
+        self.held: list[UpstreamKey] = []
+        """Instances that are kept for it."""
         self._ears: list[tuple[Feed, Listener]] = []
         self._early: list[Notice] | None = []
 
@@ -74,6 +88,20 @@ class Subscription:
         if named:
             before = self.honoured.get("resourceSubscriptions", ())
             self.honoured["resourceSubscriptions"] = [*before, *named]
+
+    @property
+    def ended(self) -> bool:
+        return self.reply.ended
+
+    def promise(self, kinds: list[str]) -> None:
+        """List changes that are told of whichever server they come from."""
+        self.honoured |= dict.fromkeys(kinds, True)
+
+    def lists_changed(self, capabilities: Collection[str]) -> None:
+        """What this person may use has changed by no doing of a server."""
+        for key, (method, capability) in KINDS.items():
+            if capability in capabilities and self.honoured.get(key):
+                self._on_notice(Notice(method, {}))
 
     def open(self) -> None:
         """Send the stream's head and the acknowledgement, which MUST come first."""

@@ -12,7 +12,7 @@ from gatekit.model.decision import Allow, Decision
 from gatekit.model.people import Principal
 from gatekit.model.server import Server
 from gatekit.model.virtual import Virtual
-from gatekit.policy.engine import Policy, Rights
+from gatekit.policy.engine import Kind, Policy, Rights
 
 _MAX_REMEMBERED = 20_000
 
@@ -22,7 +22,7 @@ class Merging(Struct, frozen=True, kw_only=True):
 
     page_size: int = 1000
     """Items on one page of a merged list."""
-    patience: float = 5.0
+    patience: float = 10.0
     """Seconds that one server may take before the others' answers go on without it."""
 
 
@@ -81,6 +81,19 @@ class Published:
         every = _for_every(access)
         wanted = self.rights(access.principal).servers()
         return tuple(s for s in wanted if s in self.servers and (every or s in access.servers))
+
+    def outline(self, access: Access, endpoint: str, kind: Kind) -> tuple[object, ...]:
+        """What this person is shown of a kind at an endpoint: equal as long as that is the same, as far as
+        the configuration has a say in it."""
+        rights = self.rights(access.principal)
+        own = self.servers.get(endpoint)
+        if own is not None:
+            return (own.fingerprint(), rights.outline(endpoint, kind))
+        view = self.view(endpoint)
+        if view is None:
+            return ()
+        behind = ((s.name, s.fingerprint(), rights.outline(s.name, kind)) for s in self.behind(view, access))
+        return (view.shape, rights.outline(endpoint, kind), *behind)
 
     def behind(self, view: View, access: Access) -> tuple[Server, ...]:
         """The servers that answer for ``view`` when this person asks.

@@ -8,7 +8,7 @@ questions of the upstream still wait for the client's answer, and where to send 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import msgspec
@@ -20,11 +20,11 @@ from gatekit.gateway.feeds import Feed, Listener
 from gatekit.gateway.replay import Replay
 from gatekit.gateway.reply import Reply
 from gatekit.model.access import Access
-from gatekit.model.call import ClientSide, Fault, Question, RequestId, Result, Signal
+from gatekit.model.call import ClientSide, Fault, Notice, Question, RequestId, Result, Signal
 from gatekit.protocol import jsonrpc, sse
 from gatekit.protocol.era import bridge, handshake
 from gatekit.protocol.era.stateless import LOG_LEVELS
-from gatekit.upstream.link import UpstreamKey
+from gatekit.upstream.link import Link, UpstreamKey
 
 _UNHEARD_SECONDS = 10.0
 """How long a question may wait for a stream that it can be put on."""
@@ -109,12 +109,14 @@ class McpSession:
         "access",
         "backlog",
         "calls",
+        "changing",
         "client",
         "ears",
         "ended",
         "face",
         "id",
         "keys",
+        "levelled",
         "questions",
         "replay",
         "resumed",
@@ -149,10 +151,25 @@ class McpSession:
         self.backlog = Backlog()
         self.keys: set[UpstreamKey] = set()
         """Instances that are this session's own."""
+        self.levelled: dict[UpstreamKey, Link] = {}
+        """Links that were told the log level, by instance: one that is started later must be told as well."""
         self.ears: dict[UpstreamKey, tuple[Feed, Listener]] = {}
         """Instances that it hears of, its own and shared ones."""
+        self.changing: dict[str, str] = {}
+        """Capability → the notification of changed lists that the client was promised with it."""
         self.ended = False
         self._asked = 0
+
+    @property
+    def endpoint(self) -> str:
+        return self.server
+
+    def lists_changed(self, capabilities: Collection[str]) -> None:
+        """What this person may use has changed by no doing of a server."""
+        for capability in capabilities:
+            method = self.changing.get(capability)
+            if method is not None:
+                self.on_signal(Notice(method, {}))
 
     # -- from the upstream to the client ------------------------------------------------------------------
 

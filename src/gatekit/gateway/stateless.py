@@ -31,7 +31,7 @@ from gatekit.model.server import Server
 from gatekit.protocol import methods
 from gatekit.protocol.era import bridge, stateless
 from gatekit.protocol.jsonrpc import Message, Notification, Request
-from gatekit.upstream.link import Link, UpstreamKey
+from gatekit.upstream.link import Link
 
 _UNDELIVERABLE = frozenset({"logging", "experimental", "tasks"})
 """Capabilities of a handshake-era upstream that have no counterpart in this era."""
@@ -117,50 +117,73 @@ class StatelessDoor:
         if not await self._exchange.admitted(call, target, decision, reply, self._face):
             return
         try:
-            links = await self._links(call, target)
+            found, kinds = await self._links(call, target)
         except LinkError as error:
             status, body = self._face.render(call, fault_of_link(error), None)
             await reply.finish(status, body)
             return
-        await self._stream(call, reply, links)
+        await self._stream(call, reply, found, kinds)
 
-    async def _links(self, call: Call, target: Route) -> list[tuple[UpstreamKey, Server, Link]]:
-        """What the stream hears; of several servers those that can be reached. Raises LinkError."""
-        if isinstance(target, Everywhere):
-            found = await self._aggregate.links(call, target.servers, None)
-        elif isinstance(target, Target):
-            found = [(target.server, await self._catalog.link(target.server, call, None))]
-        else:
-            found = []
-        return [(self._catalog.key(server, call), server, link) for server, link in found]
+    async def _links(self, call: Call, target: Route) -> tuple[list[tuple[Server, Link]], list[str]]:
+        """What the stream hears, of several servers those that can be reached; and the list changes that it
+        hears of in any case. Raises LinkError."""
+        if isinstance(target, Target):
+            return [(target.server, await self._catalog.link(target.server, call, None))], []
+        if not isinstance(target, Everywhere):
+            return [], []
+        found = await self._aggregate.links(call, target.servers, None)
+        links = {server.name: link for server, link in found}
+        offered = self._aggregate.united(target.servers, links, lambda _, link: _offered(link))
+        return found, listen.list_changes(call.params.get("notifications"), offered)
 
-    async def _stream(self, call: Call, reply: Reply, links: list[tuple[UpstreamKey, Server, Link]]) -> None:
-        wanted = call.params.get("notifications")
-        uris = self._uris(call, listen.resources(wanted))
+    async def _stream(
+        self, call: Call, reply: Reply, found: list[tuple[Server, Link]], kinds: list[str]
+    ) -> None:
         stream = Subscription(call, reply)
-        pool = self._around.pool
-        for key, _, _ in links:
-            pool.hold(key)
+        stream.promise(kinds)
         self.subscriptions.add(stream)
         try:
-            await asyncio.gather(
-                *(
-                    stream.hear(
-                        self._catalog.feeds.of(key),
-                        listen.list_changes(wanted, _offered(link)),
-                        uris.get(server.name, {}),
-                        partial(self._catalog.shown, call.access, call.server, server.name),
-                    )
-                    for key, server, link in links
-                )
-            )
+            await self._attend(stream, found)
             stream.open()
+            self.widen(stream)
             await reply.read_until_gone()
         finally:
             self.subscriptions.discard(stream)
+            self._aggregate.forget(stream)
             stream.close()
-            for key, _, _ in links:
-                pool.unhold(key)
+            for key in stream.held:
+                self._around.pool.unhold(key)
+
+    def widen(self, stream: Subscription) -> None:
+        """Let the stream hear of servers that it should and does not: they were down, or are new."""
+        tables = self._shelf.current
+        view = None if stream.endpoint in tables.servers else tables.view(stream.endpoint)
+        if view is None:
+            return
+        held = {key.server for key in stream.held}
+        names = [server.name for server in tables.behind(view, stream.access) if server.name not in held]
+        self._aggregate.expect(stream, stream.call, names, None, partial(self._attend, stream))
+
+    async def _attend(self, stream: Subscription, found: list[tuple[Server, Link]]) -> None:
+        call = stream.call
+        wanted = call.params.get("notifications")
+        uris = self._uris(call, listen.resources(wanted))
+        hearing = []
+        for server, link in found:
+            key = self._catalog.key(server, call)
+            if key in stream.held:
+                continue
+            self._around.pool.hold(key)
+            stream.held.append(key)
+            hearing.append(
+                stream.hear(
+                    self._catalog.feeds.of(key),
+                    listen.list_changes(wanted, _offered(link)),
+                    uris.get(server.name, {}),
+                    partial(self._catalog.shown, stream.access, call.server, server.name),
+                )
+            )
+        await asyncio.gather(*hearing)
 
     def _uris(self, call: Call, asked: list[str]) -> dict[str, dict[str, str]]:
         """Server → its name of a resource → the client's, of those that this person may read."""

@@ -8,7 +8,7 @@ the view's name; whether somebody may use it is for the rules of the server that
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from fnmatch import translate
 from typing import Any, Protocol
 
@@ -33,6 +33,11 @@ _APP_SCHEME = "ui://"
 _MAX_PAGES = 10_000
 _APP_KEYS = ("ui", "ui/resourceUri")
 """Keys of a tool's ``_meta`` that bind a page to it (MCP Apps, SEP-1865, and its older flat form)."""
+
+
+Show = Callable[[str, Item], Sequence[Item]]
+"""A server's name of an item, and the item, as the view shows it: not at all, once, or under several names.
+(One function for a whole list, because lists are long.)"""
 
 
 class Place(Struct, frozen=True):
@@ -62,6 +67,11 @@ class View(Protocol):
         ...
 
     @property
+    def shape(self) -> object:
+        """Equal for views that show the same things of the same servers."""
+        ...
+
+    @property
     def sources(self) -> tuple[str, ...] | None:
         """The servers that it draws on; None: all there are."""
         ...
@@ -70,8 +80,8 @@ class View(Protocol):
         """Whose thing is meant by ``asked``; None if nobody's. ``within``: the servers to look at."""
         ...
 
-    def shown(self, server: str, list_key: str, item: Item) -> tuple[Item, ...]:
-        """A server's list item as the view shows it: not at all, once, or under several names."""
+    def showing(self, server: str, list_key: str) -> Show:
+        """How items of one server's list are shown."""
         ...
 
     def uri(self, server: str, uri: str) -> str:
@@ -89,18 +99,23 @@ class Everything:
     name = ""
     title = ""
     instructions = ""
+    shape: object = None
     sources: tuple[str, ...] | None = None
 
     def find(self, kind: Kind, asked: str, within: Collection[str]) -> Place | None:
         found = names.split_uri(asked, within) if kind == "resource" else names.split(asked, within)
         return None if found is None else Place(*found)
 
-    def shown(self, server: str, list_key: str, item: Item) -> tuple[Item, ...]:
+    def showing(self, server: str, list_key: str) -> Show:
         kind, key = LISTED[list_key]
-        own = str(item.get(key, ""))
-        if kind == "resource":
-            return ({**item, key: names.join_uri(server, own)},)
-        return ({**without_app(item), key: names.join(server, own)},)
+        prefix = names.join_uri(server, "") if kind == "resource" else names.join(server, "")
+
+        def shown(own: str, item: Item) -> Sequence[Item]:
+            if "_meta" in item and kind != "resource":
+                item = without_app(item)
+            return ({**item, key: prefix + own},)
+
+        return shown
 
     def uri(self, server: str, uri: str) -> str:
         return names.join_uri(server, uri)
@@ -112,15 +127,27 @@ class Everything:
 class Chosen:
     """A virtual server: what the operator chose, under the names that the operator gave."""
 
-    __slots__ = ("_apps", "_globs", "_named", "_pages", "_shown", "instructions", "name", "sources", "title")
+    __slots__ = (
+        "_apps",
+        "_globs",
+        "_named",
+        "_pages",
+        "_shown",
+        "instructions",
+        "name",
+        "shape",
+        "sources",
+        "title",
+    )
 
     def __init__(self, virtual: Virtual) -> None:
         self.name = virtual.name
         self.title = virtual.title
         self.instructions = virtual.instructions
+        self.shape: object = virtual
         self.sources: tuple[str, ...] | None = virtual.sources
         self._named: dict[tuple[str, str], Place] = {}
-        self._shown: dict[tuple[str, str, str], tuple[Exposed, ...]] = {}
+        self._shown: dict[tuple[str, str], dict[str, tuple[Exposed, ...]]] = {}
         self._globs = {
             server: tuple(re.compile(translate(glob)) for glob in globs)
             for server, globs in virtual.resources
@@ -131,8 +158,8 @@ class Chosen:
         """Pages that such tools were seen to have: server and URI there. No other page is shown."""
         for entry in virtual.exposed:
             self._named[(entry.kind, entry.name)] = Place(entry.server, entry.original, entry.fixed)
-            at = (entry.kind, entry.server, entry.original)
-            self._shown[at] = (*self._shown.get(at, ()), entry)
+            here = self._shown.setdefault((entry.kind, entry.server), {})
+            here[entry.original] = (*here.get(entry.original, ()), entry)
             if entry.kind == "tool" and entry.name == entry.original:
                 self._apps[entry.server.lower()] = entry.server
 
@@ -146,12 +173,14 @@ class Chosen:
         found = names.split_uri(asked, self._globs)
         return Place(*found) if found is not None and self._chose(*found) else None
 
-    def shown(self, server: str, list_key: str, item: Item) -> tuple[Item, ...]:
+    def showing(self, server: str, list_key: str) -> Show:
         kind, key = LISTED[list_key]
-        own = str(item.get(key, ""))
-        if kind != "resource":
-            return tuple(self._as(entry, item) for entry in self._shown.get((kind, server, own), ()))
-        return ({**item, key: self.uri(server, own)},) if self._chose(server, own) else ()
+        if kind == "resource":
+            return lambda own, item: (
+                ({**item, key: self.uri(server, own)},) if self._chose(server, own) else ()
+            )
+        chosen = self._shown.get((kind, server), {})
+        return lambda own, item: [self._as(entry, item) for entry in chosen.get(own, ())]
 
     def uri(self, server: str, uri: str) -> str:
         if uri.startswith(_APP_SCHEME) and server.lower() in self._apps:
@@ -161,7 +190,7 @@ class Chosen:
 
     def expected(self, server: str, list_key: str) -> frozenset[str]:
         kind, _ = LISTED[list_key]
-        return frozenset(original for k, s, original in self._shown if k == kind and s == server)
+        return frozenset(self._shown.get((kind, server), ()))
 
     def _chose(self, server: str, uri: str) -> bool:
         """Whether a glob covers the URI, however a server may read it (escapes, dot segments)."""

@@ -77,6 +77,18 @@ class Rights:
         rights = self._servers.get(server)
         return rights is None or any(narrowing.kind == kind for narrowing in rights.narrowings)
 
+    def outline(self, server: str, kind: Kind) -> tuple[str, ...] | None:
+        """What of a kind is out of reach there, as declared; None: everything. Equal outlines show the same
+        things."""
+        rights = self._servers.get(server)
+        if rights is None or type(rights.access) is not Allow:
+            return None
+        return tuple(
+            narrowing.pattern.pattern
+            for narrowing in rights.narrowings
+            if narrowing.kind == kind and rights.keys.isdisjoint(narrowing.keys)
+        )
+
     def servers(self) -> tuple[str, ...]:
         """The servers this person may use, in the order of the file."""
         return tuple(name for name, rights in self._servers.items() if type(rights.access) is Allow)

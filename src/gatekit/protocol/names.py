@@ -14,28 +14,18 @@ and ``//``). Because no ``/`` follows the scheme, its path is opaque to URL libr
 tidy away the original's dots and slashes. Nothing is encoded, so nothing is decoded: an expanded template
 (RFC 6570) comes back as the server meant it, and one URI has one spelling. The server's name stands in the
 path and not in the scheme, because schemes know neither ``_`` nor capitals.
-
-**Cursors** of merged lists hold one cursor a server and are opaque: base64url of JSON. They are not signed,
-because a caller can learn nothing from them that asking the server alone would not tell.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from typing import Any
-
-import msgspec
-
-from gatekit.errors import InvalidParams
 
 SEAM = "__"
 URI_PREFIX = "gatekit:"
 
 _SERVER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]|_(?!_|\Z)){0,63}")
-_MAX_CURSOR = 65536
 
 
 def valid_server(name: str) -> bool:
@@ -114,32 +104,3 @@ def _content(rename: Rename, item: dict[str, Any]) -> dict[str, Any]:
 def _prompt_message(rename: Rename, item: dict[str, Any]) -> dict[str, Any]:
     content = item.get("content")
     return {**item, "content": _content(rename, content)} if isinstance(content, dict) else item
-
-
-# -- cursors -----------------------------------------------------------------------------------------------
-
-
-def join_cursors(cursors: Mapping[str, str]) -> str | None:
-    """One cursor for a merged list out of the servers' own; None if no server has a next page."""
-    if not cursors:
-        return None
-    packed = msgspec.json.encode(dict(cursors), order="sorted")
-    return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
-
-
-def split_cursors(cursor: str) -> dict[str, str]:
-    """The servers' own cursors; servers that are not in it have no further page.
-
-    Raises InvalidParams for a text that ``join_cursors`` did not make (MCP: invalid cursor is -32602). The
-    names in it are the caller's claim: ask only servers that the caller may use.
-    """
-    try:
-        if len(cursor) > _MAX_CURSOR:
-            raise ValueError
-        packed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        found = msgspec.json.decode(packed, type=dict[str, str])
-    except (binascii.Error, ValueError, msgspec.DecodeError):
-        raise InvalidParams("Invalid params: unknown cursor") from None
-    if not found or join_cursors(found) != cursor:
-        raise InvalidParams("Invalid params: unknown cursor")
-    return found

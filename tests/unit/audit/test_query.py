@@ -120,6 +120,19 @@ async def test_server_also_finds_keys_that_are_limited_to_it(recorder_of: Open, 
     assert list(search(directory, Filter(server="tim"))) == []
 
 
+async def test_calls_behind_a_virtual_server_are_found_by_either_name(
+    recorder_of: Open, call: Calls, directory: Path
+) -> None:
+    recorder = recorder_of()
+    await recorder.write(call("alice", server="tickets", name="search", via="/s/desk/mcp", asked="find"))
+    await recorder.write(call("alice", server="tickets", name="search"))
+    await recorder.write(call("alice", server="notes", name="desk", via="/s/other-desk/mcp", asked="x"))
+    await recorder.aclose()
+    assert [r.fields["asked"] for r in found(directory, server="desk")] == ["find"]
+    assert [r.fields["server"] for r in found(directory, tool="find")] == ["tickets"]
+    assert len(found(directory, server="tickets", tool="search")) == 2
+
+
 async def test_names_with_quotes_and_umlauts(recorder_of: Open, call: Calls, directory: Path) -> None:
     await recorder_of().write(call('jörg "x"\n', client="Z\\"))
     assert len(found(directory, user='jörg "x"\n', client="Z\\")) == 1

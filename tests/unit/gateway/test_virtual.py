@@ -125,6 +125,9 @@ async def test_the_greeting_is_its_own(make: Make) -> None:
     opened = await rig.rpc("/s/desk/mcp", "initialize", {"protocolVersion": "2025-11-25", "capabilities": {}})
     assert opened.json["result"]["serverInfo"] == {"name": "desk", "version": "test", "title": "Help desk"}
     assert opened.json["result"]["instructions"] == "Search first."
+    found = (await rig.stateless("/s/desk/mcp", "server/discover")).json["result"]
+    assert found["_meta"]["io.modelcontextprotocol/serverInfo"] == opened.json["result"]["serverInfo"]
+    assert found["instructions"] == "Search first."
     assert set(opened.json["result"]["capabilities"]) == {"tools", "prompts", "completions", "resources"}
 
 
@@ -310,6 +313,20 @@ async def test_a_tool_with_a_page_keeps_it_where_it_keeps_its_name(make: Make) -
     ]
     (merged,) = await pages(rig)
     assert merged["tools"][0]["_meta"] == {"vendor": 1}
+
+
+async def test_a_page_is_for_those_who_may_use_the_virtual_server(make: Make) -> None:
+    chart = {"name": "chart", "inputSchema": {"type": "object"}, "_meta": {"ui": {"resourceUri": "ui://c/m"}}}
+    shown = Virtual(name="desk", exposed=(tool("chart", "tickets"),))
+    both = replace(
+        rules(), servers=(ServerRules(server="tickets", allowed=(ALICE, BOB)), *rules().servers[1:])
+    )
+    rig = make([shelf("tickets", tools=[chart], resources=[]), NOTES], both, virtual=[shown])
+    await pages(rig, path="/s/desk/mcp")
+    uri = {"uri": "ui://tickets/c/m"}
+    assert "result" in (await rig.stateless("/s/desk/mcp", "resources/read", uri)).json
+    refused = await rig.stateless("/s/desk/mcp", "resources/read", uri, token="bob")
+    assert (refused.status, rig.records()[-1]["rule"]) == (403, "virtual_servers.desk.allowed_users")
 
 
 # -- the example in the documentation ----------------------------------------------------------------------

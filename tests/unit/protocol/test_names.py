@@ -11,7 +11,6 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydantic import AnyUrl
 
-from gatekit.errors import InvalidParams
 from gatekit.protocol import names
 
 _server = st.text(string.ascii_letters + string.digits + "._-", min_size=1, max_size=6).filter(
@@ -142,26 +141,3 @@ def test_results_name_what_the_client_asked_for() -> None:
 def test_odd_results_are_left_alone(body: dict[str, Any]) -> None:
     for method in ("resources/read", "tools/call", "prompts/get", "tools/list"):
         assert names.rename_result(method, body, prefixed) == body
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.dictionaries(_server, _name, min_size=1, max_size=4))
-def test_cursors_round_trip(cursors: dict[str, str]) -> None:
-    joined = names.join_cursors(cursors)
-    assert joined is not None
-    assert names.split_cursors(joined) == cursors
-
-
-def test_no_cursors_means_no_further_page() -> None:
-    assert names.join_cursors({}) is None
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.text(max_size=20))
-@pytest.mark.parametrize("good", [names.join_cursors({"a": "1"}) or ""])
-def test_made_up_cursors_are_refused(good: str, made_up: str) -> None:
-    for cursor in (made_up, good + made_up[:1] if made_up else "", good[:-1], good + "=", "é", "x" * 70_000):
-        if cursor == good:
-            continue
-        with pytest.raises(InvalidParams):
-            names.split_cursors(cursor)
