@@ -15,12 +15,12 @@ from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
 GATEKIT = (sys.executable, "-m", "gatekit")
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 def open_house(folder: Path, servers: Mapping[str, Mapping[str, Any]]) -> Path:
-    """A configuration for a person alone: no sign-in, every server for whoever starts it."""
-    return write(folder, servers, {"enabled": False})
+    """A configuration for a person alone: no sign-in, every server for whoever starts it, however slowly."""
+    return write(folder, servers, {"enabled": False}, aggregate={"patience": "25s"})
 
 
 def write(
