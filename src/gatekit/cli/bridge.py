@@ -63,6 +63,7 @@ def _options(function: Any) -> Any:
             click.option(
                 "--scope", default="", help="Ask for these scopes instead of what the server names."
             ),
+            click.option("--port", default=0, help="Port for the browser's answer.  [default: a free one]"),
             click.option("--device", is_flag=True, help="Sign in with a code on another device (RFC 8628)."),
             click.option(
                 "--allow", multiple=True, help="A private host that may be spoken to besides that of URL."
@@ -180,6 +181,7 @@ class Far:
         *,
         client_id: str = "",
         scope: str = "",
+        port: int = 0,
         device: bool = False,
         allow: Sequence[str] = (),
         patience: float = 45.0,
@@ -207,6 +209,7 @@ class Far:
             client_id=client_id,
             client_secret=os.environ.get(SECRET_VARIABLE, ""),
             scope=scope,
+            port=port,
             device=device,
             browser=has_browser(),
         )

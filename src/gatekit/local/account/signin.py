@@ -36,6 +36,8 @@ class Wishes(Struct, frozen=True, kw_only=True):
     client_id: str = ""
     client_secret: str = ""
     scope: str = ""
+    port: int = 0
+    """Where the browser brings its answer; 0: wherever there is room."""
     device: bool = False
     browser: bool = True
     """Whether there is one on this machine; without, the code on another device is tried first."""
@@ -127,6 +129,11 @@ class SignIn:
         await token(self._fetch, kept, form, self._clock.now())
 
     def _listening(self, kept: Kept, state: str) -> Loopback:
+        if self._wishes.port:
+            loopback = Loopback(state, self._wishes.port)
+            if not self._wishes.client_id and kept.redirect_uri != loopback.redirect_uri:
+                kept.client_id = ""  # it was registered for another port
+            return loopback
         port = urlsplit(kept.redirect_uri).port or 0
         try:
             return Loopback(state, port if kept.client_id else 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import stat
 import urllib.error
 import urllib.request
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from gatekit.demo.gateway import free_port
 from gatekit.errors import ChannelError
 from gatekit.local.account.account import Account, Static
 from gatekit.local.account.discover import challenge_of
@@ -183,6 +185,27 @@ async def test_a_client_that_was_registered_by_hand(far: Protected, tmp_path: Pa
     async with bridge(far, tmp_path, client_id="mine") as one:
         await one.call()
     assert not far.seen.registrations
+
+
+async def test_a_port_that_was_agreed_on(far: Protected, tmp_path: Path) -> None:
+    port = free_port(0)
+    redirect = f"http://127.0.0.1:{port}/callback"
+    far.clients["mine"] = {"client_id": "mine", "redirect_uris": [redirect]}
+    async with bridge(far, tmp_path, client_id="mine", port=port) as one:
+        await one.call()
+    async with bridge(far, tmp_path / "other", port=port) as one:
+        await one.call()
+    assert [each["redirect_uris"] for each in far.seen.registrations] == [[redirect]]
+    assert [each["redirect_uri"] for each in far.seen.authorize] == [redirect, redirect]
+
+
+async def test_a_port_that_is_taken_is_said(far: Protected, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        async with bridge(far, tmp_path, port=taken.getsockname()[1]) as one:
+            with pytest.raises(ChannelError, match="is taken"):
+                await one.call()
 
 
 async def test_a_server_without_resource_metadata_is_its_own_issuer(far: Protected, tmp_path: Path) -> None:
