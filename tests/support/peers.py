@@ -11,6 +11,8 @@ CLIENTS = ROOT / "tests" / "clients"
 NODE = PEERS / "node" / "bin" / "node"
 NODE_MODULES = PEERS / "node_modules"
 TIME_SERVER = PEERS / "pyservers" / "bin" / "mcp-server-time"
+MORE = PEERS / "more"
+"""Further Python servers, for PYTHONPATH of ``pyservers``, and one in Go."""
 CONFORMANCE = NODE_MODULES / "@modelcontextprotocol" / "conformance"
 SDK_SOURCE = PEERS / "fixture"
 
