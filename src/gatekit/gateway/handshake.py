@@ -288,9 +288,14 @@ class HandshakeDoor:
 
     async def _listen(self, session: McpSession, reply: Reply) -> None:
         session.attach(reply)
+        pool, held = self._around.pool, {*session.keys, *session.ears}
+        for key in held:  # an instance does not stop for idleness under somebody who listens
+            pool.hold(key)
         try:
             await reply.read_until_gone()
         finally:
+            for key in held:
+                pool.unhold(key)
             session.detach(reply)
             if reply.track is not None:
                 reply.track.leave(reply)
