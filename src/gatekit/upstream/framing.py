@@ -65,6 +65,11 @@ class Lines:
         """Bytes of the line that has begun and not ended yet."""
         return self._size
 
+    def let_go(self) -> None:
+        """Nothing comes any more: forget whom to call back, who holds us in turn."""
+        self._on_line = self._on_oversized = _nobody
+        self._on_large = lambda _follower, _pieces: True
+
     def feed(self, data: bytes) -> None:
         if self._size:
             end = data.find(b"\n")
@@ -130,3 +135,7 @@ def claimed_id(head: bytes, tail: bytes) -> int | None:
 def is_call(head: bytes) -> bool:
     """Whether the first bytes show a request or notification rather than a response."""
     return _METHOD.match(head) is not None
+
+
+def _nobody(*_: object) -> None:
+    """Who is called back after the end."""

@@ -8,7 +8,7 @@ import os
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 from gatekit.upstream.launcher import Child, enlarge_pipe
 
@@ -43,6 +43,9 @@ class _Writer(asyncio.BaseProtocol):
         self.lost = True
         self.paused = False
         self._on_end()
+
+    def let_go(self) -> None:
+        self._on_end = _nothing
 
     def pause_writing(self) -> None:
         self.paused = True
@@ -115,6 +118,8 @@ class Pipes:
         return self._writer.paused
 
     def unwritten(self) -> int:
+        if not self._transports:
+            return 0
         return self._stdin.get_write_buffer_size() + sum(map(len, self._unsent))
 
     def _write_soon(self, data: bytes) -> None:
@@ -166,6 +171,9 @@ class Pipes:
             transport.close()
         self._transports.clear()
         self._ended()
+        # The transports hold us by their protocols, and so do these.
+        self._stdin = self._stdout = cast(Any, None)
+        self._writer.let_go()
 
     def _mute(self) -> None:
         self.write = _not_connected

@@ -89,6 +89,11 @@ class Signals:
         self._backlog = None
         self._questions.clear()
 
+    def let_go(self) -> None:
+        """Nothing comes any more: hold nobody who holds us, so that no collector is needed to free it."""
+        self._sink = None
+        self._send = _into_nothing
+
     # -- requests --------------------------------------------------------------------------------------
 
     def on_message(self, message: jsonrpc.Line) -> None:
@@ -214,3 +219,7 @@ class Signals:
         except Exception:  # noqa: BLE001  Link owner boundary: a faulty sink must not end the connection
             _log.exception("server %s: a signal could not be handed on", self._name)
             self._refuse(signal)
+
+
+def _into_nothing(message: bytes) -> None:
+    """Stands for ``send`` where there is no upstream any more."""

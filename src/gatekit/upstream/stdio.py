@@ -166,6 +166,9 @@ class StdioLink:
         """Close every pipe; call ``fail`` first if the callers should know a reason."""
         self.fail(LinkClosed("the server was stopped"))
         self.pipes.close()
+        # The collector looks seldom, and thousands of ended sessions would wait for it.
+        self._signals.let_go()
+        self._lines.let_go()
 
     def sweep(self, now: float) -> None:
         """Look after what takes time: inactivity timeouts, an upstream that does not read, the backlog."""

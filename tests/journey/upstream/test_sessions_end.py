@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 
 from gatekit.model.rules import Anyone, Rules, ServerRules
 from gatekit.model.server import Server
-from tests.journey.upstream.kit import alive, until
+from tests.journey.upstream.kit import HANDSHAKE, Kit, alive, key, said, tool, unruly, until
 from tests.unit.gateway.rig import Rig, child, person
 
 COUNT = 50
@@ -87,3 +89,21 @@ async def test_nothing_stops_for_idleness_under_an_open_stream(rig: Rig) -> None
     await stream.end()
     assert not rig.pool._held
     await until(lambda: not alive(pid), 20)
+
+
+async def test_what_has_ended_is_freed_without_the_collector(kit: Kit) -> None:
+    """It looks seldom (``cli.serve``), and a thousand ended sessions would wait for it."""
+    link = await kit.pool.acquire(key(), unruly(), HANDSHAKE)
+    link.listen(lambda _: None)
+    assert said(await link.call("tools/call", tool("echo", text="x"))) == "x"
+    left = weakref.ref(link)
+    gc.collect()
+    gc.disable()
+    try:
+        del link
+        kit.pool.release(key())
+        await until(lambda: kit.pool.stats()["ending"] == 0)
+        await asyncio.sleep(0.1)
+        assert left() is None
+    finally:
+        gc.enable()
