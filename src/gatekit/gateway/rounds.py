@@ -108,6 +108,7 @@ class Rounds:
     ) -> Answered:
         opened = self.parking.find(ticket.nonce)
         await mirrored.check(call, target.name, opened.link, self._catalog.books)
+        self.parking.find(ticket.nonce)  # another retry may have been quicker meanwhile
         answers = opened.check(retry.responses)  # a malformed answer costs nothing: the state stays good
         self.parking.take(ticket.nonce)
         opened.access = call.access

@@ -87,7 +87,11 @@ class Signals:
 
     def close(self) -> None:
         self._backlog = None
+        refs = list(self._questions)
         self._questions.clear()
+        for ref in refs:  # whoever was asked need not answer any more
+            gone = {"requestId": ref, "reason": "the server has ended"}
+            self._signal(Notice("notifications/cancelled", gone))
 
     def let_go(self) -> None:
         """Nothing comes any more: hold nobody who holds us, so that no collector is needed to free it."""

@@ -62,7 +62,9 @@ class Client:
         for event in events[done:]:
             if "method" in event and "id" in event:
                 self.asked.append(event)
-                answers = self.said[event["method"]]
+                answers = self.said.get(event["method"])
+                if answers is None:
+                    continue  # not a word
                 said = answers.pop(0) if len(answers) > 1 else answers[0]
                 key = "error" if "code" in said else "result"
                 assert await self.post({"id": event["id"], key: said}) == 202

@@ -22,6 +22,7 @@ SERVERS = (
     Server(name="early", command=child("asker.py", "early")),
     Server(name="few", command=child("asker.py"), instances="user", max_instances_per_user=2),
     Server(name="common", command=child("asker.py"), instances="shared"),
+    Server(name="hasty", command=child("asker.py"), call_timeout=0.5),
     Server(name="modern", command=child("modern.py")),
 )
 PEOPLE = (ByLogin("local", "alice"), ByLogin("local", "bob"))
