@@ -47,23 +47,24 @@ class Http:
         self._socket.sendall(request)
         data = b""
         while (end := data.find(b"\r\n\r\n")) < 0:
-            data += self._more()
+            data += self.more()
         head, body = data[:end].decode("latin-1").split("\r\n"), data[end + 4 :]
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:])}
         if headers.get("transfer-encoding", "").lower() == "chunked":
             while not body.endswith(b"0\r\n\r\n"):
-                body += self._more()
+                body += self.more()
         else:
             while len(body) < int(headers.get("content-length", 0)):
-                body += self._more()
+                body += self.more()
         return int(head[0].split()[1]), headers, body
 
     def first_bytes(self, request: bytes) -> bytes:
         """Send, and read only what comes first (for streams that do not end)."""
         self._socket.sendall(request)
-        return self._more()
+        return self.more()
 
-    def _more(self) -> bytes:
+    def more(self) -> bytes:
+        """Whatever comes next."""
         data = self._socket.recv(1 << 18)
         if not data:
             raise ConnectionError("the server closed the connection")
