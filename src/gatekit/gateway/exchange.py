@@ -168,7 +168,10 @@ class Exchange:
         try:
             if local is not None:
                 return Answered(*await local(call))
-            return await self._reach(call, target, flight.reply, face, session)
+            answered = await self._reach(call, target, flight.reply, face, session)
+            if flight.said:
+                answered.detail, answered.rounds = ", ".join(flight.said), len(flight.said)
+            return answered
         except ProtocolFault as fault:
             return Answered(fault_of(fault), None, fault.detail)
         except LinkError as error:

@@ -44,7 +44,7 @@ _SESSION_ENDED = Fault(-32000, "the client's session ended")
 class InFlight:
     """One call that the client may cancel."""
 
-    __slots__ = ("cancelled", "disconnect_cancels", "ending", "left", "reply", "task", "watched")
+    __slots__ = ("cancelled", "disconnect_cancels", "ending", "left", "reply", "said", "task", "watched")
 
     def __init__(self, reply: Reply, task: asyncio.Task[Any] | None, disconnect_cancels: bool) -> None:
         self.reply = reply
@@ -55,6 +55,13 @@ class InFlight:
         self.left = False
         """Whether the client has disconnected."""
         self.ending: Fault | None = None
+        self.said: list[str] = []
+        """What the client answered to questions while this call was the latest, for the record."""
+
+    def note(self, method: str, outcome: Result | Fault) -> None:
+        body = outcome.body if isinstance(outcome, Result) and isinstance(outcome.body, dict) else {}
+        word = "error" if isinstance(outcome, Fault) else body.get("action", "answered")
+        self.said.append(f"{method} {word}")
 
     def cancel(self, ending: Fault | None = None) -> bool:
         """End the call; its task answers and records it. ``ending``: with what, if it is not the caller who
@@ -73,6 +80,7 @@ class Asking(Struct):
     heard: bool
     """Whether there was a stream to put it on."""
     source: object
+    flight: InFlight | None
     deadline: float = 0.0
     """``Clock.monotonic()``; set by the first sweep that finds it."""
 
@@ -203,7 +211,9 @@ class McpSession:
         params = bridge.question(question.method, question.params, self.client.version, own_id)
         message = jsonrpc.encode_request(asked_id, question.method, params)
         heard = reply is not None and reply.signal(message)
-        asking = self.questions[asked_id] = Asking(question, heard, source)
+        # Which call a server of this era asks for is not to be known; the latest is as good a guess as any.
+        flight = None if reply is not None else next(reversed(self.calls.values()), None)
+        asking = self.questions[asked_id] = Asking(question, heard, source, flight)
         if not asking.heard:
             asking.heard = self._deliver(message, question.method)
         return asked_id
@@ -254,6 +264,8 @@ class McpSession:
         if isinstance(outcome, Result) and isinstance(outcome.body, dict):
             said = bridge.answered(question.method, question.params, self.client.version, outcome.body)
             outcome = Result(said)
+        if asking.flight is not None:
+            asking.flight.note(question.method, outcome)
         question.answer(outcome)
         return True
 

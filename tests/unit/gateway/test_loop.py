@@ -51,6 +51,15 @@ async def test_rounds_are_one_call_for_the_client_and_on_record(rig: Rig) -> Non
     assert text(await client.call("ran"))["steps"] == 5  # requests: the server forgot nothing, and strictly
 
 
+async def test_what_was_answered_is_on_record_where_the_server_asks_by_itself(rig: Rig) -> None:
+    answers = [accept(name="1"), {"action": "decline"}, {"code": -1, "message": "no"}]
+    client = await connect(rig, "/s/asker/mcp", {ELICITATION: answers})
+    await client.call("steps", count=3)
+    (record,) = [r for r in rig.records() if r.get("name") == "steps"]
+    assert (record["outcome"], record["rounds"]) == ("ok", 3)
+    assert record["reason"] == ", ".join(f"{ELICITATION} {word}" for word in ("accept", "decline", "error"))
+
+
 async def test_questions_of_one_round_are_asked_at_once(rig: Rig) -> None:
     client = await connect(rig, MODERN, {ELICITATION: [accept(name="1")], SAMPLING: [SAID], ROOTS: [FOLDERS]})
     assert text(await client.call("mix")) == {"a": accept(name="1"), "b": SAID, "c": FOLDERS}
