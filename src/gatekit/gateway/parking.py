@@ -30,7 +30,7 @@ _BUFFERED = 64
 """Notices kept between two legs; the oldest fall out."""
 _PROGRESS = "notifications/progress"
 _LOG = "notifications/message"
-_SETTLE = 8
+_SETTLE = 2
 """Turns of the event loop in which further questions of the same breath are taken along."""
 
 
