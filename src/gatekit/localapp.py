@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from gatekit import __version__
-from gatekit.assembly import gateway_settings, tables
+from gatekit.assembly import dialler, gateway_settings, tables
 from gatekit.audit.recorder import Recorder
 from gatekit.config.model import Config
 from gatekit.errors import ConfigError, GatekitError, IdentityError, NotFound, StoreError, StoreLocked
@@ -34,6 +34,7 @@ from gatekit.platform.vault import Vault, load_master_key
 from gatekit.store.ports import Store
 from gatekit.store.sql.store import open_store
 from gatekit.upstream.pool import Pool
+from gatekit.upstream.remote_transport import RemoteTransport
 from gatekit.upstream.supervisor import Supervisor
 
 log = logging.getLogger("gatekit")
@@ -72,7 +73,8 @@ class LocalApplication:
         self._people = People(store.users, self._directory)
         self._door = LocalDoor(principal, local.server)
         supervisor = Supervisor(self._clock, os.environ, __version__)
-        self._pool = Pool(supervisor, self._clock, store.settings, self._on_process)
+        remote = RemoteTransport(self._clock, store.settings, supervisor.info, dialler(self._clock))
+        self._pool = Pool(supervisor, self._clock, store.settings, self._on_process, remote=remote)
         self._gateway = Gateway(
             Surroundings(
                 door=self._door,

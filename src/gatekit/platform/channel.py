@@ -7,6 +7,7 @@ no other name is ever spoken to over them. Imported only where there is a remote
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping, Sequence
 from urllib.parse import urljoin
 
@@ -35,6 +36,13 @@ not written to a connection that is just being closed."""
 POOL_TIMEOUT = 10.0
 VETTED_SECONDS = 30.0
 """How long a name is not resolved again."""
+_KEEPALIVE = (
+    # A stream may be silent for hours. Without this a server that vanished would never be missed.
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+)
 
 
 class Stream:
@@ -147,16 +155,21 @@ class Channel:
             raise
 
     def _new_client(self, target: Target) -> httpx2.AsyncClient:
-        return httpx2.AsyncClient(
+        transport = httpx2.AsyncHTTPTransport(
             verify=self._outbound.context() if target.scheme == "https" else False,
             trust_env=False,  # a proxy would resolve the name again, and see what we send
-            follow_redirects=False,
-            timeout=httpx2.Timeout(None, connect=CONNECT_TIMEOUT, pool=POOL_TIMEOUT),
+            socket_options=_KEEPALIVE,
             limits=httpx2.Limits(
                 max_connections=CONNECTIONS,
                 max_keepalive_connections=SPARE_CONNECTIONS,
                 keepalive_expiry=SPARE_SECONDS,
             ),
+        )
+        return httpx2.AsyncClient(
+            transport=transport,
+            trust_env=False,
+            follow_redirects=False,
+            timeout=httpx2.Timeout(None, connect=CONNECT_TIMEOUT, pool=POOL_TIMEOUT),
         )
 
     async def close(self) -> None:

@@ -6,6 +6,7 @@ is told what to do.
 
 from __future__ import annotations
 
+import re
 from collections import deque
 
 from gatekit.errors import (
@@ -29,6 +30,7 @@ MAX_ERROR_BYTES = 256 * 1024
 """How much of an answer is read that is no success."""
 JSON = "application/json"
 EVENTS = "text/event-stream"
+_VISIBLE = re.compile(r"[\x20-\x7e]{1,4096}")
 
 
 def media_type(stream: Stream) -> str:
@@ -91,6 +93,11 @@ class Cursor:
         self.seen = 0
         """Events so far."""
 
+    def note(self, event_id: str | None) -> None:
+        """An id that cannot stand in a header is none."""
+        if event_id and _VISIBLE.fullmatch(event_id):
+            self.last_id = event_id
+
 
 class Events:
     """Reads the events of one stream that have something in them."""
@@ -109,11 +116,11 @@ class Events:
             while self._found:
                 event = self._found.popleft()
                 cursor.seen += 1
-                cursor.last_id = event.id or cursor.last_id
+                cursor.note(event.id)
                 if event.data:
                     return event
             # An id without data counts as well: it is how a stream begins that may be resumed (SEP-1699).
-            cursor.last_id = parser.last_id or cursor.last_id
+            cursor.note(parser.last_id)
             if parser.retry is not None:
                 cursor.retry = parser.retry / 1000
             chunk = await self._stream.more()

@@ -240,6 +240,7 @@ class StreamableWire:
                 end = self._link.receive(event.data, reply)
                 if end is not None:
                     return end
+                await self._link.pace()
         return None
 
     # -- messages without an answer --------------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from typing import TYPE_CHECKING, Any
 
 from gatekit.errors import (
@@ -33,6 +34,10 @@ _log = logging.getLogger("gatekit.upstream")
 
 INITIALIZE = "initialize"
 INITIALIZED = "notifications/initialized"
+SUBSCRIBE, UNSUBSCRIBE = "resources/subscribe", "resources/unsubscribe"
+SET_LEVEL = "logging/setLevel"
+MAX_KEPT = 1000
+"""Subscriptions that are made anew in a session that was lost."""
 RETRY_SECONDS = 1.0
 """Before a stream is opened again, unless the server says otherwise."""
 MIN_RETRY_SECONDS = 0.05
@@ -41,7 +46,7 @@ RESUMES = 5
 """How often in a row a broken stream may not be had again before its call fails."""
 END_SECONDS = 2.0
 """How long the end of a session is waited for."""
-MAX_ID = 4096
+_VISIBLE = re.compile(r"[\x21-\x7e]{1,4096}")
 
 
 class HttpSession:
@@ -52,12 +57,15 @@ class HttpSession:
         self._wire = wire
         self.id = ""
         self._hello: dict[str, Any] = {}
+        self._level: dict[str, Any] | None = None
+        self._subscribed: dict[str, dict[str, Any]] = {}
+        """What the client has set up in the session: params of ``SET_LEVEL``, and of ``SUBSCRIBE`` by URI."""
         self._renewing = asyncio.Lock()
         self._standing: asyncio.Task[None] | None = None
 
     def named(self, session_id: str) -> None:
-        """The server's answer to ``initialize`` bore this id; empty if none."""
-        self.id = session_id if len(session_id) <= MAX_ID else ""
+        """The server's answer to ``initialize`` bore this id; empty if none. MCP: visible ASCII only."""
+        self.id = session_id if _VISIBLE.fullmatch(session_id) else ""
 
     def headers(self) -> dict[str, str]:
         """Of every request but ``initialize``."""
@@ -74,6 +82,8 @@ class HttpSession:
             self._hello = params
         session = self.id
         end = await self._exchange(reply, params)
+        if isinstance(end, Result):
+            self._note(reply.method, params)
         if isinstance(end, Result | Fault):
             return end
         await self._renew(session)
@@ -160,7 +170,26 @@ class HttpSession:
             raise LinkClosed("the remote server came back with another protocol version")
         link.notify(INITIALIZED, {})
         await self._wire.flushed()
+        await self._restore()
         self.stand()
+        link.may_have_changed()
+
+    def _note(self, method: str, params: dict[str, Any]) -> None:
+        uri = str(params.get("uri"))
+        if method == SET_LEVEL:
+            self._level = params
+        elif method == SUBSCRIBE and len(self._subscribed) < MAX_KEPT:
+            self._subscribed[uri] = params
+        elif method == UNSUBSCRIBE:
+            self._subscribed.pop(uri, None)
+
+    async def _restore(self) -> None:
+        """Set up in the new session what the client had set up in the lost one."""
+        kept = [(SUBSCRIBE, params) for params in self._subscribed.values()]
+        for method, params in ([(SET_LEVEL, self._level)] if self._level else []) + kept:
+            end = await self._wire.exchange(self._link.prepare(method), params, self.headers())
+            if not isinstance(end, Result):
+                _log.info("server %s: %s was not taken in the new session", self._link.server.name, method)
 
     # -- what the server says unasked ------------------------------------------------------------------
 

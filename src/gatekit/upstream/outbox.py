@@ -12,6 +12,7 @@ from gatekit.errors import LinkError
 _log = logging.getLogger("gatekit.upstream")
 
 MAX_QUEUED = 1024
+MAX_QUEUED_BYTES = 32 * 1024 * 1024
 POST_SECONDS = 30.0
 """How long one may take; those behind it wait."""
 
@@ -23,15 +24,17 @@ class Outbox:
         self._name = name
         self._post = post
         self._queue: deque[bytes] = deque()
+        self._bytes = 0
         self._task: asyncio.Task[None] | None = None
         self.dropped = 0
 
     def put(self, message: bytes) -> None:
         """Dropped rather than piled up where the upstream does not take it."""
-        if len(self._queue) >= MAX_QUEUED:
+        if len(self._queue) >= MAX_QUEUED or self._bytes + len(message) > MAX_QUEUED_BYTES:
             self.dropped += 1
             return
         self._queue.append(message)
+        self._bytes += len(message)
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._send(), name=f"outbox {self._name}")
 
@@ -48,9 +51,11 @@ class Outbox:
 
     async def _send(self) -> None:
         while self._queue:
+            message = self._queue.popleft()
+            self._bytes -= len(message)
             try:
                 async with asyncio.timeout(POST_SECONDS):
-                    await self._post(self._queue.popleft())
+                    await self._post(message)
             except (TimeoutError, LinkError) as error:
                 said = error.detail if isinstance(error, LinkError) else "no answer"
                 _log.debug("server %s did not take a notification: %s", self._name, said)

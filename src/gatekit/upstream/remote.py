@@ -21,6 +21,7 @@ from gatekit.model.call import EraName, Fault, Result
 from gatekit.model.server import Server
 from gatekit.protocol import jsonrpc
 from gatekit.upstream.annotations import Annotated
+from gatekit.upstream.flood import Allowance
 from gatekit.upstream.link import NoticeSink, SignalSink
 from gatekit.upstream.network import Channel
 from gatekit.upstream.reply import Reply, fault_of
@@ -85,6 +86,8 @@ class RemoteLink:
         self._era: EraName = "handshake"
         self._now = now
         self._pending: dict[int, Reply] = {}
+        self._allowance = Allowance()
+        self._paid = 0
         self._signals = Signals(server.name, self._pending, self._send)
 
     # -- Link ------------------------------------------------------------------------------------------
@@ -226,6 +229,28 @@ class RemoteLink:
             else:
                 self._on_answer(message)
         return end
+
+    def may_have_changed(self) -> None:
+        """The server is another one, or was started anew: whoever listens looks again."""
+        for kind in ("tools", "prompts", "resources"):
+            offered = self.capabilities.get(kind)
+            if isinstance(offered, dict) and offered.get("listChanged"):
+                self._signals.on_message(jsonrpc.Line(method=f"notifications/{kind}/list_changed"))
+
+    async def pace(self) -> None:
+        """Between two events of a stream: wait, if the server sends more than anybody can be told."""
+        heard = self._signals.heard
+        if heard == self._paid:
+            return
+        loop = asyncio.get_running_loop()
+        pause = self._allowance.spend(heard - self._paid, loop.time())
+        self._paid = heard
+        if pause:
+            if not self._allowance.told:
+                self._allowance.told = True
+                text = "server %s floods the gateway with notifications; it is read more slowly from here"
+                _log.warning(text, self.server.name)
+            await asyncio.sleep(pause)
 
     # -- inside ----------------------------------------------------------------------------------------
 

@@ -111,6 +111,7 @@ class SseWire:
                         self._endpoint.set_result(event.data.decode("utf-8", "replace").strip())
                 elif event.event == "message":
                     link.receive(event.data)
+                    await link.pace()
         except OutboundRefused as error:
             self._lost(link_error(error).detail)
         else:

@@ -231,18 +231,22 @@ async def test_silence_ends_a_call(kit: Kit, url: str, server: RemoteServer) -> 
     await until(lambda: "notifications/cancelled" in server.methods())
 
 
+SET_UP = ("resources/subscribe", "resources/unsubscribe", "logging/setLevel")
+
+
 class Forgetful:
     """Forgets its session when told to, as after a restart."""
 
     def __init__(self, server: RemoteServer) -> None:
         self.session = "s-1"
         self.server = server
-        for method in ("tools/list", "tools/call", "GET"):
+        for method in ("tools/list", "tools/call", "GET", *SET_UP):
             server.on(method, self.guarded)
         server.on("initialize", self.initialize)
 
     async def initialize(self, seen: Seen, out: Out) -> None:
-        greeting = {"protocolVersion": "2025-11-25", "capabilities": {"tools": {}}, "serverInfo": {}}
+        capabilities = {"tools": {"listChanged": True}, "prompts": {}}
+        greeting = {"protocolVersion": "2025-11-25", "capabilities": capabilities, "serverInfo": {}}
         await out.json(result(seen, greeting), mcp_session_id=self.session)
 
     async def guarded(self, seen: Seen, out: Out) -> None:
@@ -275,6 +279,31 @@ async def test_a_lost_session_is_opened_once_and_only_harmless_calls_are_repeate
     assert server.methods().count("tools/call") == 1
     assert text_of(await link.call("tools/call", tool("x"))) == "here"
     assert server.methods().count("initialize") == 3
+
+
+async def test_what_was_set_up_in_a_lost_session_is_set_up_again(
+    kit: Kit, url: str, server: RemoteServer
+) -> None:
+    forgetful = Forgetful(server)
+    link = await opened(kit, url)
+    signals: list[Signal] = []
+    link.listen(signals.append)
+    await link.call("logging/setLevel", {"level": "info"})
+    await link.call("logging/setLevel", {"level": "debug"})
+    for uri in ("file:///a", "file:///b", "file:///c"):
+        await link.call("resources/subscribe", {"uri": uri})
+    await link.call("resources/unsubscribe", {"uri": "file:///b"})
+    before = len(server.seen)
+    forgetful.session = "s-2"
+    await link.call("tools/list", {})
+    again = [(seen.method, seen.params) for seen in server.seen[before:] if seen.method in SET_UP]
+    assert again == [
+        ("logging/setLevel", {"level": "debug"}),
+        ("resources/subscribe", {"uri": "file:///a"}),
+        ("resources/subscribe", {"uri": "file:///c"}),
+    ]
+    # Whatever was restarted there may offer other things now.
+    assert [signal.method for signal in signals] == ["notifications/tools/list_changed"]
 
 
 async def test_a_server_that_opens_no_other_session_ends_the_link(
@@ -313,3 +342,28 @@ async def test_what_was_found_out_is_remembered(kit: Kit, url: str, server: Remo
     await kit.pool.acquire(far("session:2"), remote(url), STATELESS)
     assert server.methods().count("server/discover") == 1
     assert kit.memory.era == "handshake"
+
+
+async def test_a_flood_is_read_slowly_and_loses_nothing(
+    kit: Kit, url: str, server: RemoteServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    many = 6000
+
+    async def flooding(seen: Seen, out: Out) -> None:
+        await out.head(200, EVENTS)
+        for start in range(0, many, 500):
+            lines = (
+                f'data: {{"jsonrpc":"2.0","method":"notifications/x","params":{{"n":{n}}}}}\n\n'
+                for n in range(start, start + 500)
+            )
+            await out.write("".join(lines).encode())
+        await out.watch()
+
+    server.on("GET", flooding)
+    link = await opened(kit, url)
+    numbers: list[int] = []
+    link.listen(lambda signal: numbers.append(signal.params["n"]))
+    while len(numbers) < many:
+        assert body(await asyncio.wait_for(link.call("tools/list", {}), 10))["tools"]
+    assert numbers[-5000:] == list(range(many - 5000, many))
+    assert "floods the gateway" in caplog.text
