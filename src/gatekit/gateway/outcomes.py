@@ -34,6 +34,10 @@ from gatekit.protocol import methods, names
 from gatekit.protocol.era import bridge, stateless
 from gatekit.upstream.link import Link
 
+_RESOURCE_MARKS = (b'"resource', b"\\u00")
+"""One of these stands in every result that holds a ``resource`` or ``resource_link``: the word itself, or an
+escape within it."""
+
 CANCELLED = Fault(-31007, "cancelled by the client")
 _ENDED = frozenset({CANCELLED.code, GatewayStopping.code})
 """Codes of calls that were ended before their upstream had answered."""
@@ -156,9 +160,25 @@ def renamed(call: Call, target: Target, outcome: Outcome) -> Outcome:
     view = target.view
     if view is None or not isinstance(outcome, Result):
         return outcome
+    if call.method not in names.RENAMED or _names_nothing(call.method, outcome.body):
+        return outcome
     name = target.server.name
     body = as_object(outcome.body)
     return Result(names.rename_result(call.method, body, lambda uri: view.uri(name, uri)))
+
+
+def _names_nothing(method: str, body: Raw | dict[str, Any] | Large) -> bool:
+    """Whether a result surely holds no resource and no link to one: most of them, and reading costs much."""
+    if method == "resources/read" or isinstance(body, dict):
+        return False
+    parts = body.pieces.parts if isinstance(body, Large) else (bytes(memoryview(body)),)
+    before = b""
+    for part in parts:
+        edge = before + part[:8]
+        if any(mark in part or mark in edge for mark in _RESOURCE_MARKS):
+            return False
+        before = part[-8:]
+    return True
 
 
 def unreachable(target: Route, error: LinkError) -> Fault:

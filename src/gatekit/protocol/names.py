@@ -66,6 +66,10 @@ Rename = Callable[[str], str]
 """A server's URI → the one that the client knows."""
 
 
+RENAMED = frozenset(("resources/read", "tools/call", "prompts/get"))
+"""Methods whose results name resources."""
+
+
 def rename_result(method: str, body: dict[str, Any], rename: Rename) -> dict[str, Any]:
     """A server's result with the URIs in it renamed; ``body`` is not changed.
 
