@@ -1,0 +1,15 @@
+"""How long to look: ``GATEKIT_FUZZ`` multiplies the number of examples (``scripts/fuzz``)."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "fuzz",
+    max_examples=150 * int(os.environ.get("GATEKIT_FUZZ", "1")),
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
