@@ -6,6 +6,7 @@ states the counts; these tests hold it to them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,14 @@ import pytest
 
 from gatekit.demo.browser import Person
 from gatekit.demo.gateway import free_port
-from tests.support.conformance import ERAS, REVISIONS, label, run_authorization_server, run_server
+from tests.support.conformance import (
+    ERAS,
+    REVISIONS,
+    label,
+    run_authorization_server,
+    run_scenario,
+    run_server,
+)
 from tests.support.peers import ROOT
 from tests.support.running import RunningGateway, conformance_gateway
 
@@ -50,6 +58,24 @@ def test_server(
     assert not found.missing
     row = found.row(label(revision, era))
     assert row in document(), row
+
+
+@pytest.mark.parametrize(
+    ("scenario", "era"),
+    [
+        ("http-header-validation", "stateless"),
+        ("http-custom-header-server-validation", "stateless"),
+        ("http-custom-header-server-validation", "handshake"),
+        ("json-schema-2020-12", "handshake"),
+    ],
+)
+def test_scenarios_that_are_not_scored(
+    fixture_gateway: RunningGateway, somebody: Person, tmp_path: Path, scenario: str, era: str
+) -> None:
+    """What the suite knows and no requirement list names."""
+    token = fixture_gateway.token(somebody, era)
+    said = run_scenario(fixture_gateway.endpoint(era), token, scenario, tmp_path, somebody)
+    assert re.search(r"Passed: ([1-9]\d*)/\1, 0 failed, 0 warnings", said), said[-3000:]
 
 
 def test_authorization_server(fixture_gateway: RunningGateway, somebody: Person, tmp_path: Path) -> None:

@@ -92,6 +92,28 @@ def run_server(url: str, token: str, revision: str, folder: Path, person: Person
     return count(out, required(revision))
 
 
+def run_scenario(url: str, token: str, scenario: str, folder: Path, person: Person) -> str:
+    """One scenario of 2026-07-28, by its name; what the suite printed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    injected = {
+        "NODE_OPTIONS": f"--import {CLIENTS / 'inject_bearer.mjs'}",
+        "GATEKIT_TARGET": url,
+        "GATEKIT_TOKEN": token,
+    }
+    arguments = ["--url", url, "--scenario", scenario, "--spec-version", "2026-07-28", "--timeout", "20000"]
+    done = subprocess.run(
+        [str(NODE), str(SUITE), "server", *arguments],
+        env={**environment(folder, person), **injected},
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    return done.stdout + done.stderr
+
+
 def count(out: Path, wanted: list[str]) -> Counts:
     """Add up the result folders (``<scenario>-<time>/checks.json``) of the scenarios in ``wanted``."""
     found = Counts()

@@ -7,6 +7,7 @@ A list shows exactly what a call would be allowed to use, because both ask the s
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from gatekit.errors import MethodNotFound
@@ -18,6 +19,7 @@ from gatekit.gateway.published import Shelf
 from gatekit.gateway.router import Target
 from gatekit.gateway.sessions import McpSession
 from gatekit.gateway.slots import Slot, Slots
+from gatekit.gateway.tasks import Tasks
 from gatekit.gateway.toolbook import Toolbook
 from gatekit.gateway.views import LISTED
 from gatekit.model.access import Access
@@ -37,6 +39,7 @@ class Catalog:
         self.feeds = feeds
         self.slots = Slots(around.pool, feeds)
         self.books = Toolbook(around.clock)
+        self.tasks = Tasks(around.clock)
         self._stateless: set[str] = set()
         """Servers that were found to be of the stateless era: one instance serves all capabilities there."""
 
@@ -115,7 +118,8 @@ class Catalog:
             if seen is not None:
                 session.on_signal(seen)
 
-        listener = Listener(LIST_CHANGES, send, feed.owner is not None)
+        owns = partial(self.tasks.owned, session.access, session.server, server.name)
+        listener = Listener(LIST_CHANGES, send, feed.owner is not None, owns)
         session.ears[feed.key] = feed, listener
         feed.join(listener)
         return listener

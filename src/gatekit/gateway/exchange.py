@@ -83,7 +83,7 @@ class Exchange:
         self._rounds = rounds
         self._loop = Loop(around, catalog)
         self._apps = apps.Apps(catalog)
-        self.tasks = tasks.Tasks(around.clock)
+        self.tasks = catalog.tasks
         self.flights: set[InFlight] = set()
         """Calls being carried out; the sweep looks at the slow ones."""
 
@@ -210,9 +210,7 @@ class Exchange:
         if call.method in _SUBSCRIBING and session is not None:
             return Answered(await self._catalog.subscribed(call, target, link, session), link)
         if link.era == "handshake":
-            if "tasks" in link.capabilities and await taskrun.needed(
-                call, target.name, link, self._catalog.books
-            ):
+            if "tasks" in link.capabilities and await taskrun.needed(call, target, link, self._catalog.books):
                 return self._shown(
                     call, target, link, await taskrun.plain(link, call.method, target.params, send)
                 )

@@ -39,6 +39,9 @@ _log = logging.getLogger("gatekit.gateway")
 _ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
 _LISTEN = "subscriptions/listen"
 _FANNED = LIST_CHANGES | {UPDATED}
+TASK_STATE = "notifications/tasks"
+TASK_NOTICES = frozenset((TASK_STATE, "notifications/tasks/status"))
+"""The states of tasks, by the extension and in 2025-11-25. Only who owns the task hears of it."""
 _PATIENCE = 10.0
 """Seconds that a server has to take a subscription."""
 _FIRST_PAUSE, _LAST_PAUSE = 1.0, 60.0
@@ -53,23 +56,45 @@ Owner = Callable[[Signal, object], None]
 class Listener:
     """One session or stream, and what it wants to hear of one instance."""
 
-    __slots__ = ("_send", "alone", "kinds", "uris")
+    __slots__ = ("_send", "alone", "kinds", "owns", "task_ids", "uris")
 
-    def __init__(self, kinds: Iterable[str], send: Callable[[Notice], None], alone: bool = False) -> None:
+    def __init__(
+        self,
+        kinds: Iterable[str],
+        send: Callable[[Notice], None],
+        alone: bool = False,
+        owns: Callable[[object], bool] | None = None,
+        task_ids: Iterable[str] = (),
+    ) -> None:
+        """``owns``: whether a task is this listener's (MCP 2025-11-25); ``task_ids``: what a stream asked
+        for (the extension)."""
         self.kinds = frozenset(kinds)
         """Notifications of ``LIST_CHANGES``."""
         self.uris: set[str] = set()
         """As the server knows them."""
         self.alone = alone
         """Nobody else uses the instance: whatever it tells of is meant for this one."""
+        self.owns = owns
+        self.task_ids = frozenset(task_ids)
         self._send = send
 
     def hear(self, notice: Notice) -> None:
+        if notice.method in TASK_NOTICES:
+            self._hear_task(notice)
+            return
         if notice.method == UPDATED:
             uri = notice.params.get("uri")
             if isinstance(uri, str) and (self.alone or covers(self.uris, uri)):
                 self._send(notice)
         elif notice.method in self.kinds:
+            self._send(notice)
+
+    def _hear_task(self, notice: Notice) -> None:
+        task_id = notice.params.get("taskId")
+        if notice.method == TASK_STATE:
+            if isinstance(task_id, str) and task_id in self.task_ids:
+                self._send(notice)
+        elif self.owns is not None and self.owns(task_id):
             self._send(notice)
 
 
@@ -104,7 +129,9 @@ class Feed:
 
     def on_signal(self, signal: Signal) -> None:
         """The Link's sink."""
-        if signal.method in _FANNED and isinstance(signal, Notice):
+        if isinstance(signal, Notice) and (
+            signal.method in _FANNED or (signal.method in TASK_NOTICES and self.owner is None)
+        ):
             if not _tagged(signal):  # or it is of a stream that another one has replaced
                 self._fan(signal)
         elif self.owner is not None:
@@ -274,6 +301,9 @@ class Feed:
         uris = self._wanted(link)
         if uris:
             wanted["resourceSubscriptions"] = sorted(uris)
+        task_ids = frozenset(each for listener in self.listeners for each in listener.task_ids)
+        if task_ids:
+            wanted["taskIds"] = sorted(task_ids)
         return wanted
 
     def _replace(self, stream: asyncio.Future[Any] | None, wanted: dict[str, Any]) -> None:

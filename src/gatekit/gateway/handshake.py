@@ -179,7 +179,9 @@ class HandshakeDoor:
         if message.method == "notifications/initialized":
             return  # every Link did its own handshake before it was handed out
         row = methods.spec(message.method)
-        for key in session.keys:
+        # What the gateway does not know is passed on to shared instances too, as an unknown request would be.
+        keys = session.keys if row.known else session.keys | session.ears.keys()
+        for key in keys:
             link = self._around.pool.get(key)
             if link is not None and (link.era == "handshake" or not row.known or "stateless" in row.eras):
                 link.notify(message.method, message.params)

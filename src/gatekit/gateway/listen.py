@@ -15,7 +15,8 @@ from gatekit.gateway.reply import Reply
 from gatekit.model.access import Access
 from gatekit.model.call import Call, Notice
 from gatekit.protocol import jsonrpc
-from gatekit.upstream.link import UpstreamKey
+from gatekit.protocol.methods import TASKS_EXTENSION
+from gatekit.upstream.link import Link, UpstreamKey
 
 _ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
 _MAX_URIS = 1000
@@ -49,6 +50,16 @@ def resources(wanted: Any) -> list[str]:
     return list(asked)[:_MAX_URIS]
 
 
+def tasks(wanted: Any, link: Link, owned: Callable[[object], bool]) -> list[str]:
+    """The tasks that were asked for, are the caller's own, and can be heard of (SEP-2663)."""
+    extensions = link.capabilities.get("extensions") if link.era == "stateless" else None
+    if not isinstance(wanted, dict) or not isinstance(extensions, dict) or TASKS_EXTENSION not in extensions:
+        return []
+    asked = wanted.get("taskIds")
+    listed = [each for each in (asked if isinstance(asked, list) else ()) if isinstance(each, str)]
+    return [each for each in dict.fromkeys(listed) if owned(each)][:_MAX_URIS]
+
+
 class Subscription:
     """One stream."""
 
@@ -70,6 +81,7 @@ class Subscription:
         kinds: list[str],
         uris: dict[str, str],
         shown: Callable[[Notice], Notice | None],
+        task_ids: list[str],
     ) -> None:
         """Listen to one instance. ``uris``: the server's name of a resource → the client's; ``shown``: a
         notice as this client may see it, None if not at all."""
@@ -79,10 +91,12 @@ class Subscription:
             if seen is not None:
                 self._on_notice(seen)
 
-        listener = Listener([KINDS[key][0] for key in kinds], send)
+        listener = Listener([KINDS[key][0] for key in kinds], send, task_ids=task_ids)
         self._ears.append((feed, listener))
         feed.join(listener)
         self.honoured |= dict.fromkeys(kinds, True)
+        if task_ids:
+            self.honoured["taskIds"] = [*self.honoured.get("taskIds", ()), *task_ids]
         taken = await feed.subscribe(listener, uris)
         named = [name for uri, name in uris.items() if uri in taken]
         if named:

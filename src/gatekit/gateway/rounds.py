@@ -76,7 +76,7 @@ class Rounds:
         slot, link = await self._catalog.for_rounds(target.server, call)
         try:
             await mirrored.check(call, target.name, link, self._catalog.books)
-            as_task = await taskrun.needed(call, target.name, link, self._catalog.books)
+            as_task = await taskrun.needed(call, target, link, self._catalog.books)
         except (ProtocolFault, LinkError, asyncio.CancelledError):
             if slot is not None:
                 slot.free()

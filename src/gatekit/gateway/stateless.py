@@ -181,6 +181,7 @@ class StatelessDoor:
                     listen.list_changes(wanted, _offered(link)),
                     uris.get(server.name, {}),
                     partial(self._catalog.shown, stream.access, call.server, server.name),
+                    listen.tasks(wanted, link, partial(self._catalog.tasks.owns, call, server.name)),
                 )
             )
         await asyncio.gather(*hearing)

@@ -19,12 +19,14 @@ from typing import Any, Final
 
 from gatekit.errors import BadAnswer
 from gatekit.gateway.faces import as_object
+from gatekit.gateway.router import Target
 from gatekit.gateway.toolbook import Toolbook
 from gatekit.model.call import Call, Fault, Notice, Outcome, Result
 from gatekit.protocol.era import bridge, stateless
 from gatekit.protocol.methods import METHODS, TASKS_EXTENSION
 from gatekit.upstream.link import Link
 
+_FETCH: Final = "tasks/result"
 _RELATED: Final = "io.modelcontextprotocol/related-task"
 _WORKING: Final = "working"
 _ASKS: Final = "input_required"
@@ -41,14 +43,14 @@ Ask = Callable[[dict[str, tuple[str, dict[str, Any]]]], Awaitable[dict[str, dict
 # -- a server of 2025-11-25 --------------------------------------------------------------------------------
 
 
-async def needed(call: Call, tool: str, link: Link, books: Toolbook) -> bool:
-    """Whether ``tool`` has to be called as a task by the gateway, because it cannot be called otherwise and
-    the client does not know how."""
+async def needed(call: Call, target: Target, link: Link, books: Toolbook) -> bool:
+    """Whether a tool has to be called as a task by the gateway, because it cannot be called otherwise and the
+    client does not know how, or was not told: views offer no tasks."""
     if "tasks" not in link.capabilities or link.era != "handshake" or call.method != "tools/call":
         return False
-    if METHODS["tasks/result"].known_in(call.client.version):
+    if "task" in call.params or (target.view is None and METHODS[_FETCH].known_in(call.client.version)):
         return False
-    known = (await books.of(link)).tools.get(tool)
+    known = (await books.of(link)).tools.get(target.name)
     return known is not None and known.task_only
 
 
@@ -78,7 +80,7 @@ async def _plain(
                 return state
             task = as_object(state.body)
         # Ended, or the server wants to ask something: it does so while the result is waited for.
-        end = await link.call("tasks/result", {"taskId": task_id})
+        end = await link.call(_FETCH, {"taskId": task_id})
     except asyncio.CancelledError:
         _cancel(link, task_id)
         raise

@@ -21,7 +21,8 @@ from gatekit.errors import LinkError
 from gatekit.gateway.faces import as_object
 from gatekit.gateway.published import Published
 from gatekit.gateway.router import Route, Target, Unknown
-from gatekit.model.call import Call, Outcome, Result
+from gatekit.model.access import Access
+from gatekit.model.call import Call, Large, Outcome, Result
 from gatekit.model.ports import Clock
 from gatekit.protocol.methods import TASKS_EXTENSION
 
@@ -42,6 +43,8 @@ class Owned(Struct):
     server: str
     """``""``: two servers behind the endpoint use the same id, and nobody can tell them apart."""
     tool: str
+    asked: str
+    """The tool's name at the endpoint, where that is another one."""
     expires: float
 
 
@@ -82,7 +85,8 @@ class Tasks:
         server = tables.servers.get(owned.server) if owned is not None else None
         if owned is None or server is None:
             return Unknown("task", task_id)
-        return Target(server, "tool", owned.tool, call.params)
+        view = None if call.server in tables.servers else tables.view(call.server)
+        return Target(server, "tool", owned.tool, call.params, view, owned.asked)
 
     def filtered(self, call: Call, outcome: Outcome) -> Outcome:
         """``tasks/list`` without what belongs to others. Raises LinkError for a result that is none."""
@@ -95,15 +99,23 @@ class Tasks:
         mine = [each for each in listed if isinstance(each, dict) and self._mine(call, each.get("taskId"))]
         return Result({**body, "tasks": mine})
 
-    def owns(self, call: Call, task_id: Any) -> bool:
-        """Whether a task belongs to the caller (for ``subscriptions/listen``)."""
-        return self._mine(call, task_id)
+    def owns(self, call: Call, server: str, task_id: object) -> bool:
+        """Whether a task of ``server`` belongs to the caller (for ``subscriptions/listen``)."""
+        return self.owned(call.access, call.server, server, task_id)
+
+    def owned(self, access: Access, endpoint: str, server: str, task_id: object) -> bool:
+        """Whether a task of ``server`` belongs to somebody at an endpoint."""
+        found = self._of(access, endpoint, task_id) if isinstance(task_id, str) else None
+        return found is not None and found.server == server
 
     def _mine(self, call: Call, task_id: Any) -> bool:
         return isinstance(task_id, str) and self._find(call, task_id) is not None
 
     def _find(self, call: Call, task_id: str) -> Owned | None:
-        owned = self._owners.get(_owner(call), {}).get(task_id)
+        return self._of(call.access, call.server, task_id)
+
+    def _of(self, access: Access, endpoint: str, task_id: str) -> Owned | None:
+        owned = self._owners.get((access.principal.id, access.client_id, endpoint), {}).get(task_id)
         now = self._clock.monotonic()
         if owned is None or owned.expires <= now:
             return None
@@ -127,7 +139,7 @@ class Tasks:
             self._count -= 1
             if known.server != server and known.expires > self._clock.monotonic():
                 server = ""
-        mine[task_id] = Owned(server, target.name, self._clock.monotonic() + _life(handle))
+        mine[task_id] = Owned(server, target.name, target.asked, self._clock.monotonic() + _life(handle))
         self._count += 1
         if len(mine) > _PER_OWNER:
             del mine[next(iter(mine))]
@@ -174,6 +186,8 @@ def declares(capabilities: Mapping[str, Any]) -> bool:
 def started(call: Call, outcome: Result) -> dict[str, Any]:
     """The handle of the task that a call has started; empty if it ended in another way."""
     body = outcome.body
+    if isinstance(body, Large):
+        return {}  # a handle is a few lines
     try:
         if call.client.era == "handshake":
             handle = as_object(body).get("task")

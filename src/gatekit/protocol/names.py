@@ -74,11 +74,13 @@ def rename_result(method: str, body: dict[str, Any], rename: Rename) -> dict[str
     """A server's result with the URIs in it renamed; ``body`` is not changed.
 
     Knows resources/read (a client expects the URI it asked for), and the links and embedded resources of
-    tools/call and prompts/get. Text that merely mentions a URI is left alone.
+    tools/call, of tasks that came of it, and of prompts/get. Text that merely mentions a URI is left alone.
     """
     if method == "resources/read":
         return _with_items(body, "contents", lambda item: _prefixed(rename, item))
-    if method == "tools/call":
+    if method == "tasks/get" and isinstance(body.get("result"), dict):
+        return {**body, "result": rename_result("tools/call", body["result"], rename)}
+    if method in ("tools/call", "tasks/result"):
         return _with_items(body, "content", lambda item: _content(rename, item))
     if method == "prompts/get":
         return _with_items(body, "messages", lambda item: _prompt_message(rename, item))

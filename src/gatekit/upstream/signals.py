@@ -27,6 +27,8 @@ QUESTIONS = 256
 """Requests of one upstream that may wait for an answer; the next one is refused."""
 PATIENCE = 1800.0
 """Seconds that an open question keeps the calls of its upstream from timing out."""
+LASTING = 256
+"""Tasks of one Link whose progress is passed on; beyond that the oldest are forgotten."""
 LISTEN = "subscriptions/listen"
 PROGRESS_TOKEN = "progressToken"
 _SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"
@@ -51,6 +53,9 @@ class Signals:
         self._asked = id(self) << 24
         self.heard = 0
         """Notifications and requests so far."""
+        self.lasting: dict[int, str | int] = {}
+        """Our progress token → the client's, of calls that were answered with a task: it is good for as long
+        as the task is (MCP 2025-11-25)."""
         self.tools_changed = 0
         """Times that the upstream has said so."""
         self._now = 0.0
@@ -79,6 +84,12 @@ class Signals:
     def asking(self) -> bool:
         """The upstream waits for an answer, and so may every call that it works on."""
         return bool(self._questions) and self._now - self._last_asked < PATIENCE
+
+    def outlive(self, call_id: int, token: str | int) -> None:
+        """Progress of a call goes on after its answer."""
+        if len(self.lasting) >= LASTING:
+            del self.lasting[next(iter(self.lasting))]
+        self.lasting[call_id] = token
 
     def sweep(self, now: float) -> None:
         self._now = now
@@ -168,6 +179,11 @@ class Signals:
 
     def _on_progress(self, params: dict[str, Any]) -> None:
         reply = self._call(params.get(PROGRESS_TOKEN))
+        ours = params.get(PROGRESS_TOKEN)
+        if reply is None and type(ours) is int and ours in self.lasting:
+            params[PROGRESS_TOKEN] = self.lasting[ours]
+            self._signal(Notice("notifications/progress", params))
+            return
         if reply is None or reply.token is None or reply.on_notice is None:
             return  # late, or not a token of ours
         reply.seen = self._now

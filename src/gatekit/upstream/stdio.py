@@ -227,6 +227,8 @@ class StdioLink:
         if token is not None and reply.on_notice is not None:
             reply.token = token
             meta[PROGRESS_TOKEN] = reply.id
+            if "task" in params:
+                self._signals.outlive(reply.id, token)
         return {**params, "_meta": meta}
 
     # -- reading ---------------------------------------------------------------------------------------

@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from gatekit.model.rules import ByLogin, Rules, ServerRules
 from gatekit.model.server import Server
 from tests.support.scripted import Error, ScriptedLink, ScriptedPool
@@ -19,10 +21,12 @@ CHOICES = {"type": "array", "items": {"enum": ["a", "b"]}}
 
 
 @asynccontextmanager
-async def scripted(folder: Path, handler: Any, version: str = "2025-11-25") -> AsyncIterator[Rig]:
+async def scripted(
+    folder: Path, handler: Any, version: str = "2025-11-25", instances: Any = "session"
+) -> AsyncIterator[Rig]:
     pool = ScriptedPool(handler, "handshake", version, tools={}, prompts={}, resources={})
     rules = Rules(servers=(ServerRules(server="s", allowed=(ByLogin("local", "alice"),)),))
-    rig = Rig(folder, (Server(name="s", command=("none",)),), rules, pool)
+    rig = Rig(folder, (Server(name="s", command=("none",), instances=instances),), rules, pool)
     rig.door.give("alice", person("alice"))
     try:
         yield rig
@@ -115,6 +119,21 @@ async def test_notifications_that_an_older_revision_lacks_are_not_sent(tmp_path:
         assert (vendor["method"], vendor["params"]) == ("notifications/vendor", {"a": 1})
         assert progress["params"] == {"progressToken": "p", "progress": 1}
         assert result["result"]["content"][0]["type"] == "text"
+
+
+@pytest.mark.parametrize("instances", ["session", "user", "shared"])
+async def test_unknown_notifications_of_a_session_reach_its_server(tmp_path: Path, instances: Any) -> None:
+    async with scripted(tmp_path, lambda _link, _message: None, instances=instances) as rig:
+        session = await rig.open(PATH)
+        for method in ("notifications/vendor", "notifications/roots/list_changed"):
+            note = {"jsonrpc": "2.0", "method": method, "params": {"a": 1}}
+            sent = await rig.http(PATH, json.dumps(note).encode(), mcp_session_id=session)
+            assert sent.status == 202
+        await _settled()
+        seen = [m["method"] for m in rig.pool.link.received]
+        # Roots were not offered to an instance that is not the session's own.
+        own = ["notifications/roots/list_changed"] if instances == "session" else []
+        assert seen == ["notifications/vendor", *own]
 
 
 async def test_an_error_is_told_by_the_revision_of_the_client(tmp_path: Path) -> None:

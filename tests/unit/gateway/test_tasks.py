@@ -13,9 +13,12 @@ from typing import Any
 import pytest
 
 from gatekit.gateway import tasks
+from gatekit.gateway.published import Published
 from gatekit.model.rules import ByLogin, Rules, ServerRules, ToolRule
 from gatekit.model.server import Server
-from tests.support.scripted import ScriptedPool
+from gatekit.model.virtual import Exposed, Virtual
+from gatekit.policy.engine import Policy
+from tests.support.scripted import ScriptedLink, ScriptedPool
 from tests.support.tasking import CAPABILITIES, EXTENSION, RELATED, TEXT, Core, Extension, Tasking
 from tests.unit.gateway.rig import Answer, Rig, person
 
@@ -209,6 +212,31 @@ async def test_on_the_aggregate_endpoint_a_task_finds_its_server(tmp_path: Path)
         assert (await outside.ask("tasks/get", taskId="task-1"))["code"] == -32602
 
 
+async def test_a_task_of_a_virtual_server_is_judged_by_both(tmp_path: Path) -> None:
+    """Attack: the right at the virtual server is taken away, the one at the server behind it stays."""
+    alice = ByLogin("local", "alice")
+    exposed = Exposed(kind="tool", name="work", server="s", original="long")
+    virtual = Virtual(name="v", exposed=(exposed,))
+    async with tasking(tmp_path, Core()) as rig:
+        server = Server(name="s", command=("none",))
+
+        def publish(*people: ByLogin) -> None:
+            rules = Rules(
+                servers=(
+                    ServerRules(server="s", allowed=PEOPLE),
+                    ServerRules(server="v", allowed=(alice,), tools=(ToolRule(glob="work", allowed=people),)),
+                )
+            )
+            rig.gateway.apply(Published({"s": server}, Policy.compile(rules), (virtual,)))
+
+        publish(alice)
+        client = await Old.opened(rig, path="/s/v/mcp")
+        await client.ask("tools/call", name="work", task={})
+        assert (await client.ask("tasks/get", taskId="task-1"))["taskId"] == "task-1"
+        publish(ByLogin("local", "bob"))
+        assert (await client.ask("tasks/get", taskId="task-1"))["code"] == -32602
+
+
 async def test_two_servers_with_one_id_are_not_mixed_up(tmp_path: Path) -> None:
     class Same(Core):
         def new(self, tool: str) -> dict[str, Any]:
@@ -250,25 +278,114 @@ async def test_a_task_that_has_expired_is_forgotten(tmp_path: Path, monkeypatch:
         assert len(known) == 0
 
 
+async def test_progress_of_a_task_goes_on_after_its_call_was_answered(tmp_path: Path) -> None:
+    async with tasking(tmp_path, Core()) as rig:
+        client = await Old.opened(rig)
+        await client.ask("tools/call", name="long", task={}, _meta={"progressToken": "mine"})
+        stream = rig.start(PATH, method="GET", mcp_session_id=client.session)
+        link = rig.pool.link
+        for token in (12345, link.requests("tools/call")[0]["_meta"]["progressToken"]):
+            params = {"progressToken": token, "progress": 1}
+            link.say({"method": "notifications/progress", "params": params})
+        await stream.until("progress")
+        assert [e["params"] for e in stream.events] == [{"progressToken": "mine", "progress": 1}]
+        stream.disconnect()
+
+
+# -- states that are told -----------------------------------------------------------------------------------
+
+
+@INSTANCES
+async def test_only_the_owner_hears_of_the_state_of_a_task(tmp_path: Path, instances: str) -> None:
+    async with tasking(tmp_path, Core(), instances) as rig:
+        owner = await Old.opened(rig)
+        await owner.ask("tools/call", name="long", task={})
+        link = rig.pool.link
+        streams = {}
+        for token, session in (("alice", owner.session), ("bob", (await Old.opened(rig, "bob")).session)):
+            streams[token] = rig.start(PATH, method="GET", token=token, mcp_session_id=session)
+        state = {"taskId": "task-1", "status": "completed"}
+        link.say({"method": "notifications/tasks/status", "params": {"taskId": "task-9", "status": "x"}})
+        link.say({"method": "notifications/tasks/status", "params": state})
+        link.say({"method": "notifications/tools/list_changed"})
+        for token, stream in streams.items():
+            if token == "alice" or instances == "shared":
+                await stream.until("list_changed")
+            stream.disconnect()
+        told = [e["params"] for e in streams["alice"].events if e["method"].endswith("tasks/status")]
+        # An instance of one's own tells of nobody else's tasks; there everything passes.
+        assert told == [state] if instances != "session" else state in told
+        assert "tasks/status" not in streams["bob"].body.decode()
+
+
+@INSTANCES
+async def test_a_stream_hears_of_the_tasks_that_it_asked_for_and_that_are_its_own(
+    tmp_path: Path, instances: str
+) -> None:
+    subscription = "io.modelcontextprotocol/subscriptionId"
+
+    class Telling(Extension):
+        def __call__(self, link: ScriptedLink, message: dict[str, Any]) -> Any:
+            if message.get("method") != "subscriptions/listen":
+                return super().__call__(link, message)
+            wanted, meta = message["params"]["notifications"], {subscription: message["id"]}
+            said = {"notifications": wanted, "_meta": meta}
+            link.say({"method": "notifications/subscriptions/acknowledged", "params": said})
+            for task_id in ("task-1", "task-2"):
+                params = {"taskId": task_id, "status": "working", "_meta": meta}
+                link.say({"method": "notifications/tasks", "params": params})
+            return None
+
+    async with tasking(tmp_path, Telling(), instances) as rig:
+        await New(rig).ask("tools/call", name="long")
+        stream = New(rig).begin("subscriptions/listen", notifications={"taskIds": ["task-1", "task-2"]})
+        await stream.until('"notifications/tasks"')
+        acknowledged, *told = stream.events
+        assert acknowledged["params"]["notifications"] == {"taskIds": ["task-1"]}
+        assert [each["params"]["taskId"] for each in told] == ["task-1"]
+        assert told[0]["params"]["_meta"] == {subscription: 1}
+        assert rig.pool.link.requests("subscriptions/listen")[-1]["notifications"] == {"taskIds": ["task-1"]}
+        stream.disconnect()
+        other = New(rig, "bob").begin("subscriptions/listen", notifications={"taskIds": ["task-1"]})
+        await other.until("acknowledged")
+        assert other.events[0]["params"]["notifications"] == {}
+        other.disconnect()
+
+
 # -- a server that has core tasks, and clients that do not -------------------------------------------------
 
 
+@pytest.mark.parametrize("path", [PATH, "/mcp"])
 @pytest.mark.parametrize("version", ["2024-11-05", "2025-06-18", "2026-07-28", "2026-07-28 capable"])
-async def test_a_tool_that_is_a_task_only_gives_its_plain_result(tmp_path: Path, version: str) -> None:
+async def test_a_tool_that_is_a_task_only_gives_its_plain_result(
+    tmp_path: Path, version: str, path: str
+) -> None:
+    prefix = "s__" if path == "/mcp" else ""
     server = Core()
     async with tasking(tmp_path, server) as rig:
         client: Old | New
         if version < "2026":
-            client = await Old.opened(rig, version=version)
+            client = await Old.opened(rig, version=version, path=path)
         else:
-            client = New(rig, meta={CAPABILITIES: {"elicitation": {}}} if "capable" in version else {})
-        result = await client.ask("tools/call", name="only", arguments={})
+            client = New(
+                rig, path=path, meta={CAPABILITIES: {"elicitation": {}}} if "capable" in version else {}
+            )
+        result = await client.ask("tools/call", name=f"{prefix}only", arguments={})
         assert result["content"] == TEXT
         assert RELATED not in result["_meta"]
         assert result["_meta"]["com.example/kept"] == 1
         assert server.tasks["task-1"]["asked"] == 3
-        assert (await client.ask("tools/call", name="long"))["content"] == TEXT
+        assert (await client.ask("tools/call", name=f"{prefix}long"))["content"] == TEXT
         assert len(server.tasks) == 1, "what can do without a task is called without one"
+
+
+async def test_views_offer_no_tasks_and_give_the_plain_result(tmp_path: Path) -> None:
+    async with tasking(tmp_path, Core()) as rig:
+        client = await Old.opened(rig, path="/mcp")
+        hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "c"}}
+        opened = await rig.rpc("/mcp", "initialize", hello)
+        assert "tasks" not in opened.json["result"]["capabilities"]
+        assert (await client.ask("tools/call", name="s__only"))["content"] == TEXT
 
 
 async def test_such_a_task_may_ask_a_stateless_client(tmp_path: Path) -> None:
