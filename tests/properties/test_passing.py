@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -32,9 +33,10 @@ OWN = {"initialize", "ping", "server/discover", "subscriptions/listen", "logging
 """Answered by the gateway itself (the last one where the server is stateless)."""
 SUBSCRIPTIONS = {"resources/subscribe", "resources/unsubscribe"}
 FEW = settings(
-    max_examples=25,
+    max_examples=25 * int(os.environ.get("GATEKIT_FUZZ", "1")),
     deadline=None,
     database=None,
+    derandomize="GATEKIT_FUZZ" not in os.environ,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
 )
 
