@@ -120,6 +120,10 @@ class Parser:
         if not line:
             self._dispatch(events)
             return
+        if line.startswith(b"data:"):
+            # Most lines, and the only ones that may be large: cut out with one copy, not with two.
+            self._data.append(line[6:] if line[5:6] == b" " else line[5:])
+            return
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if name == b"data":
