@@ -89,22 +89,22 @@ def request(era: str, size: int, port: int, accept: str) -> tuple[dict[str, str]
 def drained(http: Http, wanted: bytes) -> int:
     """Send, and throw the answer away as it comes; its size."""
     http._socket.sendall(wanted)
-    data = http._more()
+    data = http.more()
     while b"\r\n\r\n" not in data:
-        data += http._more()
+        data += http.more()
     head, _, rest = data.partition(b"\r\n\r\n")
     if b" 200 " not in head.split(b"\r\n")[0]:
         raise RuntimeError(data[:500])
     if b"chunked" in head:
         size, tail = len(rest), rest[-5:]
         while tail != b"0\r\n\r\n":
-            data = http._more()
+            data = http.more()
             size, tail = size + len(data), (tail + data)[-5:]
         return size
     length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
     size = len(rest)
     while size < length:
-        size += len(http._more())
+        size += len(http.more())
     return size
 
 

@@ -122,6 +122,7 @@ def settled(process: Process, expected: int) -> int:
 
 
 def soak(process: Process, port: int, count: int) -> bool:
+    time.sleep(4)  # until what the measurement before has closed is gone
     expected = len(children(process.pid))
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(one_session, [port] * SETTLED))
