@@ -54,6 +54,11 @@ class Server(Struct, frozen=True, kw_only=True):
     probe_timeout: float = 3.0
     """Seconds to wait for ``server/discover`` before the handshake is tried (MCP 2026-07-28, stdio)."""
 
+    @property
+    def largest(self) -> int:
+        """Bytes of the longest message of any kind."""
+        return max(self.max_line_bytes, self.max_result_bytes)
+
     def fingerprint(self) -> str:
         """Identifies the launch recipe; a change of it means that running instances are out of date."""
         env, sizes = (self.env, self.personal_env), (self.max_line_bytes, self.max_result_bytes)

@@ -45,7 +45,7 @@ def link_error(error: OutboundRefused) -> LinkError:
     if isinstance(error, OutboundBroken):
         return LinkClosed("the connection to the remote server broke before it answered", detail)
     if isinstance(error, OutboundTooLarge):
-        return LineTooLong("the answer is larger than the limit", f"{detail} (max_line)")
+        return LineTooLong("the answer is larger than the limit", f"{detail} (max_result)")
     return RemoteRefused("the remote server cannot be used", detail)
 
 

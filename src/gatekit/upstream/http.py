@@ -71,7 +71,7 @@ class StreamableWire:
 
     def __init__(self, link: RemoteLink) -> None:
         self._link = link
-        self._cap = link.server.max_line_bytes
+        self._cap = link.server.largest
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._others: set[asyncio.Task[None]] = set()
         self._outbox = Outbox(link.server.name, self._deliver)

@@ -104,7 +104,7 @@ class SseWire:
     async def _read(self, stream: Stream) -> None:
         link = self._link
         try:
-            found = Events(stream, link.server.max_line_bytes, Cursor())
+            found = Events(stream, link.server.largest, Cursor())
             while (event := await found.next()) is not None:
                 if event.event == "endpoint":
                     if not self._endpoint.done():

@@ -70,8 +70,7 @@ class StdioLink:
         self._now = now
         self._pending: dict[int, Reply] = {}
         self._signals = Signals(server.name, self._pending, self._send)
-        cap = max(server.max_line_bytes, server.max_result_bytes)
-        self._lines = Lines(cap, self._on_line, self._on_oversized, Scan, self._on_large)
+        self._lines = Lines(server.largest, self._on_line, self._on_oversized, Scan, self._on_large)
         self._unwritten_cap = server.max_line_bytes + HIGH_WATER
         self._unwritten = 0
         self._stuck = False
@@ -321,7 +320,7 @@ class StdioLink:
             size,
         )
         if not is_call(head):
-            cap = max(self.server.max_line_bytes, self.server.max_result_bytes)
+            cap = self.server.largest
             self._fail_claimed(head, tail, LineTooLong(f"the answer has {size} bytes, the limit is {cap}"))
             return
         call_id = claimed_id(head, tail)

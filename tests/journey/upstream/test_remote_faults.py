@@ -167,7 +167,9 @@ async def test_an_answer_above_the_limit(kit: Kit) -> None:
     async def large(seen: Seen, out: Out) -> None:
         await out.json(result(seen, said("x" * 100_000)))
 
-    assert isinstance(await bad_answer(kit, large, max_line_bytes=50_000), LineTooLong)
+    assert isinstance(
+        await bad_answer(kit, large, max_line_bytes=50_000, max_result_bytes=50_000), LineTooLong
+    )
 
 
 async def test_an_event_above_the_limit(kit: Kit) -> None:
@@ -179,7 +181,9 @@ async def test_an_event_above_the_limit(kit: Kit) -> None:
                 await out.write(b"x" * 10_000)
         await out.end()
 
-    assert isinstance(await bad_answer(kit, large, max_line_bytes=50_000), LineTooLong)
+    assert isinstance(
+        await bad_answer(kit, large, max_line_bytes=50_000, max_result_bytes=50_000), LineTooLong
+    )
 
 
 async def test_an_answer_that_is_no_message(kit: Kit) -> None:
