@@ -37,6 +37,7 @@ from gatekit.errors import ConfigError, StoreError
 from gatekit.gateway.anonymous import OpenDoor
 from gatekit.gateway.core import Gateway
 from gatekit.gateway.endpoint import Read, Receive, Scope, Send, endpoint_of
+from gatekit.gateway.legacy import legacy_of
 from gatekit.gateway.ports import Headers, Surroundings, Wire
 from gatekit.identity.directory import Directory
 from gatekit.identity.local import Invitations, LocalPasswords
@@ -123,6 +124,8 @@ class Application:
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         if endpoint_of(scope["path"]) is not None:
             await self.gateway.endpoint(scope, receive, send)
+        elif self.config.legacy_sse and legacy_of(scope["path"]) is not None:
+            await self.gateway.legacy_endpoint(scope, receive, send)
         else:
             await self._control(scope, receive, send)
 

@@ -62,6 +62,7 @@ def oauth_settings(config: Config) -> OAuthSettings:
     return OAuthSettings(
         issuer=config.public_url,
         servers=titles(config),
+        legacy_sse=config.legacy_sse,
         access_token_lifetime=tokens.access_ttl,
         refresh_token_lifetime=tokens.refresh_ttl,
         refresh_grace=tokens.refresh_grace,

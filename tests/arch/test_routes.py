@@ -38,6 +38,12 @@ PUBLIC = "public by its specification, tells nothing about a person"
 FORM = "a form without the page's own token does nothing"
 
 MCP = {
+    ("GET", "/s/private/sse"): same(401),
+    ("HEAD", "/s/private/sse"): same(401),
+    ("POST", "/s/private/sse"): same(401),
+    ("DELETE", "/s/private/sse"): same(401),
+    ("GET", "/sse"): same(401),
+    ("POST", "/sse"): same(401),
     # The token comes before everything else (clients.md §5.1). other: a token for another server.
     ("GET", "/s/private/mcp"): same(401),
     ("HEAD", "/s/private/mcp"): same(401),
@@ -62,6 +68,8 @@ WALK = {
     ("GET", "/.well-known/openid-configuration"): same(200, PUBLIC),
     ("GET", "/.well-known/oauth-protected-resource/s/{server}/mcp"): same(200, PUBLIC),
     ("GET", "/.well-known/oauth-protected-resource/mcp"): same(200, PUBLIC),
+    ("GET", "/.well-known/oauth-protected-resource/s/{server}/sse"): same(200, PUBLIC),
+    ("GET", "/.well-known/oauth-protected-resource/sse"): same(200, PUBLIC),
     ("GET", "/.well-known/{rest:path}"): same(404),
     ("GET", "/jwks"): same(200, PUBLIC),
     ("POST", "/register"): same(400, "open registration (RFC 7591); an empty one is refused"),
@@ -104,6 +112,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway
     running = RunningGateway(tmp_path_factory.mktemp("routes"), servers)
     running.groups = {"developers": ["alice", "bob", "carol"]}
     running.allowed = ["group:developers"]
+    running.proxy = {"legacy_sse": True}
     running.write()
     try:
         running.start()

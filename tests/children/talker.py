@@ -1,8 +1,8 @@
 """A handshake-era stdio server that does everything a server may do in the middle of a call.
 
 Tools: ``ask`` (elicitation), ``sample`` (sampling), ``roots``, ``progress``, ``log``, ``slow`` (ends when
-it is cancelled), ``nap`` (takes some ``seconds``), ``grow`` (list changed), ``fail`` (a tool error),
-``remember`` (state of the process), ``whoami``.
+it is cancelled), ``nap`` (takes some ``seconds``), ``large`` (of some ``size``), ``grow`` (list changed),
+``fail`` (a tool error), ``remember`` (state of the process), ``whoami``.
 """
 
 from __future__ import annotations
@@ -70,6 +70,8 @@ def call(request_id: Any, name: str, arguments: dict[str, Any], meta: dict[str, 
     if name == "nap":
         time.sleep(float(arguments.get("seconds", 1)))
         return text("rested")
+    if name == "large":
+        return text("x" * int(arguments.get("size", 1)))
     if name == "grow":
         send({"method": "notifications/tools/list_changed"})
         return text("grown")

@@ -51,6 +51,8 @@ class RunningGateway(DemoGateway):
         self.groups: dict[str, Sequence[str]] = {"developers": ["alice", "bob"], "sre_team": ["alice"]}
         self.allowed: Sequence[str] = ["group:developers", "group:sre_team"]
         self.extra: dict[str, Any] = {}
+        self.proxy: dict[str, Any] = {}
+        """More keys of the section ``proxy``."""
         self._tokens: dict[tuple[str, str], str] = {}
 
     def write(self) -> None:
@@ -58,7 +60,13 @@ class RunningGateway(DemoGateway):
         auth = {"enabled": True, "provider": "local", "allowed_users": list(self.allowed)}
         document = {
             "data_dir": "data",
-            "proxy": {"host": "127.0.0.1", "port": self.port, "public_url": self.url, "auth": auth},
+            "proxy": {
+                "host": "127.0.0.1",
+                "port": self.port,
+                "public_url": self.url,
+                "auth": auth,
+                **self.proxy,
+            },
             "groups": {name: list(members) for name, members in self.groups.items()},
             "servers": self.servers,
             **self.extra,

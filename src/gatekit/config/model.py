@@ -162,6 +162,8 @@ class Config(Struct, frozen=True, kw_only=True):
     audit: AuditSettings = AuditSettings()
     aggregate: AggregateSettings = AggregateSettings()
     sessions: SessionSettings = SessionSettings()
+    legacy_sse: bool = False
+    """Whether HTTP+SSE of MCP 2024-11-05 is served beside Streamable HTTP."""
     drain_timeout: float = 8.0
     """Seconds that running calls get to finish when the gateway is told to stop."""
     limits: Limits = Limits()

@@ -28,6 +28,7 @@ NEEDS_RESTART = {
     "data_dir": "data_dir",
     "allowed_origins": "proxy.allowed_origins",
     "trusted_proxies": "proxy.trusted_proxies",
+    "legacy_sse": "proxy.legacy_sse",
     "drain_timeout": "proxy.drain_timeout",
     "tokens": "proxy.auth.tokens",
     "registration": "proxy.auth.registration",

@@ -85,6 +85,7 @@ def resolve(file: FileIn, document: doc.Document, references: References, path: 
         aggregate=AggregateSettings(page_size=file.aggregate.page_size, patience=file.aggregate.patience),
         audit=AuditSettings(durability=file.audit.durability),
         sessions=_sessions(file.sessions),
+        legacy_sse=file.proxy.legacy_sse,
         drain_timeout=file.proxy.drain_timeout,
         limits=Limits(max_body_bytes=file.limits.max_body, max_depth=file.limits.max_depth),
         secret_files=tuple(references.files),

@@ -91,6 +91,7 @@ class ProxyIn(Section, frozen=True):
     public_url: Annotated[str | None, Text()] = None
     allowed_origins: Annotated[Names, Texts()] = ()
     trusted_proxies: Annotated[Names, Texts()] = ()
+    legacy_sse: Annotated[bool, Flag()] = False
     drain_timeout: Annotated[float, Duration(0, 3600)] = 8
     auth: AuthIn = AuthIn()
 

@@ -43,6 +43,7 @@ def describe(config: Config) -> dict[str, Any]:
             "public_url": config.public_url,
             "allowed_origins": list(config.allowed_origins),
             "trusted_proxies": list(config.trusted_proxies),
+            "legacy_sse": config.legacy_sse,
             "drain_timeout": show_seconds(config.drain_timeout),
             "auth": _auth(config),
         },

@@ -4,7 +4,9 @@
 ``faces`` (one per era: bytes ↔ Call) → ``exchange`` (READ THIS FIRST: authorize → route → await → record) →
 ``router``, ``catalog`` and ``aggregate`` (whose tool is that; what may be listed; several servers as
 one, seen through ``views``) → ``reply`` (JSON or an event stream).
-``sessions`` keeps what the handshake era needs to remember.
+``sessions`` keeps what the handshake era needs to remember, ``replay`` what one of its clients may have to
+hear again; ``batch`` is several of its calls in one request, ``legacy`` its first transport (HTTP+SSE).
+``drain`` ends all of it in order.
 
 The bridge between the eras: ``rounds`` (a stateless client is asked by ending its request; ``parking``,
 ``slots`` and ``tickets`` keep the call alive meanwhile) and ``loop`` (a handshake-era client is asked on the

@@ -28,5 +28,5 @@ class OpenDoor:
     async def check(self, authorization: Sequence[bytes]) -> Access:  # noqa: ARG002
         return _NOBODY
 
-    def challenge(self, error: BearerError, server: str) -> str:  # noqa: ARG002
+    def challenge(self, error: BearerError, server: str, legacy: bool = False) -> str:  # noqa: ARG002
         return ""

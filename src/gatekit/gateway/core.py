@@ -11,10 +11,11 @@ from gatekit.gateway.catalog import Catalog
 from gatekit.gateway.changes import Comparison
 from gatekit.gateway.dispatch import Dispatch
 from gatekit.gateway.drain import STOPPING, Drain
-from gatekit.gateway.endpoint import Endpoint
+from gatekit.gateway.endpoint import Endpoint, LegacyEndpoint
 from gatekit.gateway.exchange import Exchange
 from gatekit.gateway.feeds import Feeds
 from gatekit.gateway.handshake import HandshakeDoor
+from gatekit.gateway.legacy import LegacyDoor
 from gatekit.gateway.ports import Surroundings
 from gatekit.gateway.published import Published, Shelf
 from gatekit.gateway.replay import ReplayStore
@@ -53,6 +54,8 @@ class Gateway:
         self._stateless = StatelessDoor(around, self._shelf, self._exchange, catalog, aggregate)
         self._dispatch = Dispatch(around, self._handshake, self._stateless)
         self.endpoint = Endpoint(self._dispatch, around.entropy.token("", 6) + "-")
+        self.legacy = LegacyDoor(around, self._handshake, self._stateless)
+        self.legacy_endpoint = LegacyEndpoint(self.legacy, around.entropy.token("", 6) + "-")
         self._sweeper: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -76,6 +79,9 @@ class Gateway:
         for stream in list(self._stateless.subscriptions):
             if not await self._still(stream.access, stream.endpoint):
                 stream.end()
+        for line in list(self.legacy.lines.values()):
+            if not await self._still(line.access, line.server):
+                line.reply.abandon()
         for nonce, opened in self.rounds.parking.parked():
             if not await self._still(opened.access, opened.endpoint):
                 self.rounds.drop(nonce, "access ended")
@@ -97,9 +103,10 @@ class Gateway:
 
     async def drain(self, patience: float) -> None:
         """Refuse new calls and let running ones finish, for at most ``patience`` seconds; end all streams."""
-        await Drain(self._dispatch, self._exchange, self.rounds, self._handshake, self._stateless).run(
-            patience
-        )
+        await Drain(
+            (self._dispatch, self.legacy), self._exchange, self.rounds, self._handshake, self._stateless
+        ).run(patience)
+        self.legacy.close()
 
     async def close(self) -> None:
         """Answer nobody any more: end sessions and streams (instances are the pool's business)."""
@@ -113,6 +120,7 @@ class Gateway:
         for stream in list(self._stateless.subscriptions):
             stream.end()
         self._aggregate.close()
+        self.legacy.close()
         self.feeds.close()
         self.rounds.close()
         if self._endings:
@@ -140,6 +148,9 @@ class Gateway:
         wall = self._around.clock.now()
         for stream in list(self._stateless.subscriptions):
             _look_after_stream(stream.access, stream.reply, now, wall, keepalive)
+        for line in self.legacy.lines.values():
+            _look_after_stream(line.access, line.reply, now, wall, keepalive)
+        self.legacy.sweep(now)
         patience = self._around.settings.input_patience
         for session in self.sessions:
             if session.questions:

@@ -43,6 +43,9 @@ _RECORDS_PER_SECOND = 50.0
 class Dispatch:
     """Entry of the data plane for one HTTP request."""
 
+    legacy = False
+    """Whether this is the door of HTTP+SSE, which is another resource to those who look for its metadata."""
+
     def __init__(self, around: Surroundings, handshake: HandshakeDoor, stateless: StatelessDoor) -> None:
         self._around = around
         self._handshake = handshake
@@ -151,7 +154,7 @@ class Dispatch:
     async def _challenge(self, inbound: Inbound, error: BearerError, reply: Reply) -> None:
         if not isinstance(error, TokenMissing):
             self._record(inbound, error.status, error.detail, error.principal_id, error.principal)
-        challenge = self._around.door.challenge(error, inbound.server)
+        challenge = self._around.door.challenge(error, inbound.server, self.legacy)
         if challenge:
             reply.add_headers((b"www-authenticate", challenge.encode("latin-1", "replace")))
         text = error.description or "Authentication is required: see WWW-Authenticate"

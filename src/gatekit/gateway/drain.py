@@ -25,13 +25,13 @@ class Drain:
 
     def __init__(
         self,
-        dispatch: Dispatch,
+        doors: tuple[Dispatch, ...],
         exchange: Exchange,
         rounds: Rounds,
         handshake: HandshakeDoor,
         stateless: StatelessDoor,
     ) -> None:
-        self._dispatch = dispatch
+        self._doors = doors
         self._exchange = exchange
         self._rounds = rounds
         self._handshake = handshake
@@ -42,7 +42,8 @@ class Drain:
 
         ``patience``: seconds they get before they are cancelled.
         """
-        self._dispatch.retry_after = round(patience) + 1
+        for door in self._doors:
+            door.retry_after = round(patience) + 1
         # Whoever would go on with these is refused from now on.
         self._give_up_parked()
         for subscription in list(self._stateless.subscriptions):

@@ -11,6 +11,7 @@ from typing import Any
 
 from gatekit.gateway.dispatch import Dispatch
 from gatekit.gateway.inbound import Inbound, Refused
+from gatekit.gateway.legacy import legacy_of
 from gatekit.gateway.ports import Headers, Wire
 from gatekit.protocol import jsonrpc
 
@@ -29,6 +30,10 @@ _ALLOWED_HEADERS = (
     b"mcp-method, mcp-name"
 )
 _EXPOSED = b"WWW-Authenticate, Mcp-Session-Id, Mcp-Protocol-Version, X-Request-Id"
+
+
+_QUERY = b":query"
+"""Where the query stands among the headers; no header that came over HTTP has a colon in its name."""
 
 
 def endpoint_of(path: str) -> str | None:
@@ -136,6 +141,17 @@ class Endpoint:
             if not wire.started:
                 body = jsonrpc.encode_fault(None, -32603, f"Internal error (request {number})")
                 await wire.respond(500, (*answer, (b"content-type", b"application/json")), body)
+
+
+class LegacyEndpoint(Endpoint):
+    """The same for HTTP+SSE (MCP 2024-11-05), whose POSTs say in the query which stream they belong to."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        wire = AsgiWire(receive, send)
+        client = scope.get("client")
+        headers = (*scope["headers"], (_QUERY, scope.get("query_string", b"")))
+        server = legacy_of(scope["path"]) or ""
+        await self.serve(scope["method"], server, headers, client[0] if client else "", wire, wire.body)
 
 
 def _cors(origin: bytes) -> Headers:

@@ -76,22 +76,19 @@ class HandshakeDoor:
         """Serve one message. Raises ProtocolFault for what is wrong with the message as such."""
         if isinstance(message, Request):
             if message.method == "initialize":
-                await self._initialize(inbound, access, message, size, reply)
+                await self.initialize(inbound, access, message, size, reply)
                 return
             session = self._session(inbound, access)
-            await self._request(inbound, session, message, size, reply)
+            await self.request(inbound, session, message, size, reply)
             return
         session = self._session(inbound, access)
-        self._check_reach(session, access)
-        if isinstance(message, Notification):
-            self._notification(session, message)
-        else:
-            _answer(session, message)
+        self.take(session, access, [message])
         await reply.empty(202)
 
-    async def _request(
+    async def request(
         self, inbound: Inbound, session: McpSession, message: Request, size: int, reply: Reply
     ) -> None:
+        """Carry out one request of a session. Raises ProtocolFault if it cannot be one."""
         if message.method == "ping":
             await reply.finish(200, jsonrpc.encode_result(message.id, {}))
             return
@@ -115,14 +112,7 @@ class HandshakeDoor:
             )
         batch.check(messages)
         requests = [message for message in messages if isinstance(message, Request)]
-        if not requests:
-            self._check_reach(session, access)
-        if not isinstance(self._reach(session, access), Deny):
-            for message in messages:
-                if isinstance(message, Notification):
-                    self._notification(session, message)
-                elif isinstance(message, Response):
-                    _answer(session, message)
+        self.take(session, access, messages)
         if not requests:
             await reply.empty(202)
             return
@@ -141,7 +131,7 @@ class HandshakeDoor:
         part = whole.part(message.id, whole.reply.started_at)
         async with whole.gate:
             try:
-                await self._request(inbound.part(number), session, message, size, part)
+                await self.request(inbound.part(number), session, message, size, part)
             except ProtocolFault as fault:
                 body = jsonrpc.encode_fault(message.id, fault.code, fault.public, fault.data)
                 await part.finish(200, body)
@@ -186,13 +176,24 @@ class HandshakeDoor:
             if link is not None and (link.era == "handshake" or not row.known or "stateless" in row.eras):
                 link.notify(message.method, message.params)
 
-    def _reach(self, session: McpSession, access: Access) -> Decision:
-        if not session.server:
-            return Allow("aggregate")
-        return self._shelf.current.may_reach(access, session.server)
+    def take(self, session: McpSession, access: Access, messages: list[Message]) -> None:
+        """Pass on what needs no answer. Raises Refused if that is all there is, and may not be."""
+        if isinstance(self._reach(session.server, access), Deny):
+            if any(isinstance(message, Request) for message in messages):
+                return  # each request is refused, and recorded, by itself
+            raise Refused(403, "you may not use this server")
+        for message in messages:
+            if isinstance(message, Notification):
+                self._notification(session, message)
+            elif isinstance(message, Response):
+                _answer(session, message)
 
-    def _check_reach(self, session: McpSession, access: Access) -> None:
-        if isinstance(self._reach(session, access), Deny):
+    def _reach(self, server: str, access: Access) -> Decision:
+        return self._shelf.current.may_reach(access, server) if server else Allow("aggregate")
+
+    def check_reach(self, server: str, access: Access) -> None:
+        """Raises Refused (403) for who may not use the server at all."""
+        if isinstance(self._reach(server, access), Deny):
             raise Refused(403, "you may not use this server")
 
     def _session(self, inbound: Inbound, access: Access) -> McpSession:
@@ -208,9 +209,10 @@ class HandshakeDoor:
 
     # -- initialize ---------------------------------------------------------------------------------------
 
-    async def _initialize(
+    async def initialize(
         self, inbound: Inbound, access: Access, message: Request, size: int, reply: Reply
-    ) -> None:
+    ) -> McpSession | None:
+        """Open a session and answer; None if that failed. Raises ProtocolFault for senseless params."""
         client = _introduced(message.params)
         session_id = self._around.entropy.token("", 24)
         call = self._call(inbound, access, message, client, size, session_id, reply)
@@ -220,10 +222,14 @@ class HandshakeDoor:
         if self.replays is not None:
             session.replay = Replay(self.replays, methods.at_least(client.version, methods.PRIMING_VERSION))
 
+        # A slow start may have to be kept alive before it is known to succeed; then the head is gone by then.
+        reply.stream_headers = ((_SESSION_HEADER, session_id.encode("ascii")),)
+
         async def open_session(_call: Call) -> tuple[Outcome, Link | None]:
             return await self._opened(call, session, reply)
 
         await self._exchange.run(call, reply, _InitializeFace(client.version), None, open_session)
+        return session if session in self.sessions else None
 
     async def _opened(self, call: Call, session: McpSession, reply: Reply) -> tuple[Outcome, Link | None]:
         server = self._shelf.current.servers.get(call.server)
@@ -237,8 +243,10 @@ class HandshakeDoor:
             )
         session.changing = listen.promised(result["capabilities"])
         self.sessions.add(session)
-        reply.add_headers((_SESSION_HEADER, session.id.encode("ascii")))
-        self._note(session, call, "opened")
+        if not reply.streaming:
+            reply.add_headers(*reply.stream_headers)
+            reply.stream_headers = ()
+        self._note(session, "opened", "", call.request_id, call.address)
         return Result(result), link
 
     async def _aggregate_greeting(self, call: Call, session: McpSession) -> dict[str, Any]:
@@ -252,17 +260,19 @@ class HandshakeDoor:
         )
         return {**result, "_meta": said.meta} if said.meta else result
 
-    def _note(self, session: McpSession, call: Call, action: Any, reason: str = "") -> None:
+    def _note(
+        self, session: McpSession, action: Any, reason: str, request_id: str = "", address: str = ""
+    ) -> None:
         access = session.access
         self._around.trail.record(
             SessionEvent(
                 at=self._around.clock.now(),
-                request_id=call.request_id,
+                request_id=request_id,
                 principal_id=access.principal.id,
                 principal=access.principal.username,
                 client_id=access.client_id,
                 client=access.client_name,
-                address=call.address,
+                address=address,
                 action=action,
                 server=session.server,
                 session=session.id,
@@ -277,7 +287,7 @@ class HandshakeDoor:
         if not reply.sse_ok:
             raise Refused(406, "Accept must include text/event-stream")
         session = self._session(inbound, access)
-        self._check_reach(session, access)
+        self.check_reach(session.server, access)
         last = inbound.header(b"last-event-id").strip()
         if last and session.replay is not None:
             await self._resume(session, session.replay, last, reply)
@@ -333,11 +343,14 @@ class HandshakeDoor:
         await reply.empty(204)
 
     async def end(self, session: McpSession, reason: str, come_back: bool = False) -> None:
-        """End a session, its calls, its stream and the instances that were its own."""
+        """End a session, its calls, its streams and the instances that were its own. Idempotent."""
+        if session.ended:
+            return
         self.sessions.remove(session)
         self._catalog.unfollow(session)
         self._aggregate.forget(session)
         session.close(come_back)
+        self._note(session, "closed", reason)
         for key in list(session.keys):
             await self._around.pool.stop(key, reason)
 

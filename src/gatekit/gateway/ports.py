@@ -48,7 +48,7 @@ class Door(Protocol):
 
     async def check(self, authorization: Sequence[bytes]) -> Access: ...
 
-    def challenge(self, error: BearerError, server: str) -> str: ...
+    def challenge(self, error: BearerError, server: str, legacy: bool = False) -> str: ...
 
 
 class Trail(Protocol):
@@ -106,6 +106,8 @@ class GatewaySettings(Struct, frozen=True, kw_only=True):
     parked_per_principal: int = 32
     """Calls of one person that may wait for input, without an open request."""
     parked: int = 2000
+    legacy_sse: bool = False
+    """Whether HTTP+SSE of MCP 2024-11-05 is served as well."""
     name: str = "gatekit"
     version: str = ""
 

@@ -50,6 +50,7 @@ class Reply:
         "resumable",
         "sse_ok",
         "started_at",
+        "stream_headers",
         "touched_at",
         "track",
         "wire",
@@ -69,6 +70,8 @@ class Reply:
         self.sse_ok = sse_ok
         self.started_at = now
         self.touched_at = now
+        self.stream_headers: Headers = ()
+        """Headers that are sent only if this becomes a stream before its outcome is known."""
         self.resumable: Replay | None = None
         """Where the session keeps its streams, if this answer may become one of them."""
         self.request_id: RequestId | None = None
@@ -241,7 +244,7 @@ class Reply:
         queue = self._queue
         if queue is None:
             return
-        await self.wire.start(200, (*_STREAM_HEAD, *self._headers))
+        await self.wire.start(200, (*_STREAM_HEAD, *self._headers, *self.stream_headers))
         while True:
             if queue:
                 chunk = _next(queue)

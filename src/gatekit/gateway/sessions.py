@@ -327,6 +327,9 @@ class SessionRegistry:
     def __iter__(self) -> Iterator[McpSession]:
         return iter(list(self._sessions.values()))
 
+    def __contains__(self, session: McpSession) -> bool:
+        return session.id in self._sessions
+
     def add(self, session: McpSession) -> None:
         """Register; a person's idlest sessions make room when there are too many."""
         mine = self._of.setdefault(session.access.principal.id, {})

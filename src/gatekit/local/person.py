@@ -137,5 +137,5 @@ class LocalDoor:
             raise TokenInvalid(self._refusal, self._refusal)
         return self._access
 
-    def challenge(self, error: BearerError, server: str) -> str:  # noqa: ARG002
+    def challenge(self, error: BearerError, server: str, legacy: bool = False) -> str:  # noqa: ARG002
         return ""  # there is nothing to sign in to

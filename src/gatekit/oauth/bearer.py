@@ -76,12 +76,13 @@ class Bearer:
             self._remember(authorization[0], access)
         return access
 
-    def challenge(self, error: BearerError, server: str) -> str:
-        """The ``WWW-Authenticate`` value for ``server`` (empty: the aggregate endpoint).
+    def challenge(self, error: BearerError, server: str, legacy: bool = False) -> str:
+        """The ``WWW-Authenticate`` value for ``server`` (empty: the aggregate endpoint); ``legacy``: for its
+        HTTP+SSE URL, because the resource that a client reads there must be the URL that it uses.
 
         RFC 9728 §5.1, RFC 6750 §3: an error code only if a token was presented.
         """
-        url = metadata_url(self._settings.issuer, server)
+        url = metadata_url(self._settings.issuer, server, legacy)
         parts = [f'resource_metadata="{url}"', f'scope="{self._scopes}"']
         if error.error:
             parts.append(f'error="{error.error}"')
@@ -175,9 +176,10 @@ def reaches(access: Access, server: str) -> bool:
     return server in access.servers or EVERY_SERVER in access.servers
 
 
-def metadata_url(issuer: str, server: str) -> str:
+def metadata_url(issuer: str, server: str, legacy: bool = False) -> str:
     """Where the RFC 9728 document of one endpoint is."""
-    path = f"/s/{server}/mcp" if server else "/mcp"
+    last = "sse" if legacy else "mcp"
+    path = f"/s/{server}/{last}" if server else f"/{last}"
     return f"{issuer}/.well-known/oauth-protected-resource{path}"
 
 

@@ -47,7 +47,7 @@ class Core:
         self.settings = settings
         self.services = services
         self.store = services.store
-        self.resources = Resources(settings.issuer, settings.servers)
+        self.resources = Resources(settings.issuer, settings.servers, settings.legacy_sse)
         self.standings = Standings(services.store, services.directory, services.policy, self.connections)
         self.keys = KeyRing(
             services.store.signing_keys, services.vault, services.clock, settings.access_token_lifetime
@@ -56,7 +56,7 @@ class Core:
 
     def set_servers(self, servers: Sequence[tuple[str, str]]) -> None:
         """Publish other servers from now on."""
-        self.resources = Resources(self.settings.issuer, servers)
+        self.resources = Resources(self.settings.issuer, servers, self.settings.legacy_sse)
         self.bearer.forget()
 
     def connections(self) -> frozenset[str]:

@@ -37,9 +37,10 @@ class Metadata:
         resources = self._core.resources
         if not resources.knows(server):
             return json_answer({"error": "not_found"}, 404)
+        legacy = request.url.path.endswith("/sse")
         return _document(
             {
-                "resource": resources.url(server),
+                "resource": resources.legacy_url(server) if legacy else resources.url(server),
                 "authorization_servers": [self._core.settings.issuer],
                 "scopes_supported": list(self._core.settings.scopes),
                 "bearer_methods_supported": ["header"],

@@ -28,17 +28,26 @@ class Reach(Struct, frozen=True):
 class Resources:
     """All resources of one gateway. Immutable; ``AuthorizationServer.set_servers`` makes a new one."""
 
-    def __init__(self, issuer: str, servers: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, issuer: str, servers: Sequence[tuple[str, str]], legacy: bool = False) -> None:
+        """``legacy``: the HTTP+SSE URL of an endpoint is another name of the same resource."""
         self._issuer = issuer
         self._prefix = f"{issuer}/s/"
         self.titles: dict[str, str] = {name: title or name for name, title in servers}
         self._by_url = {self.url(name): name for name in (AGGREGATE, *self.titles)}
         self._folded = {_fold(url): url for url in self._by_url}
+        if legacy:
+            self._folded |= {
+                _fold(self.legacy_url(name)): self.url(name) for name in (AGGREGATE, *self.titles)
+            }
         self._issuer_folded = _fold(issuer)
 
     def url(self, server: str) -> str:
         """The identifier of ``server``; of the aggregate endpoint for an empty name."""
         return f"{self._prefix}{server}/mcp" if server else f"{self._issuer}/mcp"
+
+    def legacy_url(self, server: str) -> str:
+        """Where ``server`` speaks HTTP+SSE."""
+        return f"{self._prefix}{server}/sse" if server else f"{self._issuer}/sse"
 
     def title(self, server: str) -> str:
         return self.titles.get(server, server) if server else "All servers"

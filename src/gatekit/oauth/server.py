@@ -132,9 +132,16 @@ class AuthorizationServer:
             api_route("/.well-known/openid-configuration", document, ["GET"]),
             api_route(f"{RESOURCE_METADATA}/s/{{server}}/mcp", resource, ["GET"]),
             api_route(f"{RESOURCE_METADATA}/mcp", resource, ["GET"]),
+            *self._legacy_resources(),
             api_route("/.well-known/{rest:path}", _not_found, ["GET"]),
             api_route("/jwks", self._metadata.jwks, ["GET"]),
         ]
+
+    def _legacy_resources(self) -> list[Route]:
+        if not self._core.settings.legacy_sse:
+            return []
+        paths = (f"{RESOURCE_METADATA}/s/{{server}}/sse", f"{RESOURCE_METADATA}/sse")
+        return [api_route(path, self._metadata.protected_resource, ["GET"]) for path in paths]
 
     def _endpoints(self) -> list[Route]:
         routes = [

@@ -32,6 +32,8 @@ class OAuthSettings(Struct, frozen=True, kw_only=True):
     """Public origin: scheme, host, perhaps a port; no path, no trailing slash (RFC 8414 §2)."""
     servers: tuple[tuple[str, str], ...] = ()
     """(name, title) of every published server."""
+    legacy_sse: bool = False
+    """Whether each endpoint has an HTTP+SSE URL as well; a token for one is good for the other."""
     scopes: tuple[str, ...] = (SCOPE,)
     access_token_lifetime: int = 3600
     refresh_token_lifetime: int = 30 * DAY

@@ -13,6 +13,7 @@ from typing import Any
 from gatekit.audit.recorder import Recorder
 from gatekit.errors import BearerError, TokenInvalid, TokenMissing
 from gatekit.gateway.core import Gateway
+from gatekit.gateway.endpoint import endpoint_of
 from gatekit.gateway.ports import GatewaySettings, Surroundings
 from gatekit.gateway.published import Merging, Published
 from gatekit.model.access import Access
@@ -68,8 +69,8 @@ class TableDoor:
             raise TokenMissing
         raise TokenInvalid("unknown token")
 
-    def challenge(self, error: BearerError, server: str) -> str:
-        return f'Bearer resource_metadata="x/{server}", error="{error.error}"'
+    def challenge(self, error: BearerError, server: str, legacy: bool = False) -> str:
+        return f'Bearer resource_metadata="x/{server}{"/sse" if legacy else ""}", error="{error.error}"'
 
 
 class Memory:
@@ -94,6 +95,8 @@ class Answer:
         self.task: asyncio.Task[None] | None = None
         self._disconnected = asyncio.Event()
         self._news = asyncio.Condition()
+        self._reads = asyncio.Event()
+        self._reads.set()
 
     @property
     def json(self) -> Any:
@@ -125,7 +128,15 @@ class Answer:
         await asyncio.wait_for(self.task, patience)
         return self
 
+    def hold(self) -> None:
+        """Take nothing more for now: a reader that is slow."""
+        self._reads.clear()
+
+    def read(self) -> None:
+        self._reads.set()
+
     async def send(self, message: Any) -> None:
+        await self._reads.wait()
         async with self._news:
             if message["type"] == "http.response.start":
                 self.status = message["status"]
@@ -234,7 +245,10 @@ class Rig:
             "headers": pairs,
             "client": ("127.0.0.1", 1),
         }
-        answer.task = asyncio.ensure_future(self.gateway.endpoint(scope, receive, answer.send))
+        path, _, query = path.partition("?")
+        scope |= {"path": path, "query_string": query.encode()}
+        endpoint = self.gateway.endpoint if endpoint_of(path) is not None else self.gateway.legacy_endpoint
+        answer.task = asyncio.ensure_future(endpoint(scope, receive, answer.send))
         return answer
 
     async def http(self, path: str, body: bytes = b"", **options: Any) -> Answer:

@@ -198,6 +198,11 @@ async def test_list_change_waits_for_a_stream(rig: Rig) -> None:
 async def test_delete_ends_session_and_process(rig: Rig) -> None:
     session = await rig.open(TALKER)
     assert (await rig.http(TALKER, method="DELETE", mcp_session_id=session)).status == 204
+    async with asyncio.timeout(5):
+        while len(rig.records("session")) < 2:
+            await asyncio.sleep(0.01)
+    ended = rig.records("session")[-1]
+    assert (ended["action"], ended["session"], ended["reason"]) == ("closed", session, "ended by the client")
     assert (await rig.rpc(TALKER, "tools/list", mcp_session_id=session)).status == 404
 
 
