@@ -71,6 +71,7 @@ class Feature:
 
 
 CLIENTS = (
+    Client("2024-11-05", "Python SDK 1.6.0", "sse"),
     Client("2025-03-26", "Python SDK 1.9.4"),
     Client("2025-06-18", "Python SDK 1.22.0"),
     Client("2025-11-25", "Python SDK 1.30.0"),
@@ -200,10 +201,18 @@ def _answers(port: int) -> bool:
     return True
 
 
+def address(client: Client, gateway: RunningGateway, server: str) -> str:
+    """Where a client of its time goes: the endpoint, or the one of HTTP+SSE."""
+    return f"{gateway.url}/s/{server}/sse" if client.transport == "sse" else gateway.endpoint(server)
+
+
 def drive(client: Client, gateway: RunningGateway, person: Person, kinds: Sequence[Kind]) -> Any:
     """Run one client process against every server; the object that it prints."""
     servers = {
-        kind.name: {"url": gateway.endpoint(kind.name), "token": gateway.token(person, kind.name)}
+        kind.name: {
+            "url": address(client, gateway, kind.name),
+            "token": gateway.token(person, kind.name),
+        }
         for kind in kinds
     }
     job = {"version": client.revision, "transport": client.transport, "servers": servers}
@@ -230,6 +239,7 @@ def measure(folder: Path) -> Cells:
         gateway = RunningGateway(
             folder, {kind.name: published(kind, ports.get(kind.name, 0)) for kind in KINDS}
         )
+        gateway.proxy = {"legacy_sse": True}
         gateway.write()
         gateway.start()
         try:

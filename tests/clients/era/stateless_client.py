@@ -25,7 +25,7 @@ transports: Any = importlib.import_module("mcp.client.streamable_http")
 errors: Any = importlib.import_module("mcp.shared.exceptions")
 httpx2: Any = importlib.import_module("httpx2")
 VERSION = "2026-07-28"
-PATIENCE = 8.0
+PATIENCE = 20.0
 
 
 class Bench:
@@ -78,7 +78,7 @@ async def connected(url: str, token: str) -> AsyncIterator[Bench]:
         client = clients.Client(
             transports.streamable_http_client(url, http_client=http),
             mode="auto",
-            read_timeout_seconds=PATIENCE,
+            read_timeout_seconds=2 * PATIENCE,
             sampling_callback=bench.sample,
             list_roots_callback=bench.roots,
             elicitation_callback=bench.elicit,
@@ -334,7 +334,7 @@ async def missing_resource(bench: Bench) -> None:
 
 async def measured(bench: Bench, work: Feature) -> str:
     try:
-        with anyio.fail_after(PATIENCE + 5):
+        with anyio.fail_after(2 * PATIENCE):
             await work(bench)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is the cell's content
         place = traceback.extract_tb(error.__traceback__)[-1]
