@@ -106,6 +106,16 @@ def test_cache_hints_must_be_on_complete_cacheable_results_and_nowhere_else(meth
     assert not {"ttlMs", "cacheScope"} & asked.keys()
 
 
+def test_the_life_of_a_task_is_no_cache_hint() -> None:
+    """SEP-2663: ``ttlMs`` is a member of every task."""
+    task = {"taskId": "t", "status": "working", "ttlMs": 60_000}
+    made = stateless.result("tools/call", {"resultType": "task", **task}, server_info=None)
+    seen = stateless.result("tasks/get", {"resultType": "complete", **task}, server_info=None)
+    assert (made["ttlMs"], seen["ttlMs"]) == (60_000, 60_000)
+    plain = stateless.result("tools/call", {"content": [], "ttlMs": 1}, server_info=None)
+    assert "ttlMs" not in plain
+
+
 def test_what_depends_on_who_asks_must_be_private() -> None:
     body = {"tools": [], "ttlMs": 60_000, "cacheScope": "public"}
     assert stateless.result("tools/list", body, server_info=None)["cacheScope"] == "private"

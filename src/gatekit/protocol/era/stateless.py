@@ -16,7 +16,7 @@ from gatekit.model.call import ClientSide
 from gatekit.protocol.era.detect import META_PREFIX, META_VERSION
 from gatekit.protocol.headers import VERSION, Headers, check_mirrored, single
 from gatekit.protocol.jsonrpc import Notification, Request
-from gatekit.protocol.methods import STATELESS_VERSIONS, spec
+from gatekit.protocol.methods import METHODS, STATELESS_VERSIONS, spec
 
 META_CAPABILITIES: Final = META_PREFIX + "clientCapabilities"
 META_CLIENT_INFO: Final = META_PREFIX + "clientInfo"
@@ -27,6 +27,9 @@ META_SUBSCRIPTION: Final = META_PREFIX + "subscriptionId"
 _ENVELOPE: Final = frozenset((META_VERSION, META_CAPABILITIES, META_CLIENT_INFO, META_LOG_LEVEL))
 
 _encode = msgspec.json.Encoder().encode
+
+_OF_TASKS: Final = frozenset(name for name in METHODS if name.startswith("tasks/"))
+"""There ``ttlMs`` says how long the task is kept (SEP-2663)."""
 
 LOG_LEVELS: Final = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
 
@@ -167,9 +170,10 @@ def result(method: str, body: Mapping[str, Any], *, server_info: Mapping[str, An
         ttl = shaped.get("ttlMs")
         shaped["ttlMs"] = ttl if type(ttl) is int and ttl >= 0 else 0
         shaped["cacheScope"] = "private"
-    elif kind == "input_required":
-        shaped.pop("ttlMs", None)
+    else:
         shaped.pop("cacheScope", None)
+        if kind != "task" and method not in _OF_TASKS:
+            shaped.pop("ttlMs", None)
     return shaped
 
 
