@@ -159,6 +159,7 @@ class Application:
     async def drain(self) -> None:
         """Take no new calls and let the running ones finish, as long as the configuration allows."""
         log.info("draining")
+        await self.pool.drain(0)  # no spares any more; the gateway knows best which calls still have a reader
         await self.gateway.drain(self.config.drain_timeout)
 
     async def close(self) -> None:
