@@ -14,16 +14,15 @@ from gatekit.gateway.published import Published
 from gatekit.gateway.router import Route, Target
 from gatekit.gateway.sessions import McpSession
 from gatekit.model.call import Call
-from gatekit.model.decision import Allow, Decision, Deny
+from gatekit.model.decision import Allow, Decision
 
 _SCHEME = "ui://"
 
 
-def concerns(call: Call, target: Route, decision: Decision) -> bool:
+def concerns(call: Call, target: Route) -> bool:
     """Whether a refusal is about a user interface."""
     return (
-        isinstance(decision, Deny)
-        and isinstance(target, Target)
+        isinstance(target, Target)
         and call.method == "resources/read"
         and target.name.startswith(_SCHEME)
     )

@@ -108,7 +108,7 @@ class Exchange:
         ``local`` replaces the trip to the upstream for what the gateway answers itself.
         """
         target, decision = self.judge(call)
-        if apps.concerns(call, target, decision):
+        if isinstance(decision, Deny) and apps.concerns(call, target):
             decision = await self._apps.judge(call, target, decision, self._shelf.current, session)
         flight = InFlight(reply, asyncio.current_task(), call.client.era == "stateless")
         self.flights.add(flight)
@@ -120,7 +120,8 @@ class Exchange:
                 answered = Answered(self._refusal(target, call), None, decision.reason)
             else:
                 answered = await self._perform(call, target, flight, face, session, local)
-                self.tasks.note(call, target, answered.outcome)
+                if tasks.may_start(call):
+                    self.tasks.note(call, target, answered.outcome)
             if flight.left and not answered.detail:
                 answered.detail = LEFT
             status, body = _rendered(call, answered, face)

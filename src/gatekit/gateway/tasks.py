@@ -125,8 +125,8 @@ class Tasks:
     # -- results ------------------------------------------------------------------------------------------
 
     def note(self, call: Call, target: Route, outcome: Outcome) -> None:
-        """Remember the task that a ``tools/call`` has started, if it has: before the caller hears of it."""
-        if not isinstance(target, Target) or not isinstance(outcome, Result) or not may_start(call):
+        """Remember the task that a call which ``may_start`` one has started, before the caller hears of it."""
+        if not isinstance(target, Target) or not isinstance(outcome, Result):
             return
         handle = started(call, outcome)
         task_id = handle.get("taskId")
