@@ -125,7 +125,7 @@ class Tasks:
     # -- results ------------------------------------------------------------------------------------------
 
     def note(self, call: Call, target: Route, outcome: Outcome) -> None:
-        """Remember the task that a call which ``may_start`` one has started, before the caller hears of it."""
+        """Remember the task that such a call (``may_start``) has started, before the caller hears of it."""
         if not isinstance(target, Target) or not isinstance(outcome, Result):
             return
         handle = started(call, outcome)
