@@ -108,13 +108,13 @@ class Exchange:
         ``local`` replaces the trip to the upstream for what the gateway answers itself.
         """
         target, decision = self.judge(call)
-        if isinstance(decision, Deny) and apps.concerns(call, target):
-            decision = await self._apps.judge(call, target, decision, self._shelf.current, session)
         flight = InFlight(reply, asyncio.current_task(), call.client.era == "stateless")
         self.flights.add(flight)
         if session is not None:
             session.calls[call.id] = flight
         try:
+            if isinstance(decision, Deny) and apps.concerns(call, target):
+                decision = await self._apps.judge(call, target, decision, self._shelf.current, session)
             if isinstance(decision, Deny):
                 self._rounds.forsake(call)
                 answered = Answered(self._refusal(target, call), None, decision.reason)
