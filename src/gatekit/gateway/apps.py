@@ -21,11 +21,7 @@ _SCHEME = "ui://"
 
 def concerns(call: Call, target: Route) -> bool:
     """Whether a refusal is about a user interface."""
-    return (
-        isinstance(target, Target)
-        and call.method == "resources/read"
-        and target.name.startswith(_SCHEME)
-    )
+    return isinstance(target, Target) and call.method == "resources/read" and target.name.startswith(_SCHEME)
 
 
 class Apps:
