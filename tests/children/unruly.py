@@ -159,6 +159,7 @@ OFFERS: dict[str, object] = {
     "modern": ["2026-07-28"],
     "modern_only": ["2026-07-28"],
     "modern_settled": ["2026-07-28"],
+    "slow_modern": ["2026-07-28"],
     "newer": ["2099-01-01", "2026-07-28"],
     "odd_discover": "2026-07-28",
 }
@@ -213,6 +214,8 @@ def before() -> None:
     if MODE == "nonsense":
         put(b"Usage: server [options]\n" * 100)
         sys.exit(2)
+    if MODE == "slow_modern":
+        time.sleep(0.8)  # as a server that is downloaded at its first start
     if MODE == "hang":
         signal.pause()
     if MODE == "deaf":

@@ -67,6 +67,8 @@ class Lost(Struct, frozen=True):
     """The upstream exited or stayed silent; this process is of no use any more."""
 
     reason: str
+    silent: bool = False
+    """It was given up on, and did not end by itself."""
 
 
 Opening = Opened | Refused | Lost
@@ -81,6 +83,8 @@ class Negotiator:
         self._info = info
         self._alone: set[str] = set()
         """Recipes whose servers refused ``initialize`` and know the stateless era alone."""
+        self._slow: dict[str, float] = {}
+        """Recipes whose start takes longer than their probe waited → seconds to wait next time."""
 
     async def open(self, server: Server, hello: Hello, spawn: Spawn, discard: Discard) -> OwnedLink:
         """Start a process with ``spawn`` (again, if the probe cost the first one) and open it.
@@ -92,14 +96,16 @@ class Negotiator:
         # What is kept in the store changes nothing for a handshake client.
         known = await self.recall(key) if hello.era == "stateless" else None
         if alone or (hello.era == "stateless" and known != "handshake"):
-            patience = server.start_timeout if alone or known is not None else server.probe_timeout
-            opening = await self._stateless_first(hello, patience, spawn, discard)
+            patience = self._slow.get(key, server.probe_timeout)
+            if alone or known is not None:
+                patience = server.start_timeout
+            opening = await self._stateless_first(key, hello, patience, spawn, discard)
         else:
             opening = await self._handshake_first(hello, spawn, discard)
         if not isinstance(opening, Opened):
             raise SpawnFailed(f"the server could not be opened: {opening.reason}")
         self._settle(key, opening.link.era, hello)
-        if not alone:
+        if not alone and not (key in self._slow and opening.link.era == "handshake"):
             await self.learn(key, known, opening.link.era, hello)
         return opening.link
 
@@ -111,15 +117,22 @@ class Negotiator:
             self._alone.add(key)
 
     async def _stateless_first(
-        self, hello: Hello, patience: float, spawn: Spawn, discard: Discard
+        self, key: str, hello: Hello, patience: float, spawn: Spawn, discard: Discard
     ) -> Opening:
+        before = self._slow.pop(key, None)
         link = await spawn()
         opening = await self.discover(link, patience)
         if isinstance(opening, Refused):
             return await self.handshake(link, hello)
         if isinstance(opening, Lost):
             await discard()
-            return await self._handshake_first(hello, spawn, discard)
+            since = self._clock.monotonic()
+            second = await self._handshake_first(hello, spawn, discard)
+            took = self._clock.monotonic() - since
+            if opening.silent and before is None and took > patience:
+                # It was not silent but slow: what it knows is asked again at its next start, with more time.
+                self._slow[key] = min(2 * took + patience, link.server.start_timeout)
+            return second
         return opening
 
     async def _handshake_first(self, hello: Hello, spawn: Spawn, discard: Discard) -> Opening:
@@ -223,7 +236,7 @@ class Negotiator:
             async with asyncio.timeout(patience):
                 end = await link.call(method, params)
         except TimeoutError:
-            return Lost(f"no answer to {method} within {patience:g} s")
+            return Lost(f"no answer to {method} within {patience:g} s", silent=True)
         except RemoteRefused:
             raise  # the server was not asked, or did not listen
         except (LinkClosed, LinkTimeout) as error:

@@ -38,7 +38,7 @@ async def test_an_error_to_the_probe_means_the_handshake_in_the_same_process(kit
 
 @pytest.mark.parametrize("mode", ["rmcp", "silent_on_discover"])
 async def test_exit_or_silence_on_the_probe_costs_one_process_and_is_remembered(kit: Kit, mode: str) -> None:
-    server = unruly(mode, probe_timeout=0.5)
+    server = unruly(mode, probe_timeout=2)
     link = await kit.pool.acquire(key(), server, STATELESS)
     assert link.era == "handshake"
     assert stdio(link).child.link == "2"
@@ -48,8 +48,18 @@ async def test_exit_or_silence_on_the_probe_costs_one_process_and_is_remembered(
     second = await kit.pool.acquire(key("session:2"), server, STATELESS)
     assert stdio(second).child.link == "3"
     assert second.calls == 1
-    assert time.monotonic() - begun < 0.5
+    assert time.monotonic() - begun < 2
     assert kit.actions() == ["started", "started"]  # the probe's process is no failure
+
+
+async def test_a_slow_start_is_not_taken_for_an_old_server(kit: Kit) -> None:
+    server = unruly("slow_modern", probe_timeout=0.3)
+    first = await kit.pool.acquire(key(), server, STATELESS)
+    assert first.era == "handshake"  # it was given up on before it had started
+    assert kit.memory.values == {}
+    second = await kit.pool.acquire(key("session:2"), server, STATELESS)
+    assert (second.era, second.calls) == ("stateless", 1)
+    assert kit.memory.era == "stateless"
 
 
 async def test_a_server_of_the_stateless_era_alone_serves_handshake_clients(kit: Kit) -> None:
