@@ -55,7 +55,7 @@ async def test_outdated(hasher: PasswordHasher) -> None:
 
 
 async def test_the_queue_is_bounded_and_recovers() -> None:
-    hasher = PasswordHasher(HashCost(time_cost=1, memory_kib=8192, parallelism=1), workers=2, max_waiting=2)
+    hasher = PasswordHasher(HashCost(time_cost=3, memory_kib=32768, parallelism=1), workers=2, max_waiting=2)
     attempts = await asyncio.gather(*(hasher.waste("x") for _ in range(50)), return_exceptions=True)
     refused = [attempt for attempt in attempts if isinstance(attempt, ProviderFailed)]
     assert len(refused) == 46
