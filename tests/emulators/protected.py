@@ -33,6 +33,8 @@ class Faults:
     """The same for the resource's metadata."""
     challenge: bool = True
     """Whether the 401 says where the metadata is."""
+    challenged: str = "mcp"
+    """The scope that the 401 names; empty: none."""
     no_resource_metadata: bool = False
     iss: str | None = None
     """Another issuer in the authorization response; empty: none."""
@@ -100,7 +102,8 @@ class Protected:
         if held not in self.tokens:
             self.seen.refused += 1
             where = f"{self.origin}/.well-known/oauth-protected-resource{self.path}"
-            said = f'Bearer resource_metadata="{where}", scope="mcp"' if self.faults.challenge else "Bearer"
+            scope = f', scope="{self.faults.challenged}"' if self.faults.challenged else ""
+            said = f'Bearer resource_metadata="{where}"{scope}' if self.faults.challenge else "Bearer"
             return Response(status_code=401, headers={"www-authenticate": said})
         if request.method != "POST":
             return Response(status_code=405)

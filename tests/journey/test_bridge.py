@@ -239,6 +239,9 @@ async def test_signing_in_and_out_in_a_terminal(
     [
         (("ftp://x/mcp",), "the URL must be https"),
         (("https://x/mcp", "--header", "nonsense"), "must look like 'Name: value'"),
+        (("https://x/mcp", "--client-metadata-url", "http://c/x"), "must look like https://"),
+        (("https://x/mcp", "--client-metadata-url", "https://c/"), "must look like https://"),
+        (("https://x/mcp", "--client-metadata-url", "https://c/a/../x"), "must look like https://"),
         (("https://x/mcp", "--header", "A: ${NOT_THERE}"), "the variable NOT_THERE is not set"),
     ],
 )

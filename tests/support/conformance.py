@@ -118,8 +118,8 @@ def count(out: Path, wanted: list[str]) -> Counts:
     """Add up the result folders (``<scenario>-<time>/checks.json``) of the scenarios in ``wanted``."""
     found = Counts()
     results: dict[str, list[dict[str, str]]] = {}
-    for path in sorted(out.glob("*/checks.json")):
-        name = re.sub(r"-\d{4}-\d\d-\d\dT.*$", "", path.parent.name)
+    for path in sorted(out.rglob("checks.json")):
+        name = re.sub(r"-\d{4}-\d\d-\d\dT.*$", "", path.parent.relative_to(out).as_posix())
         bare = name.removeprefix("server-")
         known = next((each for each in (name, bare, f"server-{bare}") if each in wanted), None)
         if known is not None:
@@ -138,39 +138,66 @@ def count(out: Path, wanted: list[str]) -> Counts:
     return found
 
 
-def required_of_clients(revision: str) -> list[str]:
-    """The client scenarios that a revision requires, less ``auth/…``: those are about OAuth towards servers,
-    and Gatekit presents configured headers to remote servers so far."""
+def required_of_clients(revision: str, signing_in: bool = False) -> list[str]:
+    """The client scenarios that a revision requires: those about signing in (``auth/…``), or the others."""
     text = (CONFORMANCE / "requirements" / f"{revision}.yaml").read_text(encoding="utf-8")
-    return [str(each) for each in yaml.safe_load(text)["client"] if not str(each).startswith("auth/")]
+    return [
+        str(each) for each in yaml.safe_load(text)["client"] if str(each).startswith("auth/") == signing_in
+    ]
 
 
 def run_client(revision: str, folder: Path, scenarios: Sequence[str] = ()) -> Counts:
     """Gatekit towards remote servers (``tests/clients/conformance_client.py``): ``scenarios``, or every
-    one that ``revision`` requires."""
+    one that ``revision`` requires, less ``auth/…``: to published servers Gatekit presents configured
+    headers."""
     wanted = list(scenarios) or required_of_clients(revision)
     out = folder / f"client-{revision}"
     out.mkdir(parents=True, exist_ok=True)
-    command = f"{sys.executable} {CLIENTS / 'conformance_client.py'}"
     for name in wanted:
-        arguments = ["--command", command, "--scenario", name, "--spec-version", revision]
-        done = subprocess.run(
-            [str(NODE), str(SUITE), "client", *arguments, "--timeout", "60000", "-o", str(out)],
-            env={
-                "PATH": f"{NODE.parent}:/usr/bin:/bin",
-                "HOME": str(folder),
-                "PYTHONPATH": str(ROOT),
-                "NODE_NO_WARNINGS": "1",
-            },
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        (folder / f"client-{name}.txt").write_text(done.stdout + done.stderr, encoding="utf-8")
+        _play("conformance_client.py", name, revision, out)
     return count(out, wanted)
+
+
+def run_bridge(revision: str, folder: Path, scenarios: Sequence[str] = ()) -> Counts:
+    """``gatekit bridge`` signing in (``tests/clients/conformance_bridge.py``): ``scenarios``, or every
+    ``auth/…`` that ``revision`` requires.
+
+    A scenario counts as passed only if the suite says so, which also looks at what a client SHOULD do and at
+    how it ended."""
+    wanted = list(scenarios) or required_of_clients(revision, signing_in=True)
+    out = folder / f"bridge-{revision}"
+    out.mkdir(parents=True, exist_ok=True)
+    refused = [name for name in wanted if not _play("conformance_bridge.py", name, revision, out)]
+    found = count(out, wanted)
+    known = {*found.missing, *(line.partition(":")[0] for line in found.failed)}
+    more = [name for name in refused if name not in known]
+    found.scenarios_passed -= len(more)
+    found.failed += [f"{name}: the suite: a warning, or the client ended with an error" for name in more]
+    return found
+
+
+def _play(driver: str, scenario: str, revision: str, out: Path) -> bool:
+    """Run one client scenario; whether the suite calls it passed."""
+    command = f"{sys.executable} {CLIENTS / driver}"
+    arguments = ["--command", command, "--scenario", scenario, "--spec-version", revision]
+    done = subprocess.run(
+        [str(NODE), str(SUITE), "client", *arguments, "--timeout", "60000", "-o", str(out)],
+        env={
+            "PATH": f"{NODE.parent}:/usr/bin:/bin",
+            "HOME": str(out),
+            "PYTHONPATH": str(ROOT),
+            "NODE_NO_WARNINGS": "1",
+        },
+        cwd=out,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    name = scenario.replace("/", "-")
+    (out / f"{name}.txt").write_text(done.stdout + done.stderr, encoding="utf-8")
+    return done.returncode == 0
 
 
 def run_authorization_server(url: str, folder: Path, person: Person, port: int) -> Counts:

@@ -19,6 +19,7 @@ from tests.support.conformance import (
     REVISIONS,
     label,
     run_authorization_server,
+    run_bridge,
     run_client,
     run_server,
 )
@@ -51,6 +52,11 @@ def measure(folder: Path) -> tuple[str, list[str]]:
         for revision in REVISIONS:
             found = run_client(revision, folder / f"client-{revision}")
             rows.append(found.row(f"client: towards remote servers of {revision}"))
+            print(rows[-1], flush=True)
+            wrong += found.failed + [f"{name}: no result" for name in found.missing]
+        for revision in REVISIONS:
+            found = run_bridge(revision, folder / f"bridge-{revision}")
+            rows.append(found.row(f"client, signing in (`gatekit bridge`): {revision}"))
             print(rows[-1], flush=True)
             wrong += found.failed + [f"{name}: no result" for name in found.missing]
     finally:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("gatekit")
 _REFERENCE = re.compile(r"\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)\}")
 _HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*:\s*([\x21-\x7e]([\x20-\x7e\t]*[\x21-\x7e])?)")
+_DOCUMENT = re.compile(r"https://[^/?#@\s\\]+/[^?#\s\\]+")
 TOKEN_VARIABLE = "GATEKIT_BRIDGE_TOKEN"
 SECRET_VARIABLE = "GATEKIT_BRIDGE_CLIENT_SECRET"
 
@@ -59,6 +60,11 @@ def _options(function: Any) -> Any:
                 "--client-id",
                 default="",
                 help=f"A client registered by hand; its secret: ${SECRET_VARIABLE}.",
+            ),
+            click.option(
+                "--client-metadata-url",
+                default="",
+                help="An https URL that describes the bridge as a client: used where the server accepts that.",
             ),
             click.option(
                 "--scope", default="", help="Ask for these scopes instead of what the server names."
@@ -180,6 +186,7 @@ class Far:
         headers: dict[str, str],
         *,
         client_id: str = "",
+        client_metadata_url: str = "",
         scope: str = "",
         port: int = 0,
         device: bool = False,
@@ -208,6 +215,7 @@ class Far:
         wishes = Wishes(
             client_id=client_id,
             client_secret=os.environ.get(SECRET_VARIABLE, ""),
+            client_metadata_url=described(client_metadata_url),
             scope=scope,
             port=port,
             device=device,
@@ -235,6 +243,16 @@ def static(headers: Sequence[str]) -> dict[str, str]:
     if token and not found:
         found["authorization"] = f"Bearer {token}"
     return found
+
+
+def described(url: str) -> str:
+    """``url``, if it can be a client id (draft-ietf-oauth-client-id-metadata-document §3); empty: none.
+
+    Raises ``InvalidInput``.
+    """
+    if url and (_DOCUMENT.fullmatch(url) is None or {".", ".."} & set(url.split("/"))):
+        raise InvalidInput("--client-metadata-url: it must look like https://example.com/client.json")
+    return url
 
 
 def _filled(reference: re.Match[str]) -> str:

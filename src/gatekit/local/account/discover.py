@@ -79,6 +79,7 @@ class Issuer(Struct, frozen=True, kw_only=True):
     grant_types_supported: tuple[str, ...] = ()
     scopes_supported: tuple[str, ...] = ()
     authorization_response_iss_parameter_supported: bool = False
+    client_id_metadata_document_supported: bool = False
 
 
 def challenge_of(header: str) -> Challenge:

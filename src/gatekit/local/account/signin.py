@@ -26,6 +26,7 @@ Tell = Callable[[str], None]
 """Say something to the person, in the terminal or the client's log."""
 
 SIGN_IN_SECONDS = 300.0
+OFFLINE = "offline_access"
 _SLOW_DOWN = 5.0
 _DEVICE_INTERVAL = 5.0
 
@@ -35,6 +36,8 @@ class Wishes(Struct, frozen=True, kw_only=True):
 
     client_id: str = ""
     client_secret: str = ""
+    client_metadata_url: str = ""
+    """Where the person has published what describes the bridge as a client; its URL is the client id."""
     scope: str = ""
     port: int = 0
     """Where the browser brings its answer; 0: wherever there is room."""
@@ -70,11 +73,11 @@ class SignIn:
         resource = await resource_of(self._fetch, self._url, challenge)
         issuer = await issuer_of(self._fetch, resource)
         _adopt(kept, issuer, resource, self._wishes)
-        scope = self._scope(challenge, resource, kept)
+        scope = self._scope(challenge, resource, issuer, kept)
         try:
             await self._signed_in(kept, issuer, scope)
         except Denied as denied:
-            if denied.error not in ("invalid_client", "unauthorized_client") or self._wishes.client_id:
+            if denied.error not in ("invalid_client", "unauthorized_client") or self._given(kept):
                 raise
             # The registration is gone over there (expired, cleaned up): register anew, once.
             _log.info("the registration is not known any more; registering anew issuer=%s", issuer.issuer)
@@ -83,13 +86,23 @@ class SignIn:
         finally:
             self.where = ""
 
-    def _scope(self, challenge: Challenge, resource: Resource, kept: Kept) -> str:
+    def _given(self, kept: Kept) -> bool:
+        """Whether the client is one that the command line named: nothing to replace by a registration."""
+        return kept.client_id != "" and kept.client_id in (
+            self._wishes.client_id,
+            self._wishes.client_metadata_url,
+        )
+
+    def _scope(self, challenge: Challenge, resource: Resource, issuer: Issuer, kept: Kept) -> str:
         """What the challenge names, else everything the resource lists (MCP, Scope Selection Strategy).
 
-        What was granted already is asked for again, or a step up would lose it."""
+        What was granted already is asked for again, or a step up would lose it. ``offline_access`` is added
+        where the issuer lists it (MCP 2026-07-28, Refresh Tokens): some give a refresh token only then. Not
+        where nothing else is asked for, or it would take the place of the issuer's usual scopes."""
         asked = self._wishes.scope or challenge.scope or resource.scopes
         granted = kept.scope if challenge.error == "insufficient_scope" else ""
-        return " ".join(dict.fromkeys([*granted.split(), *asked.split()]))
+        lasting = asked and not self._wishes.scope and OFFLINE in issuer.scopes_supported
+        return " ".join(dict.fromkeys([*granted.split(), *asked.split(), *([OFFLINE] if lasting else ())]))
 
     async def _signed_in(self, kept: Kept, issuer: Issuer, scope: str) -> None:
         offered = bool(issuer.device_authorization_endpoint) and DEVICE_GRANT in issuer.grant_types_supported
@@ -107,7 +120,7 @@ class SignIn:
         async with self._listening(kept, state) as loopback:
             if not kept.client_id:
                 await register(self._fetch, issuer, kept, loopback.redirect_uri)
-            # With a client that was registered by hand, the port is whatever is free (RFC 8252 §7.3).
+            # With a client that was named by hand, the port is whatever is free (RFC 8252 §7.3).
             url = _authorization_url(kept, issuer, loopback.redirect_uri, scope, state, verifier)
             self.where = url
             self._tell(f"Sign in to {self._url}: {url}")
@@ -131,14 +144,14 @@ class SignIn:
     def _listening(self, kept: Kept, state: str) -> Loopback:
         if self._wishes.port:
             loopback = Loopback(state, self._wishes.port)
-            if not self._wishes.client_id and kept.redirect_uri != loopback.redirect_uri:
+            if not self._given(kept) and kept.redirect_uri != loopback.redirect_uri:
                 kept.client_id = ""  # it was registered for another port
             return loopback
         port = urlsplit(kept.redirect_uri).port or 0
         try:
             return Loopback(state, port if kept.client_id else 0)
         except ChannelError:
-            if self._wishes.client_id:
+            if self._given(kept):
                 raise
             kept.client_id = ""  # its redirect URI names a port that somebody else has now
             return Loopback(state)
@@ -173,6 +186,12 @@ class SignIn:
 
 def _adopt(kept: Kept, issuer: Issuer, resource: Resource, wishes: Wishes) -> None:
     if kept.issuer != issuer.issuer:
+        if wishes.client_id and kept.client_id == wishes.client_id:
+            # MCP 2026-07-28, Authorization Server Binding: its secret is for the one it signed in at.
+            raise ChannelError(
+                f"the server now names {issuer.issuer} for signing in, and the client {wishes.client_id} "
+                f"belongs to {kept.issuer}: if that is right, sign out with 'gatekit bridge logout' first"
+            )
         kept.client_id = kept.client_secret = kept.redirect_uri = kept.scope = ""
         kept.access_token = kept.refresh_token = ""
     kept.issuer, kept.resource = issuer.issuer, resource.resource
@@ -180,6 +199,10 @@ def _adopt(kept: Kept, issuer: Issuer, resource: Resource, wishes: Wishes) -> No
     if wishes.client_id:
         kept.client_id, kept.client_secret = wishes.client_id, wishes.client_secret
         kept.auth_method = "client_secret_basic" if wishes.client_secret else "none"
+    elif wishes.client_metadata_url and issuer.client_id_metadata_document_supported:
+        # MCP 2025-11-25, Client Registration Approaches: before registering, after a client known over there.
+        kept.client_id, kept.client_secret, kept.redirect_uri = wishes.client_metadata_url, "", ""
+        kept.auth_method = "none"
 
 
 def _authorization_url(

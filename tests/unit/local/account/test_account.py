@@ -187,6 +187,83 @@ async def test_a_client_that_was_registered_by_hand(far: Protected, tmp_path: Pa
     assert not far.seen.registrations
 
 
+async def test_the_secret_of_a_client_registered_by_hand_stays_with_its_issuer(
+    far: Protected, tmp_path: Path
+) -> None:
+    mine = {"client_id": "mine", "client_secret": "s:e+c r"}
+    async with bridge(far, tmp_path, **mine) as one:
+        await one.keeper.write(Kept(url=far.url, issuer="https://old.example", client_id="mine"))
+        with pytest.raises(ChannelError, match="belongs to https://old.example: .* bridge logout"):
+            await one.call()
+    assert not far.seen.authorize
+    assert not far.seen.token
+
+
+DESCRIBED = "https://client.example/bridge.json"
+
+
+def accept_described(far: Protected, redirect: str) -> None:
+    far.faults.metadata["client_id_metadata_document_supported"] = True
+    far.clients[DESCRIBED] = {"client_id": DESCRIBED, "redirect_uris": [redirect]}
+
+
+async def test_a_client_that_describes_itself_does_not_register(far: Protected, tmp_path: Path) -> None:
+    port = free_port(0)
+    accept_described(far, f"http://127.0.0.1:{port}/callback")
+    async with bridge(far, tmp_path) as one:
+        await one.call()  # registers, for it was told of no document
+        far.tokens.clear()
+        far.refreshes.clear()
+    async with bridge(far, tmp_path, client_metadata_url=DESCRIBED, port=port) as one:
+        await one.call()
+        far.tokens.clear()
+        await one.call()  # renews as the same client
+    assert [asked["client_id"] for asked in far.seen.authorize] == ["client1", DESCRIBED]
+    assert far.seen.token[-1]["grant_type"] == "refresh_token"
+    assert far.seen.token[-1]["client_id"] == DESCRIBED
+
+
+async def test_a_client_that_describes_itself_registers_where_that_is_not_taken(
+    far: Protected, tmp_path: Path
+) -> None:
+    async with bridge(far, tmp_path, client_metadata_url=DESCRIBED) as one:
+        await one.call()
+    assert far.seen.authorize[0]["client_id"] == "client1"
+
+
+async def test_a_client_registered_by_hand_comes_before_one_that_describes_itself(
+    far: Protected, tmp_path: Path
+) -> None:
+    port = free_port(0)
+    redirect = f"http://127.0.0.1:{port}/callback"
+    accept_described(far, redirect)
+    far.clients["mine"] = {"client_id": "mine", "redirect_uris": [redirect]}
+    wishes = {"client_id": "mine", "client_metadata_url": DESCRIBED, "port": port}
+    async with bridge(far, tmp_path, **wishes) as one:
+        await one.call()
+    assert far.seen.authorize[0]["client_id"] == "mine"
+
+
+@pytest.mark.parametrize(
+    ("supported", "challenged", "wishes", "asked"),
+    [
+        (["mcp", "offline_access"], "mcp", {}, "mcp offline_access"),
+        (["mcp"], "mcp", {}, "mcp"),
+        (["mcp", "offline_access"], "mcp", {"scope": "read"}, "read"),
+        (["offline_access"], "", {}, None),
+    ],
+)
+async def test_a_sign_in_that_lasts_is_asked_for_where_it_is_offered(
+    far: Protected, tmp_path: Path, supported: list[str], challenged: str, wishes: dict[str, Any], asked: str
+) -> None:
+    far.faults.metadata["scopes_supported"] = supported
+    far.faults.challenged = challenged
+    far.faults.resource["scopes_supported"] = None
+    async with bridge(far, tmp_path, **wishes) as one:
+        await one.call()
+    assert far.seen.authorize[0].get("scope") == asked
+
+
 async def test_a_port_that_was_agreed_on(far: Protected, tmp_path: Path) -> None:
     port = free_port(0)
     redirect = f"http://127.0.0.1:{port}/callback"
