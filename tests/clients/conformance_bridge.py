@@ -2,10 +2,10 @@
 
 usage: conformance_bridge.py URL_OF_THE_SCENARIO
 
-The SDK starts the bridge as its child and lists and calls; the suite's server wants a sign-in, and the bridge
-does it as it would for anybody. Revision, scenario and a client registered by hand come in the environment, as
-the suite gives them. As the browser of the bridge (`$BROWSER`) this file follows the redirects to the loopback
-listener: the suite's authorization server asks nobody.
+The SDK starts the bridge as its child and lists and calls; the suite's server wants a sign-in, and the
+bridge does it as it would for anybody. Revision, scenario and a client registered by hand come in the
+environment, as the suite gives them. As the browser of the bridge (`$BROWSER`) this file follows redirects
+to the loopback listener: the suite's authorization server asks nobody.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The official suite's client scenarios: Gatekit towards remote servers, and the bridge signing in.
 
-A few that need everything; ``run_client`` and ``run_bridge`` without a list run all (``docs/conformance.md``).
+A few that need everything; ``run_client`` and ``run_bridge`` without a list run all: ``docs/conformance.md``.
 """
 
 from __future__ import annotations

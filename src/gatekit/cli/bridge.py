@@ -64,7 +64,7 @@ def _options(function: Any) -> Any:
             click.option(
                 "--client-metadata-url",
                 default="",
-                help="An https URL that describes the bridge as a client: used where the server accepts that.",
+                help="An https URL that describes the bridge as a client, where the server takes one.",
             ),
             click.option(
                 "--scope", default="", help="Ask for these scopes instead of what the server names."

@@ -193,7 +193,7 @@ async def test_the_secret_of_a_client_registered_by_hand_stays_with_its_issuer(
     mine = {"client_id": "mine", "client_secret": "s:e+c r"}
     async with bridge(far, tmp_path, **mine) as one:
         await one.keeper.write(Kept(url=far.url, issuer="https://old.example", client_id="mine"))
-        with pytest.raises(ChannelError, match="belongs to https://old.example: .* bridge logout"):
+        with pytest.raises(ChannelError, match=r"belongs to https://old\.example: .* bridge logout"):
             await one.call()
     assert not far.seen.authorize
     assert not far.seen.token
