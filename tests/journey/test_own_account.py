@@ -31,6 +31,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway
         "private": {"command": list(ECHO), "users": ["sre_team"]},
     }
     running = RunningGateway(tmp_path_factory.mktemp("account"), servers)
+    running.groups["developers"] = ["alice", "bob", "carol", "dave", "erin", "frank", "grace"]
     running.write()
     running.start()
     yield running
@@ -88,16 +89,12 @@ def test_disconnecting_an_application_ends_its_tokens(gateway: RunningGateway) -
 
 
 def test_signing_out_everywhere(gateway: RunningGateway) -> None:
-    gateway.groups["developers"] = ["alice", "bob", "carol"]
-    gateway.write()
     with browser(gateway, "carol") as client:
         submit(client, client.get("/account"), "/account/sessions/end")
         assert 'name="password"' in client.get("/account").text
 
 
 def test_a_key_for_a_server_out_of_reach_is_refused(gateway: RunningGateway) -> None:
-    gateway.groups["developers"] = ["alice", "bob", "dave"]
-    gateway.write()
     with browser(gateway, "dave") as client:
         page = client.get("/account")
         assert "private" not in page.text
@@ -109,8 +106,6 @@ def test_a_key_for_a_server_out_of_reach_is_refused(gateway: RunningGateway) -> 
 
 
 def test_somebody_elses_things_cannot_be_named(gateway: RunningGateway) -> None:
-    gateway.groups["developers"] = ["alice", "bob", "erin", "frank"]
-    gateway.write()
     with browser(gateway, "erin") as erin, browser(gateway, "frank") as frank:
         _, grant = form_of(erin.get("/account").text, "/account/apps/revoke")
         page = frank.get("/account")
@@ -120,8 +115,6 @@ def test_somebody_elses_things_cannot_be_named(gateway: RunningGateway) -> None:
 
 
 def test_a_forged_form_changes_nothing(gateway: RunningGateway) -> None:
-    gateway.groups["developers"] = ["alice", "bob", "grace"]
-    gateway.write()
     with browser(gateway, "grace") as client:
         _, grant = form_of(client.get("/account").text, "/account/apps/revoke")
         forged = client.post("/account/apps/revoke", data={**grant, "csrf": "forged"})
