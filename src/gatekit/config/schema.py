@@ -81,11 +81,11 @@ class AuthIn(GitHubKeys, frozen=True):
     registration: RegistrationIn = RegistrationIn()
 
 
-_STDIO_LATER = "only http is supported so far; serving MCP over stdio comes in a later version"
+_STDIO_ELSEWHERE = "serve speaks http only; for stdio a client starts `gatekit stdio` with this same file"
 
 
 class ProxyIn(Section, frozen=True):
-    transport: Annotated[Literal["http"], OneOf(("http",), _STDIO_LATER)] = "http"
+    transport: Annotated[Literal["http"], OneOf(("http",), _STDIO_ELSEWHERE)] = "http"
     host: Annotated[str, Text()] = "127.0.0.1"
     port: Annotated[int, Whole(1, 65535)] = 8080
     public_url: Annotated[str | None, Text()] = None
