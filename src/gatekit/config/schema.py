@@ -81,7 +81,7 @@ class AuthIn(GitHubKeys, frozen=True):
     registration: RegistrationIn = RegistrationIn()
 
 
-_STDIO_ELSEWHERE = "serve speaks http only; for stdio a client starts `gatekit stdio` with this same file"
+_STDIO_ELSEWHERE = "only http here; for stdio a client starts `gatekit stdio` with this file"
 
 
 class ProxyIn(Section, frozen=True):

@@ -110,7 +110,7 @@ def test_every_fault_is_reported_at_once_with_line_path_and_nearest_key(tmp_path
     )
     assert found == (
         "1: port: unknown key here (it belongs under proxy)",
-        "3: proxy.transport: serve speaks http only; for stdio a client starts `gatekit stdio` with this same file",
+        "3: proxy.transport: only http here; for stdio a client starts `gatekit stdio` with this file",
         "4: proxy.prot: unknown key (did you mean 'port'?)",
         "5: proxy.auth.client_secret: the environment variable NOPE is not set",
         "5: proxy.auth.enabled: expected true or false, not 'maybe'",
