@@ -317,3 +317,22 @@ async def test_a_stranger_cannot_make_us_fetch_without_end(world: World, publish
         )
     last = await refused(world, f"{publisher.origin}/last.json")
     assert "too many" in last
+    recorded = len(world.trail.named(ClientEvent, action="refused"))
+    for number in range(20):  # the token endpoint asks before it knows who is there
+        await world.redeem({**publisher.client, "client_id": f"https://{number}.example/?bad"}, "gk_ac_x")
+    assert len(world.trail.named(ClientEvent, action="refused")) == recorded
+
+
+async def test_a_forgotten_row_is_fetched_again_though_its_document_is_fresh(
+    world: World, publisher: Publisher
+) -> None:
+    publisher.headers = {"cache-control": "max-age=86400"}
+    url = world.authorize_url(publisher.client)
+    await world.browser().visit(url)
+    world.clock.advance(80_000)
+    publisher.changes = {"client_name": "Renamed"}
+    world.clock.advance(7_000)
+    await world.browser().visit(url)  # fetched anew, the row is the old one
+    await world.server.tidy()
+    assert not await world.store.clients.get(publisher.client_id)
+    assert (await world.browser().visit(url)).status_code == 200

@@ -117,3 +117,11 @@ async def test_T11_a_stream_ends_with_its_grant_person_or_key(world: World) -> N
     assert await world.server.is_active(by_key)
     await world.store.api_keys.revoke(by_key.credential_id, int(world.clock.now()))
     assert not await world.server.is_active(by_key)
+
+
+@pytest.mark.parametrize("path", ["/login", "/device"])
+async def test_sign_in_pages_have_a_budget_because_each_writes_a_row(world: World, path: str) -> None:
+    async with world.http() as http:
+        answers = [(await http.get(path)).status_code for _ in range(130)]
+    assert answers[:120] == [200] * 120
+    assert answers[121:] == [429] * 9

@@ -52,7 +52,7 @@ class Account:
 
     async def sign_in(self, request: Request) -> Response:
         """The sign-in page for its own sake. It takes no "next" parameter: it leads home (checklist D8)."""
-        return await self._authorize.sign_in_page(request, self._authorize.start_home(), "")
+        return await self._authorize.sign_in_for(request, "/")
 
     async def logout(self, request: Request) -> Response:
         """End the browser session on the server and in the browser."""

@@ -101,11 +101,13 @@ class Authorize:
         found = await read_target(Form(fields), self._core.store.clients)
         return Target(found.client, found.redirect_uri, transaction.state)
 
-    def start_home(self, path: str = "/") -> Run:
-        """A run that leads to a page of our own, at ``path``, instead of a client."""
-        return self._new_run(
+    async def sign_in_for(self, request: Request, path: str) -> Response:
+        """The sign-in page, which leads to our own page at ``path`` instead of a client."""
+        self._spend(request)  # it writes a row for whoever asks
+        run = self._new_run(
             client_id="", redirect_uri=path, state=None, code_challenge="", scopes=(), resources=()
         )
+        return await self.sign_in_page(request, run, "")
 
     async def sign_in_page(
         self,

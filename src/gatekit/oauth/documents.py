@@ -81,7 +81,13 @@ class Documents:
         if fetch is None or client_id is None or not client_id.startswith("https://"):
             return
         if self._fresh.get(client_id, 0) > self._core.now():
-            return
+            if await self._core.store.clients.get(client_id) is not None:
+                return
+            del self._fresh[client_id]  # the row was never used and is gone; its document is still there
+        # Before anything is fetched or recorded: both could be made to happen without end. Each fetch can
+        # become a row, so a stranger may not cause more of them than registrations.
+        if client_id not in self._under_way and self._spent(request):
+            raise ClientDocumentRefused("too many descriptions were asked for; try again later")
         try:
             check_url(client_id, self._core.settings.document_domains)
             await self._once(request, client_id, fetch)
@@ -90,15 +96,15 @@ class Documents:
             await self._record(request, client_id, "", "refused", reason, ())
             raise ClientDocumentRefused(reason) from cause
 
+    def _spent(self, request: Request) -> bool:
+        return bool(self._budget.take(address(request)) or self._everybody.take() or self._day.take())
+
     async def _once(self, request: Request, url: str, fetch: Fetch) -> None:
         """Fetch, together with everybody who wants the same document at this moment."""
         running = self._under_way.get(url)
         if running is not None:
             await asyncio.shield(running)
             return
-        # Each can become a row, so a stranger may not cause more of them than registrations.
-        if self._budget.take(address(request)) or self._everybody.take() or self._day.take():
-            raise ClientDocumentRefused("too many descriptions were asked for; try again later")
         task = asyncio.ensure_future(self._refresh(request, url, fetch))
         self._under_way[url] = task
         try:

@@ -158,7 +158,7 @@ class Interaction:
             response = to_resume(run)
         else:
             await self._codes.close(run)
-            # Written by ``start_home``, never by the browser (checklist D8).
+            # Written by ``sign_in_for``, never by the browser (checklist D8).
             response = redirect(run.transaction.redirect_uri)
             self._browser.unbind(response, run)
         await self._browser.sign_in(request, response, user.id)

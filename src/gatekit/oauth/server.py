@@ -117,7 +117,7 @@ class AuthorizationServer:
 
     async def sign_in_for(self, request: Request, path: str) -> Response:
         """The sign-in page, which leads to our own page at ``path`` afterwards."""
-        return await self._authorize.sign_in_page(request, self._authorize.start_home(path), "")
+        return await self._authorize.sign_in_for(request, path)
 
     def routes(self) -> list[Route]:
         """Everything this room answers. Unknown paths below /.well-known/ are a plain 404, never a 401:

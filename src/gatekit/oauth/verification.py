@@ -43,7 +43,7 @@ class Verification:
         if not isinstance(someone, SignedIn):
             # Only letters of codes: where a sign-in leads to is never the browser's to say (checklist D8).
             back = f"{PAGE}?user_code={letters_of(code)}" if code else PAGE
-            return await self._authorize.sign_in_page(request, self._authorize.start_home(back), "")
+            return await self._authorize.sign_in_for(request, back)
         return self._form(request, someone, code, "")
 
     async def entered(self, request: Request) -> Response:
