@@ -51,6 +51,7 @@ from gatekit.oauth.server import AuthorizationServer
 from gatekit.platform.clock import SystemClock, SystemEntropy
 from gatekit.platform.peers import TrustedProxies
 from gatekit.platform.vault import Vault, load_master_key
+from gatekit.store.follow import follow, newest
 from gatekit.store.ports import Store
 from gatekit.store.sql.store import open_store
 from gatekit.upstream.pool import Pool
@@ -65,12 +66,8 @@ from gatekit.web.pages import HtmlPages
 
 log = logging.getLogger("gatekit")
 
-CHANGES_EVERY = 0.25
-"""Seconds between looks at what other processes (the command line) changed."""
 TIDY_EVERY = 300.0
 CHANGES_KEPT = 10_000
-NEWEST = 2**62
-"""A sequence after everything: asks only for the newest number."""
 
 
 class Application:
@@ -149,9 +146,9 @@ class Application:
         await self.authorization.start()
         self.gateway.start()
         self.pool.replace([entry.server for entry in self.config.servers])
-        newest, _ = await self.store.changes.since(NEWEST)
+        seen = await newest(self.store.changes)
         self._jobs = [
-            asyncio.ensure_future(self._follow_changes(newest)),
+            asyncio.ensure_future(follow(self.store.changes, seen, self._standing_changed)),
             asyncio.ensure_future(self._tidy()),
         ]
         await self.recorder.write(self._config_event("loaded", str(self.config.path)))
@@ -195,18 +192,6 @@ class Application:
         log.warning("settings wait for a restart settings=%s", ", ".join(settings))
 
     # -- background jobs ----------------------------------------------------------------------------------
-
-    async def _follow_changes(self, newest: int) -> None:
-        """Notice what other processes (the command line) changed, within a second."""
-        while True:
-            await asyncio.sleep(CHANGES_EVERY)
-            try:
-                newest, entries = await self.store.changes.since(newest)
-                if entries:
-                    await self._standing_changed()
-            except StoreError as error:
-                log.error("the store cannot be read error=%s", error)
-                await asyncio.sleep(5)
 
     async def _standing_changed(self) -> None:
         self.directory.forget()

@@ -18,7 +18,7 @@ from gatekit import __version__
 from gatekit.assembly import dialler, gateway_settings, tables
 from gatekit.audit.recorder import Recorder
 from gatekit.config.model import Config
-from gatekit.errors import ConfigError, GatekitError, IdentityError, NotFound, StoreError, StoreLocked
+from gatekit.errors import ConfigError, GatekitError, IdentityError, NotFound, StoreLocked
 from gatekit.gateway.core import Gateway
 from gatekit.gateway.ports import Surroundings
 from gatekit.identity.directory import Directory
@@ -31,6 +31,7 @@ from gatekit.model.audit import ConfigEvent, ProcessEvent
 from gatekit.model.people import Principal
 from gatekit.platform.clock import SystemClock, SystemEntropy
 from gatekit.platform.vault import Vault, load_master_key
+from gatekit.store.follow import follow, newest
 from gatekit.store.ports import Store
 from gatekit.store.sql.store import open_store
 from gatekit.upstream.pool import Pool
@@ -39,7 +40,6 @@ from gatekit.upstream.supervisor import Supervisor
 
 log = logging.getLogger("gatekit")
 
-CHANGES_EVERY = 0.25
 WRITER = "local"
 MAX_WRITERS = 1 + 26 + 26 * 26
 """How many of these may run on one data directory; each writes a trail of its own."""
@@ -122,8 +122,8 @@ class LocalApplication:
     async def start(self) -> None:
         """Start the background jobs. Raises ``StoreError``, ``AuditUnavailable``."""
         self._gateway.start()
-        newest, _ = await self._store.changes.since(_NEWEST)
-        self._jobs = [asyncio.ensure_future(self._follow_changes(newest))]
+        seen = await newest(self._store.changes)
+        self._jobs = [asyncio.ensure_future(follow(self._store.changes, seen, self._standing_changed))]
         await self._recorder.write(self._config_event("loaded", str(self.config.path)))
 
     async def close(self) -> None:
@@ -150,17 +150,6 @@ class LocalApplication:
         """A changed file could not be used; the old configuration stays."""
         log.error("configuration refused, the old one stays in force faults=%s", "; ".join(error.faults))
         self._recorder.record(self._config_event("refused", "; ".join(error.faults)[:2000]))
-
-    async def _follow_changes(self, newest: int) -> None:
-        while True:
-            await asyncio.sleep(CHANGES_EVERY)
-            try:
-                newest, entries = await self._store.changes.since(newest)
-                if entries:
-                    await self._standing_changed()
-            except StoreError as error:
-                log.error("the store cannot be read error=%s", error)
-                await asyncio.sleep(5)
 
     async def _standing_changed(self) -> None:
         self._directory.forget()
