@@ -93,6 +93,7 @@ class AuthorizationServer:
         store, now = self._core.store, self._core.now()
         await store.transactions.purge(now)
         await store.device_authorizations.purge(now)
+        await store.replays.purge(now)
         await store.browser_sessions.purge(now)
         await store.grants.purge(now)
         await store.clients.expire_unused(now - self._core.settings.unused_client_lifetime)

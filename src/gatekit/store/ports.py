@@ -280,6 +280,21 @@ class DeviceAuthorizations(Protocol):
     async def purge(self, now: int) -> None: ...
 
 
+class Replays(Protocol):
+    """Names of signed things that count once: ids of assertions, proofs and logout tokens."""
+
+    async def first(self, purpose: str, key: str, expires_at: int, now: int) -> bool:
+        """Compare-and-swap: True for exactly one caller, across processes, until ``expires_at``.
+
+        ``purpose`` keeps the users of this table apart; ``key`` is a stranger's text of any length and says
+        all that must be unique (for a ``jti`` that means its issuer as well). Only a hash of it is kept.
+        False also if ``expires_at`` has passed: what has expired is nobody's first.
+        """
+        ...
+
+    async def purge(self, now: int) -> None: ...
+
+
 class SigningKeys(Protocol):
     async def add(self, key: SigningKey) -> None: ...
 
@@ -340,6 +355,8 @@ class Store(Protocol):
     def transactions(self) -> Transactions: ...
     @property
     def device_authorizations(self) -> DeviceAuthorizations: ...
+    @property
+    def replays(self) -> Replays: ...
     @property
     def signing_keys(self) -> SigningKeys: ...
     @property

@@ -1,12 +1,42 @@
-"""Signing keys, settings, and the feed of changes."""
+"""What was seen before, signing keys, settings, and the feed of changes."""
 
 from __future__ import annotations
+
+from hashlib import sha256
 
 from gatekit.model.oauth import SigningKey
 from gatekit.store.sql.engine import Database
 from gatekit.store.sql.rows import decode, encode, insert
 
 _INSERT_KEY = insert("signing_keys", SigningKey)
+
+
+class SqlReplays:
+    """Implements ``store.ports.Replays``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def first(self, purpose: str, key: str, expires_at: int, now: int) -> bool:
+        if expires_at <= now:
+            return False
+        # A row that has expired is as good as purged, so that the answer does not hang on when that happens.
+        async with self._database.transaction() as work:
+            won = await work.one(
+                "INSERT INTO replays (purpose, key_hash, expires_at) VALUES (:purpose, :key, :expires) "
+                "ON CONFLICT (purpose, key_hash) DO UPDATE SET expires_at = excluded.expires_at "
+                "WHERE replays.expires_at <= :now RETURNING key_hash",
+                purpose=purpose,
+                # Hashed for its size; "surrogatepass", because JSON can carry halves of a character.
+                key=sha256(key.encode("utf-8", "surrogatepass")).hexdigest(),
+                expires=expires_at,
+                now=now,
+            )
+            return won is not None
+
+    async def purge(self, now: int) -> None:
+        async with self._database.transaction() as work:
+            await work.all("DELETE FROM replays WHERE expires_at <= :now", now=now)
 
 
 class SqlSigningKeys:

@@ -177,6 +177,14 @@ CREATE UNIQUE INDEX device_authorizations_code ON device_authorizations (user_co
 CREATE INDEX device_authorizations_expiry ON device_authorizations (expires_at);
 CREATE INDEX device_authorizations_grant ON device_authorizations (grant_id);
 
+CREATE TABLE replays (
+    purpose TEXT NOT NULL,
+    key_hash TEXT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    PRIMARY KEY (purpose, key_hash)
+);
+CREATE INDEX replays_expiry ON replays (expires_at);
+
 CREATE TABLE signing_keys (
     kid TEXT NOT NULL PRIMARY KEY,
     purpose TEXT NOT NULL,

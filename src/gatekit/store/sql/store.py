@@ -10,7 +10,7 @@ from gatekit.store.sql.browsers import SqlBrowserSessions, SqlTransactions
 from gatekit.store.sql.clients import SqlApiKeys, SqlClients
 from gatekit.store.sql.devices import SqlDeviceAuthorizations
 from gatekit.store.sql.engine import Database
-from gatekit.store.sql.facts import SqlChanges, SqlSettings, SqlSigningKeys
+from gatekit.store.sql.facts import SqlChanges, SqlReplays, SqlSettings, SqlSigningKeys
 from gatekit.store.sql.grants import SqlGrants
 from gatekit.store.sql.people import SqlGroups, SqlInvites, SqlUsers
 from gatekit.store.sql.revision import bring_up_to_date
@@ -32,6 +32,7 @@ class SqlStore:
         self.browser_sessions = SqlBrowserSessions(database)
         self.transactions = SqlTransactions(database)
         self.device_authorizations = SqlDeviceAuthorizations(database)
+        self.replays = SqlReplays(database)
         self.signing_keys = SqlSigningKeys(database)
         self.settings = SqlSettings(database)
         self.changes = SqlChanges(database)
