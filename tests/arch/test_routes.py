@@ -136,7 +136,7 @@ def identities(guarded: RunningGateway) -> dict[str, dict[str, str]]:
 
 
 async def test_every_route_has_a_row(guarded: RunningGateway, tmp_path: Path) -> None:
-    """The table above and the routes of the application are the same set."""
+    """I12: The table above and the routes of the application are the same set."""
     text = guarded.config.read_text(encoding="utf-8").replace('"data"', f'"{tmp_path / "data"}"')
     (tmp_path / "gatekit.yaml").write_text(text, encoding="utf-8")
     application = await Application.open(load(tmp_path / "gatekit.yaml"))
@@ -156,6 +156,7 @@ async def test_every_route_has_a_row(guarded: RunningGateway, tmp_path: Path) ->
 
 @pytest.mark.parametrize("who", ["stranger", "other", "disabled"])
 async def test_walk(guarded: RunningGateway, identities: dict[str, dict[str, str]], who: str) -> None:
+    """I12: Everybody who should not get far, at every route."""
     wrong = []
     async with httpx2.AsyncClient(base_url=guarded.url, timeout=20) as http:
         for (method, path), row in {**WALK, **MCP}.items():
@@ -182,7 +183,7 @@ async def test_home_shows_only_what_is_ones_own(
 
 
 async def test_a_foreign_host_is_refused_on_every_route(guarded: RunningGateway) -> None:
-    """DNS rebinding, on by default and everywhere; the probes alone answer to any name."""
+    """I3: DNS rebinding, on by default and everywhere; the probes alone answer to any name."""
     let_through = []
     async with httpx2.AsyncClient(base_url=guarded.url, timeout=20) as http:
         for method, path in {**WALK, **MCP}:
@@ -198,6 +199,7 @@ async def test_a_foreign_host_is_refused_on_every_route(guarded: RunningGateway)
 async def test_a_foreign_page_is_refused_even_with_a_token(
     guarded: RunningGateway, identities: dict[str, dict[str, str]], method: str
 ) -> None:
+    """I3: A foreign page is refused even with a token."""
     headers = {**ACCEPT, **identities["other"], "Origin": "http://evil.example"}
     async with httpx2.AsyncClient(base_url=guarded.url, timeout=20) as http:
         answer = await http.request(method, "/s/echo/mcp", headers=headers, content=b"{}")

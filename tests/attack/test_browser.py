@@ -29,7 +29,7 @@ def consent_shown(page: httpx2.Response) -> bool:
 
 
 async def test_B1_each_client_asks_for_itself(world: World) -> None:
-    """Confused deputy: earlier consent for one client says nothing about another."""
+    """I8: Confused deputy: earlier consent for one client says nothing about another."""
     honest, hostile = await world.register(), await world.register(client_name="Test client")
     async with world.browser() as browser:
         await world.code(honest, browser)
@@ -84,6 +84,7 @@ async def test_B1_another_person_asks_again(world: World) -> None:
 
 
 async def test_B2_the_run_belongs_to_the_browser_that_started_it(world: World) -> None:
+    """I8: The run belongs to the browser that started it."""
     client = await world.register()
     async with world.browser() as attacker, world.browser() as victim:
         page = await attacker.get(world.authorize_url(client))
@@ -278,6 +279,7 @@ async def test_B5_a_providers_display_name_is_text(world: World) -> None:
 
 
 async def test_B6_the_page_shows_where_the_answer_goes(world: World) -> None:
+    """I10: The page shows where the answer goes."""
     local = await world.register()
     remote = await world.register(
         redirect_uris=["https://app.example.com/cb"], client_uri="https://vendor.example/about"

@@ -245,6 +245,7 @@ async def test_M1_user_names_in_the_address(world: World, publisher: Publisher) 
 
 
 async def test_M2_private_addresses_are_not_dialled(world: World, publisher: Publisher) -> None:
+    """I2: Private addresses are not dialled."""
     port = publisher.origin.rpartition(":")[2]
     for host in ("127.0.0.1", "[::1]", "inside.example", "169.254.169.254", "2130706433"):
         await refused(world, f"https://{host}:{port}/client.json")
@@ -254,6 +255,7 @@ async def test_M2_private_addresses_are_not_dialled(world: World, publisher: Pub
 async def test_trust_by_domain(
     tmp_path: Path, template: Path, certificate: tuple[Path, Path], publisher: Publisher
 ) -> None:
+    """I10: Trust by domain."""
     fetch = fetch_with(certificate)
     for domains, status in ((("other.example",), 400), (("*.app.example",), 400), (("*.example",), 200)):
         folder = tmp_path / domains[0].replace("*", "all")
@@ -263,6 +265,7 @@ async def test_trust_by_domain(
 
 
 async def test_what_an_administrator_decided_stays(world: World, publisher: Publisher) -> None:
+    """K3: What an administrator decided stays."""
     await world.tokens(publisher.client)
     await world.store.clients.set_disabled(publisher.client_id, True)
     world.clock.advance(90_000)
@@ -278,6 +281,7 @@ async def test_what_an_administrator_decided_stays(world: World, publisher: Publ
 
 
 async def test_a_changed_redirect_uri_asks_for_consent_again(world: World, publisher: Publisher) -> None:
+    """B1, I10: A changed redirect URI asks for consent again."""
     await world.tokens(publisher.client)
     world.clock.advance(90_000)
     publisher.changes = {"redirect_uris": ["https://app.example/back"]}
@@ -307,6 +311,7 @@ async def test_K1_a_document_that_nobody_used_is_forgotten(world: World, publish
 
 
 async def test_a_stranger_cannot_make_us_fetch_without_end(world: World, publisher: Publisher) -> None:
+    """K1, M1: A stranger cannot make us fetch without end."""
     browser = world.browser()
     publisher.status = 404
     for number in range(60):

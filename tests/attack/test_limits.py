@@ -15,6 +15,7 @@ from tests.attack.world import World, form_of, provider_link, returned, world_in
 
 
 async def test_authorize_has_a_budget_per_address(tmp_path: Path) -> None:
+    """K1: Authorize has a budget per address."""
     async with world_in(tmp_path, authorize_per_address=Rate(3, 1)) as world:
         client = await world.register()
         async with world.browser() as browser:
@@ -34,6 +35,7 @@ async def test_pending_runs_are_removed(world: World) -> None:
 
 
 async def test_authorize_by_post_takes_forms_only(world: World) -> None:
+    """D7: Authorize by post takes forms only."""
     async with world.browser() as browser:
         answer = await browser.post("/authorize", json={"client_id": "x"})
         assert answer.status_code == 400
@@ -121,6 +123,7 @@ async def test_T11_a_stream_ends_with_its_grant_person_or_key(world: World) -> N
 
 @pytest.mark.parametrize("path", ["/login", "/device"])
 async def test_sign_in_pages_have_a_budget_because_each_writes_a_row(world: World, path: str) -> None:
+    """K1: Sign in pages have a budget because each writes a row."""
     async with world.http() as http:
         answers = [(await http.get(path)).status_code for _ in range(130)]
     assert answers[:120] == [200] * 120

@@ -186,6 +186,7 @@ async def test_D4_a_fresh_registration_is_no_open_redirector(
 
 
 async def test_D5_iss_in_every_answer(world: World) -> None:
+    """I11: `iss` in every answer."""
     client = await world.register()
     async with world.http() as http:
         issuer = (await http.get("/.well-known/oauth-authorization-server")).json()["issuer"]
@@ -204,6 +205,7 @@ async def test_D5_iss_in_every_answer(world: World) -> None:
 
 
 async def test_D6_a_callback_counts_only_for_its_own_connection(world: World) -> None:
+    """I11: A callback counts only for its own connection."""
     client = await world.register()
     async with world.browser() as browser:
         page = await browser.get(world.authorize_url(client, resource=f"{world.issuer}/s/clock/mcp"))
@@ -329,6 +331,7 @@ async def test_D8_nothing_of_ours_follows_a_foreign_next(world: World, target: s
 
 
 async def test_D9_host_and_forwarded_headers_change_nothing(world: World) -> None:
+    """I4, I15: `Host` and forwarded headers change nothing."""
     client = await world.register()
     spoofed = {
         "host": "evil.example",

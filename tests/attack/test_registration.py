@@ -107,6 +107,7 @@ async def test_a_made_up_identifier_is_not_let_in(world: World) -> None:
 
 
 async def test_what_an_administrator_removed_stays_out(world: World) -> None:
+    """K3: What an administrator removed stays out."""
     deleted, disabled = await world.register(), await world.register()
     await world.store.clients.delete(deleted["client_id"])
     await world.store.clients.set_disabled(disabled["client_id"], True)

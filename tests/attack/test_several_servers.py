@@ -62,6 +62,7 @@ async def refused(rig: Rig, path: str, method: str, params: Any, token: str = "a
     ],
 )  # fmt: skip
 async def test_no_name_reaches_a_server_that_is_not_ones_own(rig: Rig, name: str) -> None:
+    """I12: No name reaches a server that is not one's own."""
     assert await refused(rig, "/mcp", "tools/call", {"name": name}) == -32602
 
 
@@ -86,6 +87,7 @@ async def test_a_tools_name_may_look_like_anothers_and_is_none(rig: Rig) -> None
 )
 @pytest.mark.parametrize("path", ["/mcp", "/s/desk/mcp"])
 async def test_no_uri_does_either(rig: Rig, path: str, uri: str) -> None:
+    """I12: No URI does either."""
     assert await refused(rig, path, "resources/read", {"uri": uri}) == -32602
 
 
@@ -117,6 +119,7 @@ async def test_a_virtual_name_gives_no_right_on_the_server_behind(rig: Rig, meth
 
 
 async def test_lists_show_exactly_what_can_be_called(rig: Rig) -> None:
+    """I12: Lists show exactly what can be called."""
     for token in ("alice", "bob"):
         for path in ("/mcp", "/s/desk/mcp"):
             shown: set[str] = set()
@@ -143,6 +146,7 @@ async def test_lists_show_exactly_what_can_be_called(rig: Rig) -> None:
 
 
 async def test_another_persons_cursor_is_none(rig: Rig) -> None:
+    """I5: Another person's cursor is none."""
     for path in ("/mcp", "/s/desk/mcp"):
         first = await rig.stateless(path, "tools/list", token="bob")
         cursor = first.json["result"]["nextCursor"]
@@ -164,6 +168,7 @@ async def test_a_cursor_does_not_outlive_the_right(rig: Rig) -> None:
 
 
 async def test_a_key_for_some_servers_opens_no_others(rig: Rig) -> None:
+    """T3, I24: A key for some servers opens no others."""
     alice = rig.door.tokens[b"Bearer bob"]
     key = replace(alice, credential="api_key", servers=frozenset({"open"}), aggregate=True)
     rig.door.tokens[b"Bearer key"] = key
@@ -181,6 +186,7 @@ async def test_a_key_for_some_servers_opens_no_others(rig: Rig) -> None:
 
 
 async def test_a_session_of_one_endpoint_is_none_at_another(rig: Rig) -> None:
+    """I5: A session of one endpoint is none at another."""
     session = await rig.open("/s/desk/mcp")
     for path in ("/mcp", "/s/open/mcp"):
         assert (await rig.rpc(path, "tools/list", mcp_session_id=session)).status == 404

@@ -171,6 +171,7 @@ async def test_T2_only_access_tokens_are_access_tokens(world: World, typ: str) -
 
 
 async def test_T3_a_token_opens_its_own_endpoint_only(world: World) -> None:
+    """I9: A token opens its own endpoint only."""
     client = await world.register()
     token = (await world.tokens(client))["access_token"]
     assert await world.alive(token, "files")
@@ -240,6 +241,7 @@ async def test_T4_another_issuer(world: World, issuer: str) -> None:
 
 
 async def test_T4_an_upstream_providers_token_is_not_ours(world: World) -> None:
+    """I9: An upstream provider's token is not ours."""
     theirs = signer_key(new_private_key(), "JWT").sign(b'{"iss":"https://github.example","sub":"1"}')
     for token in (theirs, "ghp_" + "x" * 36, "gho_16C7e42F292c6912E7710c838347Ae178B4a"):
         refused = await world.use(token)
@@ -422,6 +424,7 @@ async def test_T9_tokens_count_in_one_header_only(world: World) -> None:
 
 
 async def test_api_keys_open_what_they_are_for(world: World) -> None:
+    """T3: Api keys open what they are for."""
     everything = await add_key(world, "alice")
     narrow = await add_key(world, "alice", "clock")
     assert [await world.alive(everything, server) for server in ("files", "clock", "")] == [True] * 3
@@ -431,6 +434,7 @@ async def test_api_keys_open_what_they_are_for(world: World) -> None:
 
 
 async def test_api_keys_end(world: World) -> None:
+    """T7: Api keys end."""
     secret = await add_key(world, "alice", lifetime=100)
     assert await world.alive(secret)
     [key] = await world.store.api_keys.list(world.people["alice"].id)

@@ -19,6 +19,7 @@ async def _until(session: RawSession, *, refused: bool) -> None:
 
 
 async def test_disabling_and_revoking_take_effect_at_once(make_gateway: MakeGateway) -> None:
+    """R6, T7: Disabling and revoking take effect at once."""
     gateway: RunningGateway = make_gateway({"echo": {"command": list(ECHO), "users": ["developers"]}})
     alice = gateway.person("alice")
     made = json.loads(

@@ -173,6 +173,7 @@ def test_team_member_in_stranger_out_renamed_person_the_same(start: Start, emula
 
 
 def test_github_alice_is_not_local_alice(start: Start, emulator: GitHubEmulator) -> None:
+    """F1, F2: GitHub's alice is not local alice."""
     with serving_in_a_thread(emulator.app) as origin:
         gateway = start(origin, ["github:alice"], "/api/v3")
         local = gateway.person("alice")
@@ -190,6 +191,7 @@ def test_github_alice_is_not_local_alice(start: Start, emulator: GitHubEmulator)
 
 
 def test_only_a_verified_address_counts(start: Start, emulator: GitHubEmulator) -> None:
+    """F1: Only a verified address counts."""
     with serving_in_a_thread(emulator.app) as origin:
         gateway = start(origin, ["boss@example.com"], "/api/v3")
         emulator.signed_in = 4

@@ -95,6 +95,7 @@ def test_signing_out_everywhere(gateway: RunningGateway) -> None:
 
 
 def test_a_key_for_a_server_out_of_reach_is_refused(gateway: RunningGateway) -> None:
+    """I24: A key for a server out of reach is refused."""
     with browser(gateway, "dave") as client:
         page = client.get("/account")
         assert "private" not in page.text
@@ -106,6 +107,7 @@ def test_a_key_for_a_server_out_of_reach_is_refused(gateway: RunningGateway) -> 
 
 
 def test_somebody_elses_things_cannot_be_named(gateway: RunningGateway) -> None:
+    """I24: Somebody else's things cannot be named."""
     with browser(gateway, "erin") as erin, browser(gateway, "frank") as frank:
         _, grant = form_of(erin.get("/account").text, "/account/apps/revoke")
         page = frank.get("/account")
@@ -115,6 +117,7 @@ def test_somebody_elses_things_cannot_be_named(gateway: RunningGateway) -> None:
 
 
 def test_a_forged_form_changes_nothing(gateway: RunningGateway) -> None:
+    """B3: A forged form changes nothing."""
     with browser(gateway, "grace") as client:
         _, grant = form_of(client.get("/account").text, "/account/apps/revoke")
         forged = client.post("/account/apps/revoke", data={**grant, "csrf": "forged"})

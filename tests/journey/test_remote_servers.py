@@ -164,6 +164,7 @@ async def test_a_local_client_gets_there_as_well(far: dict[str, str], tmp_path: 
 async def test_nothing_of_the_clients_goes_there(
     make_gateway: MakeGateway, tmp_path: Path, make: Callable[[], RemoteServer]
 ) -> None:
+    """I9, T4, T10: Nothing of the client's goes there."""
     secret = tmp_path / "secret"
     secret.write_text("ours-and-ours-alone\n", encoding="utf-8")
     server = make()

@@ -62,6 +62,7 @@ async def load(gateway: RunningGateway, token: str, mark: str, answered: list[st
 
 @pytest.mark.parametrize("number", range(ROUNDS))
 async def test_kill_nine_under_load(killed: RunningGateway, alice: Person, number: int) -> None:
+    """I23: Kill nine under load."""
     if not killed.alive():
         killed.start()
     token = killed.token(alice, "echo")

@@ -29,6 +29,7 @@ async def run_calls(session: RawSession, name: str, calls: int) -> None:
 
 @pytest.mark.parametrize(("instances", "calls"), [("session", 1000), ("shared", 1000), ("user", 200)])
 async def test_the_same_ids_at_the_same_time(make_gateway: MakeGateway, instances: str, calls: int) -> None:
+    """I7: The same ids at the same time."""
     gateway = make_gateway({"echo": {"command": list(ECHO), "users": ["developers"], "instances": instances}})
     people = {name: gateway.person(name) for name in ("alice", "bob")}
     async with httpx2.AsyncClient(timeout=60) as http:
@@ -43,6 +44,7 @@ async def test_the_same_ids_at_the_same_time(make_gateway: MakeGateway, instance
 
 
 async def test_a_session_belongs_to_its_person(gateway: RunningGateway, alice: Person, bob: Person) -> None:
+    """I5, T11: A session belongs to its person."""
     url = gateway.endpoint("everything")
     async with httpx2.AsyncClient(timeout=30) as http:
         hers = RawSession(http, url, gateway.token(alice, "everything"))
@@ -62,6 +64,7 @@ async def test_a_session_belongs_to_its_person(gateway: RunningGateway, alice: P
 
 
 async def test_removed_from_the_file_refused_at_the_next_request(make_gateway: MakeGateway) -> None:
+    """R6: Removed from the file refused at the next request."""
     gateway = make_gateway()
     bob, alice = gateway.person("bob"), gateway.person("alice")
     async with httpx2.AsyncClient(timeout=30) as http:
@@ -102,7 +105,7 @@ async def test_a_bad_file_changes_nothing(make_gateway: MakeGateway) -> None:
 async def test_default_deny_is_the_same_for_strangers_and_unknown_servers(
     gateway: RunningGateway, bob: Person
 ) -> None:
-    """bob cannot tell a server that he may not use from one that does not exist."""
+    """I12: bob cannot tell a server that he may not use from one that does not exist."""
     token = gateway.token(bob)
     async with httpx2.AsyncClient(timeout=30) as http:
         his = RawSession(http, gateway.endpoint(), token)
@@ -128,5 +131,6 @@ async def test_an_api_key_pasted_into_a_client(gateway: RunningGateway, alice: P
 
 
 def test_bob_cannot_get_a_token_for_what_he_may_not_use(gateway: RunningGateway, bob: Person) -> None:
+    """I9, T3: Bob cannot get a token for what he may not use."""
     with pytest.raises(StoryError, match="access_denied"):
         gateway.token(bob, "filesystem")

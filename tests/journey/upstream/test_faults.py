@@ -17,6 +17,7 @@ MB = 1024 * 1024
 async def test_a_flood_of_notifications_is_read_slowly_and_others_are_served(
     kit: Kit, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """I22: A flood of notifications is read slowly and others are served."""
     wild = stdio(await kit.pool.acquire(key(), unruly(), HANDSHAKE))
     calm = await kit.pool.acquire(key("session:2"), unruly(), HANDSHAKE)
     heard: list[Signal] = []

@@ -88,6 +88,7 @@ def expected(kinds: list[str]) -> int:
 async def test_nothing_is_left_when_the_gateway_is_killed(
     family: str, gateway: list[asyncio.subprocess.Process], kinds: list[str]
 ) -> None:
+    """I23: Nothing is left when the gateway is killed."""
     launcher = await start_gateway(family, gateway, 3, kinds)
     # The gateway has the variable as well.
     await until(lambda: len(running(family)) == 3 * expected(kinds) + 1)

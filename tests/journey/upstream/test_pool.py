@@ -49,6 +49,7 @@ async def test_one_who_gives_up_waiting_does_not_spoil_it_for_the_others(kit: Ki
 
 
 async def test_a_person_has_a_cap_and_others_are_not_hit_by_it(kit: Kit) -> None:
+    """I23: A person has a cap and others are not hit by it."""
     server = unruly(max_instances_per_user=2, max_instances=3, max_wait=0.2)
     for number in (1, 2):
         await kit.pool.acquire(key(f"session:{number}"), server, HANDSHAKE)

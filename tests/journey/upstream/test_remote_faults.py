@@ -57,6 +57,8 @@ async def test_a_refusal_is_no_evidence_of_an_era(kit: Kit, status: int) -> None
 
 
 async def test_a_redirect_is_not_followed(kit: Kit) -> None:
+    """M2, I2: A redirect is not followed."""
+
     async def move(seen: Seen, out: Out) -> None:
         await out.body(307, kind="", location="https://elsewhere.example/mcp")
 
@@ -102,6 +104,7 @@ async def test_an_authority_that_nobody_knows(kit: Kit, tmp_path: Path) -> None:
 
 
 async def test_the_metadata_service_is_never_asked(kit: Kit) -> None:
+    """M2, I2: The metadata service is never asked."""
     error = await refused(kit, "http://169.254.169.254/mcp")
     assert isinstance(error, RemoteRefused)
     assert "metadata" in error.detail
@@ -164,6 +167,8 @@ async def bad_answer(kit: Kit, handler: object, **settings: object) -> LinkError
 
 
 async def test_an_answer_above_the_limit(kit: Kit) -> None:
+    """I22: An answer above the limit."""
+
     async def large(seen: Seen, out: Out) -> None:
         await out.json(result(seen, said("x" * 100_000)))
 

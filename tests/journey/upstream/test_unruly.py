@@ -119,6 +119,7 @@ async def test_an_answer_written_before_the_exit_arrives(kit: Kit) -> None:
 
 @pytest.mark.parametrize("id_last", [False, True])
 async def test_sixty_four_megabytes_pass_in_pieces_and_seventy_do_not(kit: Kit, id_last: bool) -> None:
+    """I22: Sixty four megabytes pass in pieces and seventy do not."""
     link = await kit.pool.acquire(key(), unruly(), HANDSHAKE)
     passed = await link.call("tools/call", tool("big", size=64 * MB, id_last=id_last))
     assert isinstance(passed, Result)
@@ -141,6 +142,7 @@ async def test_the_cap_is_a_setting(kit: Kit) -> None:
 
 
 async def test_stray_lines_are_survived(kit: Kit) -> None:
+    """I22: Stray lines are survived."""
     link = await kit.pool.acquire(key(), unruly(), HANDSHAKE)
     other = link.call("tools/call", tool("silent"))
     assert said(await link.call("tools/call", tool("stray"))) == "still here"
@@ -157,6 +159,7 @@ async def test_an_answer_that_is_no_json_fails_its_call(kit: Kit) -> None:
 
 
 async def test_a_flood_on_stderr_blocks_nobody(kit: Kit) -> None:
+    """I22: A flood on stderr blocks nobody."""
     link = await kit.pool.acquire(key(), unruly(), HANDSHAKE)
     assert said(await link.call("tools/call", tool("stderr"))) == "flooded"
     await until(lambda: stdio(link).pipes.stderr.text())
@@ -164,6 +167,7 @@ async def test_a_flood_on_stderr_blocks_nobody(kit: Kit) -> None:
 
 
 async def test_a_server_request_with_the_id_of_a_pending_call_is_no_answer(kit: Kit) -> None:
+    """I7: A server request with the id of a pending call is no answer."""
     link = await kit.pool.acquire(key(), unruly(), HANDSHAKE)
     signals: list[Signal] = []
     link.listen(signals.append)
@@ -199,6 +203,7 @@ async def test_silence_is_a_timeout(kit: Kit) -> None:
 
 
 async def test_a_server_that_does_not_read_gets_no_more_and_harms_no_other(kit: Kit) -> None:
+    """I22: A server that does not read gets no more and harms no other."""
     server = unruly("deaf", max_line_bytes=4 * MB)
     deaf = await kit.pool.acquire(key(), server, HANDSHAKE)
     good = await kit.pool.acquire(key("session:2"), unruly(), HANDSHAKE)
@@ -226,6 +231,7 @@ async def test_an_unknown_tool_is_passed_on_as_the_server_said_it(kit: Kit) -> N
 async def test_the_environment_is_what_was_declared_and_no_more(
     kit: Kit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    """T10: The environment is what was declared and no more."""
     monkeypatch.setenv("GATEKIT_TEST_SECRET", "hunter2")
     server = unruly(env=(("API_KEY", "k"),), cwd=str(tmp_path))
     link = await kit.pool.acquire(key(), server, HANDSHAKE)

@@ -40,6 +40,7 @@ def test_equal_headers_pass() -> None:
 
 @pytest.mark.parametrize("name", [b"mcp-protocol-version", b"mcp-method", b"mcp-name"])
 def test_a_missing_header_must_be_32020_with_400(name: bytes) -> None:
+    """I19: A missing header must be 32020 with 400."""
     wire = _wire()
     del wire[name]
     fault = _refused(wire)
@@ -57,6 +58,7 @@ def test_a_missing_header_must_be_32020_with_400(name: bytes) -> None:
     ],
 )
 def test_a_mismatch_must_be_32020_with_400(fields: dict[str, bytes]) -> None:
+    """I19: A mismatch must be 32020 with 400."""
     fault = _refused(_wire(**fields))
     assert (fault.code, fault.status) == (-32020, 400)
 

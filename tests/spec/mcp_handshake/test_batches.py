@@ -109,6 +109,7 @@ async def test_later_revisions_have_no_batches(rig: Rig, version: str) -> None:
 
 
 async def test_the_stateless_revision_has_no_batches(rig: Rig) -> None:
+    """I16: The stateless revision has no batches."""
     answer = await rig.http(
         TALKER, b'[{"jsonrpc":"2.0","id":1,"method":"ping"}]', mcp_protocol_version="2026-07-28"
     )
@@ -136,6 +137,7 @@ async def test_what_is_no_batch_is_refused_as_a_whole(rig: Rig, body: bytes, say
 
 
 async def test_each_element_is_judged_and_recorded_by_itself(rig: Rig) -> None:
+    """I16: Each element is judged and recorded by itself."""
     session = await rig.open(TALKER, version=VERSION)
     answer = await post(
         rig,
@@ -184,6 +186,7 @@ async def test_many_elements_run_a_few_at_a_time(rig: Rig) -> None:
 
 
 async def test_all_elements_of_one_who_lost_the_server_are_denied(rig: Rig) -> None:
+    """I16: All elements of one who lost the server are denied."""
     session = await rig.open(TALKER, version=VERSION)
     rig.gateway.apply(rig.tables(SERVERS, Rules(servers=(ServerRules(server="talker", allowed=(BOB,)),))))
     answer = await post(rig, session, request(1, "tools/list"), request(2, "tools/call", name="remember"))

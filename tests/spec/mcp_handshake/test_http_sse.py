@@ -127,6 +127,7 @@ async def test_the_session_ends_with_its_stream(rig: Rig) -> None:
 
 
 async def test_a_foreign_origin_must_be_refused_on_both(rig: Rig) -> None:
+    """I3: A foreign origin must be refused on both."""
     stream, address = await opened(rig)
     evil = "https://evil.example"
     assert (await rig.http(SSE, method="GET", origin=evil)).status == 403
@@ -150,6 +151,7 @@ async def test_the_token_is_asked_for_on_both_and_the_challenge_names_this_url(r
 
 @pytest.mark.parametrize("token", ["bob", "alice2"])
 async def test_the_address_is_worth_nothing_to_others(rig: Rig, token: str) -> None:
+    """I5: The address is worth nothing to others."""
     stream, address = await opened(rig)
     assert (await post(rig, address, body("ping"), token=token)).status == 404
     other = address.replace("/s/talker/", "/s/private/")

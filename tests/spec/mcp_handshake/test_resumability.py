@@ -123,6 +123,7 @@ async def test_messages_of_other_streams_must_not_be_replayed(rig: Rig) -> None:
 
 
 async def test_another_persons_stream_is_out_of_reach(rig: Rig, asked: tuple[str, Answer]) -> None:
+    """I5: Another person's stream is out of reach."""
     session, running = asked
     assert (await get(rig, session, ids(running)[0], token="bob").end()).status == 404
     assert (await get(rig, session, ids(running)[0], token="alice2").end()).status == 404

@@ -83,6 +83,7 @@ async def test_what_needs_no_answer_must_get_202_and_no_body(rig: Rig, body: byt
 
 
 async def test_an_invalid_origin_must_be_403(rig: Rig) -> None:
+    """I3: An invalid origin must be 403."""
     session = await rig.open(TALKER)
     for method in ("GET", "POST", "DELETE"):
         answer = await rig.http(
@@ -117,6 +118,7 @@ async def test_a_cancelled_call_is_cancelled_upstream_and_its_request_ends(rig: 
 
 
 async def test_another_sessions_call_must_not_be_cancelled(rig: Rig) -> None:
+    """I7: Another session's call must not be cancelled."""
     mine, theirs = await rig.open(TALKER), await rig.open(TALKER)
     running = rig.begin(
         TALKER, "tools/call", {"name": "nap", "arguments": {"seconds": 0.5}}, 7, mcp_session_id=mine

@@ -110,6 +110,7 @@ async def test_a_device_that_names_no_server_gets_what_its_person_picks(
 async def test_3_3_the_link_fills_the_field_and_approves_nothing(
     world: World, client: dict[str, Any]
 ) -> None:
+    """U3, B3: The link fills the field and approves nothing."""
     run = await started(world, client)
     browser = world.browser()
     page = await world.sign_in(browser, f"/device?user_code={run['user_code']}")
@@ -135,12 +136,14 @@ async def test_3_5_expired(world: World, client: dict[str, Any]) -> None:
 
 
 async def test_3_5_who_asks_too_fast_is_slowed_down(world: World, client: dict[str, Any]) -> None:
+    """U3: Who asks too fast is slowed down."""
     run = await started(world, client)
     errors = [(await poll(world, client, run, wait)).json()["error"] for wait in (0, 1, 6, 16)]
     assert errors == ["authorization_pending", "slow_down", "slow_down", "authorization_pending"]
 
 
 async def test_a_code_is_redeemed_once(world: World, client: dict[str, Any]) -> None:
+    """U3: A code is redeemed once."""
     run = await started(world, client)
     browser = world.browser()
     await decide(browser, await entered(world, browser, run["user_code"]), "approve")
@@ -149,6 +152,7 @@ async def test_a_code_is_redeemed_once(world: World, client: dict[str, Any]) -> 
 
 
 async def test_another_client_gets_nothing(world: World, client: dict[str, Any]) -> None:
+    """U3: Another client gets nothing."""
     run = await started(world, client)
     browser = world.browser()
     await decide(browser, await entered(world, browser, run["user_code"]), "approve")
@@ -196,6 +200,7 @@ async def test_U3_the_decision_is_bound_to_the_session_that_saw_the_page(
 
 
 async def test_R6_a_disabled_person_gets_no_tokens(world: World, client: dict[str, Any]) -> None:
+    """F3: A disabled person gets no tokens."""
     run = await started(world, client)
     browser = world.browser()
     await decide(browser, await entered(world, browser, run["user_code"]), "approve")
@@ -205,6 +210,7 @@ async def test_R6_a_disabled_person_gets_no_tokens(world: World, client: dict[st
 
 
 async def test_the_way_back_after_sign_in_is_ours_alone(world: World) -> None:
+    """D8: The way back after sign in is ours alone."""
     browser = world.browser()
     page = await browser.visit("/device?user_code=//evil.example/%0d%0aX")
     answer = await browser.post(

@@ -38,6 +38,7 @@ def test_splitting(command: str, words: tuple[str, ...]) -> None:
      "", "   ", "a 'b"],
 )  # fmt: skip
 def test_what_only_a_shell_could_do_is_refused(command: str) -> None:
+    """I14: What only a shell could do is refused."""
     assert isinstance(split(command), Refused)
 
 
@@ -55,6 +56,7 @@ def test_what_only_a_shell_could_do_is_refused(command: str) -> None:
     ],
 )  # fmt: skip
 def test_smuggled_shells_and_programs_are_dangerous(command: str) -> None:
+    """I14: Smuggled shells and programs are dangerous."""
     assert danger(tuple(shlex.split(command)))
 
 
@@ -79,6 +81,7 @@ def test_ordinary_commands_are_not(command: str) -> None:
      "GIT_SSH_COMMAND", "pythonpath"],
 )  # fmt: skip
 def test_variables_that_run_hidden_code(name: str) -> None:
+    """I14: Variables that run hidden code."""
     assert hijack(name)
 
 

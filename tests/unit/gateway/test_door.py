@@ -9,6 +9,7 @@ from tests.unit.gateway.rig import Rig
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "DELETE", "PUT"])
 async def test_token_comes_before_everything_else(rig: Rig, method: str) -> None:
+    """I12: Token comes before everything else."""
     for headers in ({}, {"content_type": "text/plain"}, {"mcp_protocol_version": "nonsense"}):
         answer = await rig.http("/s/talker/mcp", b"{", method=method, token=None, **headers)
         assert answer.status == 401
@@ -23,6 +24,7 @@ async def test_unknown_token_is_refused_and_recorded(rig: Rig) -> None:
 
 
 async def test_token_of_another_server_is_refused(rig: Rig) -> None:
+    """I9, T3: Token of another server is refused."""
     assert (await rig.rpc("/s/private/mcp", "initialize", token="talker-only")).status == 401
     assert (await rig.rpc("/mcp", "initialize", token="talker-only")).status == 401
     assert {r["reason"] for r in rig.records("refused")} == {"foreign audience"}
@@ -30,6 +32,7 @@ async def test_token_of_another_server_is_refused(rig: Rig) -> None:
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "http://localhost.evil.example", "null", "x"])
 async def test_foreign_origin_is_403(rig: Rig, origin: str) -> None:
+    """I3: Foreign origin is 403."""
     assert (await rig.rpc("/s/talker/mcp", "ping", origin=origin)).status == 403
 
 
@@ -63,6 +66,7 @@ async def test_preflight_needs_no_token(rig: Rig) -> None:
     ],
 )
 async def test_content_type(rig: Rig, content_type: str, status: int) -> None:
+    """I18: Content type."""
     assert (await rig.rpc("/s/talker/mcp", "tools/list", content_type=content_type)).status == status
 
 
@@ -87,6 +91,7 @@ async def test_bad_json_is_an_error_and_nothing_more(rig: Rig, body: bytes, code
 
 
 async def test_body_over_the_limit_is_413(rig: Rig) -> None:
+    """I22: Body over the limit is 413."""
     assert (await rig.http("/s/talker/mcp", b"x" * ((1 << 20) + 1))).status == 413
     assert (await rig.http("/s/talker/mcp", b"{}", content_length="99999999")).status == 413
 

@@ -36,6 +36,7 @@ async def test_unknown_version_gets_our_latest(rig: Rig) -> None:
 
 
 async def test_session_is_needed_and_is_somebodys(rig: Rig) -> None:
+    """I5: Session is needed and is somebody's."""
     session = await rig.open(TALKER)
     assert (await rig.rpc(TALKER, "tools/list")).status == 400
     assert (await rig.rpc(TALKER, "tools/list", mcp_session_id="x" * 32)).status == 404
@@ -133,6 +134,7 @@ async def test_a_client_that_offers_nothing_is_not_asked(rig: Rig) -> None:
 
 
 async def test_foreign_answer_does_not_reach_a_question(rig: Rig) -> None:
+    """I7: Foreign answer does not reach a question."""
     session = await rig.open(TALKER, capabilities={"elicitation": {}})
     theirs = await rig.open(TALKER, token="bob", capabilities={"elicitation": {}})
     running = rig.begin(TALKER, "tools/call", {"name": "ask"}, mcp_session_id=session)
@@ -255,6 +257,7 @@ async def test_server_that_does_not_exist_says_so(rig: Rig) -> None:
 
 
 async def test_child_sees_a_clean_environment(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """T10: Child sees a clean environment."""
     monkeypatch.setenv("GATEKIT_SECRET_THING", "x")
     session = await rig.open(TALKER)
     seen = json.loads((await call(rig, session, "whoami"))["result"]["content"][0]["text"])["env"]
@@ -268,6 +271,7 @@ async def test_unknown_method_passes_through(rig: Rig) -> None:
 
 
 async def test_batches_are_refused_plainly(rig: Rig) -> None:
+    """I16: Batches are refused plainly."""
     session = await rig.open(TALKER)
     body = b'[{"jsonrpc":"2.0","id":1,"method":"ping"}]'
     answer = await rig.http(TALKER, body, mcp_session_id=session)
@@ -276,6 +280,7 @@ async def test_batches_are_refused_plainly(rig: Rig) -> None:
 
 
 async def test_access_that_ends_closes_session_and_stream(rig: Rig) -> None:
+    """T11: Access that ends closes session and stream."""
     session = await rig.open(TALKER)
     stream = rig.start(TALKER, method="GET", mcp_session_id=session)
     await asyncio.sleep(0.1)

@@ -234,6 +234,7 @@ async def test_server_that_dies_of_an_answer(rig: Rig) -> None:
 
 
 async def test_foreign_answer_does_not_reach_a_round(rig: Rig) -> None:
+    """I7: Foreign answer does not reach a round."""
     alice, bob = await connect(rig, MODERN), await connect(rig, MODERN, token="bob")
     running = alice.begin("tools/call", {"name": "steps", "arguments": {}})
     await running.until(ELICITATION)
@@ -245,6 +246,7 @@ async def test_foreign_answer_does_not_reach_a_round(rig: Rig) -> None:
 
 
 async def test_two_calls_at_once_do_not_mix(rig: Rig) -> None:
+    """I7: Two calls at once do not mix."""
     client = await connect(rig, MODERN)
     first = client.begin("tools/call", {"name": "steps", "arguments": {}})
     second = client.begin("tools/call", {"name": "steps", "arguments": {"count": 1}})

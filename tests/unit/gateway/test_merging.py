@@ -82,6 +82,7 @@ async def test_pages_of_every_size_hold_everything_once(make: Make) -> None:
 
 
 async def test_a_cursor_is_good_for_its_person_its_list_and_its_endpoint_only(make: Make) -> None:
+    """I5: A cursor is good for its person its list and its endpoint only."""
     both = Rules(servers=(ServerRules(server="one", allowed=(ALICE, BOB)),))
     one = shelf("one", tools=["a", "b", "c"], resources=["file:///1", "file:///2"])
     rig = make([one], both, merging=Merging(page_size=1))

@@ -80,6 +80,7 @@ def _ran(answer: Answer) -> bool:
 
 @pytest.mark.parametrize("capable", [False, True])
 async def test_headers_and_arguments_must_agree(rig: Rig, capable: bool) -> None:
+    """I19: Headers and arguments must agree."""
     args = {"region": "eu", "limit": 42}
     assert _ran(await _call(rig, "sql", args, capable=capable, mcp_param_region="eu", mcp_param_limit="42.0"))
     assert not _ran(await _call(rig, "sql", args, capable=capable, mcp_param_region="eu"))

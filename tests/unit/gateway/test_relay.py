@@ -80,6 +80,7 @@ async def test_a_missing_capability_keeps_its_error(rig: Rig) -> None:
 
 
 async def test_attacks_on_the_state(rig: Rig) -> None:
+    """I5: Attacks on the state."""
     client = Asked(rig, "steps", MODERN)
     asked = await client.leg()
     answers = {"q": accept(name="x")}

@@ -156,6 +156,7 @@ async def test_a_large_result_arrives_whole(rig: Rig, accept: str, era: str) -> 
 
 
 async def test_a_slow_reader_delays_nobody_else(rig: Rig) -> None:
+    """I22: A slow reader delays nobody else."""
     session = await rig.open(TALKER)
     slow = rig.begin(
         TALKER,

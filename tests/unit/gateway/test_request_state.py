@@ -43,6 +43,7 @@ async def owner_goes_on(client: Asked, asked: dict[str, Any]) -> None:
 
 
 async def test_another_persons(rig: Rig) -> None:
+    """I5: Another person's."""
     alice, bob = Asked(rig, "steps"), Asked(rig, "steps")
     bob.token = "bob"
     asked = await alice.leg()
@@ -54,6 +55,7 @@ async def test_another_persons(rig: Rig) -> None:
 
 
 async def test_through_another_client_of_the_same_person(rig: Rig) -> None:
+    """I5: Through another client of the same person."""
     one, two = Asked(rig, "steps"), Asked(rig, "steps")
     two.token = "alice2"
     asked = await one.leg()
@@ -63,6 +65,7 @@ async def test_through_another_client_of_the_same_person(rig: Rig) -> None:
 
 
 async def test_on_another_server(rig: Rig) -> None:
+    """I5: On another server."""
     one, two = Asked(rig, "steps"), Asked(rig, "steps", path="/s/few/mcp")
     asked = await one.leg()
     await attempt(two, asked)
@@ -85,6 +88,7 @@ async def test_with_other_arguments_or_another_tool(rig: Rig) -> None:
 
 
 async def test_twice(rig: Rig) -> None:
+    """I5: Twice."""
     client = Asked(rig, "steps", count=2)
     asked = await client.leg()
     second = await client.answered(asked, accept(name="first"))
@@ -109,6 +113,7 @@ async def test_twice_at_the_same_moment(rig: Rig) -> None:
 
 
 async def test_tampered_with(rig: Rig) -> None:
+    """I5: Tampered with."""
     client = Asked(rig, "steps")
     asked = await client.leg()
     state = asked["requestState"]

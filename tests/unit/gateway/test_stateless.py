@@ -80,6 +80,8 @@ async def test_listen_on_a_forbidden_server_is_refused(rig: Rig) -> None:
 
 
 async def test_same_ids_of_two_people_never_cross(rig: Rig) -> None:
+    """I7: Same ids of two people never cross."""
+
     async def many(token: str) -> set[str]:
         texts = set()
         for number in range(50):

@@ -161,6 +161,7 @@ async def test_a_client_that_does_not_declare_it_is_given_no_task(tmp_path: Path
 @INSTANCES
 @pytest.mark.parametrize("stranger", ["bob", "alice2"])
 async def test_nobody_elses_task_exists(tmp_path: Path, instances: str, stranger: str) -> None:
+    """I6: Nobody else's task exists."""
     server = Core()
     async with tasking(tmp_path, server, instances) as rig:
         owner = await Old.opened(rig)
@@ -183,6 +184,7 @@ async def test_nobody_elses_task_exists(tmp_path: Path, instances: str, stranger
 
 
 async def test_nobody_elses_task_of_the_extension_exists(tmp_path: Path) -> None:
+    """I6: Nobody else's task of the extension exists."""
     async with tasking(tmp_path, Extension(), "shared") as rig:
         await New(rig).ask("tools/call", name="long")
         for stranger in (New(rig, "bob"), New(rig, "alice2"), New(rig, path="/s/t/mcp")):
@@ -297,6 +299,7 @@ async def test_progress_of_a_task_goes_on_after_its_call_was_answered(tmp_path: 
 
 @INSTANCES
 async def test_only_the_owner_hears_of_the_state_of_a_task(tmp_path: Path, instances: str) -> None:
+    """I6, I7: Only the owner hears of the state of a task."""
     async with tasking(tmp_path, Core(), instances) as rig:
         owner = await Old.opened(rig)
         await owner.ask("tools/call", name="long", task={})

@@ -73,6 +73,7 @@ async def test_F1_a_login_given_to_somebody_else_is_somebody_else(store: SqlStor
 
 
 async def test_F1_github_alice_is_not_local_alice(store: SqlStore) -> None:
+    """F2: GitHub's alice is not local alice."""
     await store.users.add(local("alice"), "a-password-hash")
     user = await mapping(store).admit(from_github(login="Alice"))
     assert user.username == "alice-github"
@@ -94,6 +95,7 @@ async def test_F1_issuer_and_connection_are_part_of_the_key(
 
 
 async def test_F1_an_equal_email_links_nobody(store: SqlStore) -> None:
+    """F2: An equal email links nobody."""
     owner = msgspec.structs.replace(local("alice"), email="alice@example.com", email_verified=True)
     await store.users.add(owner)
     user = await mapping(store).admit(from_github(email="alice@example.com"))

@@ -21,6 +21,7 @@ async def test_a_hash_opens_with_its_password_only(hasher: PasswordHasher) -> No
 
 
 async def test_both_ways_to_write_a_letter_are_one_password(hasher: PasswordHasher) -> None:
+    """U2: Both ways to write a letter are one password."""
     composed, decomposed = unicodedata.normalize("NFC", "pässwörd"), unicodedata.normalize("NFD", "pässwörd")
     assert composed != decomposed
     assert await hasher.verify(await hasher.hash(decomposed), composed)
@@ -28,6 +29,7 @@ async def test_both_ways_to_write_a_letter_are_one_password(hasher: PasswordHash
 
 @pytest.mark.parametrize("password", ["", "seven77", "x" * 1025, "é" * 513, "x" * 10_000_000])
 async def test_a_password_that_breaks_a_rule(hasher: PasswordHasher, password: str) -> None:
+    """U2: A password that breaks a rule."""
     with pytest.raises(SignInRefused, match="password too"):
         await hasher.hash(password)
 
@@ -38,6 +40,7 @@ def test_a_password_within_the_rules(password: str) -> None:
 
 
 async def test_a_longer_password_is_not_its_first_1024_bytes(hasher: PasswordHasher) -> None:
+    """U2: A longer password is not its first 1024 bytes."""
     hashed = await hasher.hash("x" * 1024)
     assert not await hasher.verify(hashed, "x" * 1025)
     assert not await hasher.verify(hashed, "x" * 2_000_000)
@@ -55,6 +58,7 @@ async def test_outdated(hasher: PasswordHasher) -> None:
 
 
 async def test_the_queue_is_bounded_and_recovers() -> None:
+    """U2: The queue is bounded and recovers."""
     hasher = PasswordHasher(HashCost(time_cost=3, memory_kib=32768, parallelism=1), workers=2, max_waiting=2)
     attempts = await asyncio.gather(*(hasher.waste("x") for _ in range(50)), return_exceptions=True)
     refused = [attempt for attempt in attempts if isinstance(attempt, ProviderFailed)]

@@ -79,6 +79,7 @@ def test_public_addresses_pass(address: str) -> None:
 
 @pytest.mark.parametrize("address", [*REFUSED, *METADATA])
 def test_M2_everything_else_is_refused(address: str) -> None:
+    """I2: Everything else is refused."""
     assert AddressRules().refusal("example.com", ip_address(address))
 
 

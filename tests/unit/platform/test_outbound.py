@@ -169,6 +169,7 @@ async def test_M2_metadata_is_refused_even_for_an_allowed_name() -> None:
 
 
 async def test_M2_the_name_is_asked_once_and_the_checked_address_is_dialled(origin: str) -> None:
+    """I2: The name is asked once and the checked address is dialled."""
     names = Names(ghe_example="127.0.0.1")
     port = origin.rpartition(":")[2]
     await Outbound(SystemClock(), ["ghe.example"], resolve=names).fetch(
@@ -267,6 +268,7 @@ async def test_a_redirect_is_an_answer_unless_asked_for(origin: str, outbound: O
 
 
 async def test_M2_each_hop_is_checked(origin: str, outbound: Outbound) -> None:
+    """I2: Each hop is checked."""
     for to in ("http://169.254.169.254/", "https://10.0.0.1/", "file:///etc/passwd", "http://localhost/"):
         with pytest.raises(OutboundRefused):
             await outbound.fetch("GET", f"{origin}/away?to={to}", redirects=3)

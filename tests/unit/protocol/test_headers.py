@@ -105,6 +105,7 @@ def test_each_header_is_needed(missing: str) -> None:
 
 @pytest.mark.parametrize("name", ["mcp-protocol-version", "mcp-method", "mcp-name"])
 def test_a_doubled_header_is_refused_even_if_equal(name: str) -> None:
+    """I19: A doubled header is refused even if equal."""
     wire = _wire(mirror("tools/call", {"name": "echo"}, VERSION))
     wire[name.encode()] *= 2
     with pytest.raises(HeaderMismatch, match="more than once"):

@@ -121,6 +121,7 @@ DUPLICATES = {
 
 @pytest.mark.parametrize("body", DUPLICATES.values(), ids=DUPLICATES.keys())
 def test_duplicate_keys(body: bytes) -> None:
+    """I17: Duplicate keys."""
     with pytest.raises(ParseFault, match="duplicate key") as caught:
         decode_client(body)
     assert caught.value.request_id == (None if body.startswith(b"[") else 7)
@@ -221,6 +222,7 @@ def _nested(levels: int) -> bytes:
 
 
 def test_depth_is_exact() -> None:
+    """I22: Depth is exact."""
     decode_client(_nested(jsonrpc.MAX_DEPTH))
     with pytest.raises(ParseFault, match="nested") as caught:
         decode_client(_nested(jsonrpc.MAX_DEPTH + 1))
@@ -239,6 +241,7 @@ def test_wide_is_not_deep() -> None:
 
 
 def test_too_many_parts_are_refused_before_they_are_built() -> None:
+    """I22: Too many parts are refused before they are built."""
     for part in (b"{}", b'{"a":[]}', b"[" * 50 + b"]" * 50):
         body = _request(b'{"a":[' + b",".join([part] * jsonrpc.MAX_CONTAINERS)[: 2**23] + b"]}")
         with pytest.raises(ParseFault):
@@ -310,6 +313,7 @@ def test_round_trip(request_id: str | int, method: str, params: dict[str, Any], 
 @settings(max_examples=150, deadline=None)
 @given(_object, _text, _json)
 def test_a_duplicate_anywhere_is_found(params: dict[str, Any], key: str, value: Any) -> None:
+    """I17: A duplicate anywhere is found."""
     assume('"@"' not in json.dumps(params))
     name, other = json.dumps(key), json.dumps(key, ensure_ascii=False)
     twice = f"{{{name}: {json.dumps(value)}, {other}: 0}}"
@@ -331,6 +335,7 @@ def test_garbage_never_escapes_the_error_tree(body: bytes) -> None:
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, len(PLAIN) - 1), st.integers(0, 255))
 def test_what_is_accepted_is_what_any_parser_reads(position: int, byte: int) -> None:
+    """I17: What is accepted is what any parser reads."""
     body = PLAIN[:position] + bytes([byte]) + PLAIN[position + 1 :]
     try:
         message = decode_client(body)

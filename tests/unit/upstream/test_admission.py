@@ -55,6 +55,7 @@ class House:
 
 
 async def test_one_busy_person_does_not_keep_others_out() -> None:
+    """I23: One busy person does not keep others out."""
     house = House(max_instances=3)
     inside = [await house.enter("busy") for _ in range(3)]
     waiting = await house.wait("busy", "busy", "alice", "bob")

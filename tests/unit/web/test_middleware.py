@@ -84,6 +84,7 @@ async def test_our_own_names_pass(host: bytes) -> None:
     ],
 )
 async def test_a_foreign_host_is_refused_on_every_route(host: bytes) -> None:
+    """I3: A foreign host is refused on every route."""
     for path in ("/", "/mcp", "/authorize", "/.well-known/oauth-authorization-server"):
         status, headers, body = await ask(GUARD, host, path=path)
         assert status == 403
@@ -97,6 +98,7 @@ async def test_no_host_and_two_hosts() -> None:
 
 
 async def test_probes_may_come_under_an_address_but_not_under_a_foreign_name() -> None:
+    """I3: Probes may come under an address but not under a foreign name."""
     for path in ("/healthz", "/readyz"):
         assert (await ask(GUARD, b"10.0.0.5:8080", path=path))[0] == 200
         assert (await ask(GUARD, b"[fd00::5]:8080", path=path))[0] == 200
@@ -117,6 +119,7 @@ async def test_websockets_are_closed() -> None:
 
 
 async def test_the_client_behind_our_own_proxy() -> None:
+    """I15: The client behind our own proxy."""
     seen: list[Any] = []
 
     async def note(scope: Scope, receive: Receive, send: Send) -> None:

@@ -191,6 +191,7 @@ def test_a_problem_tells_what_to_do() -> None:
 
 @pytest.mark.parametrize("evil", EVIL)
 def test_B5_nothing_a_stranger_wrote_becomes_markup(evil: str) -> None:
+    """B5: Nothing a stranger wrote becomes markup."""
     calm, hostile = [
         [
             PAGES.sign_in(

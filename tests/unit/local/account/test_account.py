@@ -310,6 +310,7 @@ async def test_a_server_without_resource_metadata_is_its_own_issuer(far: Protect
 async def test_what_is_not_right_is_said_and_nothing_is_kept(
     far: Protected, tmp_path: Path, faults: dict[str, Any], words: str
 ) -> None:
+    """I1, I11: What is not right is said and nothing is kept."""
     for name, value in faults.items():
         setattr(far.faults, name, value)
     async with bridge(far, tmp_path) as one:
@@ -383,7 +384,7 @@ async def test_a_failed_sign_in_opens_no_second_window_at_once(
 
 
 async def test_only_the_browser_that_was_sent_is_believed(far: Protected, tmp_path: Path) -> None:
-    """RFC 9700 §4.7: another program here may bring a code of its own; without the state it is not taken."""
+    """B2: RFC 9700 §4.7: another program may bring a code of its own; without the state it is not taken."""
     statuses: list[int] = []
 
     def browse(url: str) -> bool:
@@ -427,6 +428,7 @@ async def test_slow_down_is_obeyed(far: Protected, tmp_path: Path, monkeypatch: 
 
 
 async def test_credentials_of_one_issuer_never_go_to_another(far: Protected, tmp_path: Path) -> None:
+    """I11: Credentials of one issuer never go to another."""
     async with bridge(far, tmp_path) as one:
         kept = Kept(
             url=far.url,
