@@ -8,8 +8,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gatekit.errors import InvalidClientMetadata
-from gatekit.oauth.device import GRANT_TYPE as DEVICE_CODE
 
+DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 GRANT_TYPES = ("authorization_code", "refresh_token", DEVICE_CODE)
 MAX_NAME = 100
 MAX_TEXT = 2048

@@ -13,9 +13,10 @@ from starlette.requests import Request
 
 from gatekit.errors import InvalidClient, InvalidRequest
 from gatekit.model.oauth import Client, TokenAuthMethod
+from gatekit.oauth.core import Core
+from gatekit.oauth.documents import UNKNOWN, Documents
 from gatekit.oauth.http import Form
 from gatekit.platform.vault import token_hash
-from gatekit.store.ports import Clients
 
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
@@ -28,28 +29,35 @@ class Credentials(Struct, frozen=True):
     secret: str = ""
 
 
-async def authenticate(clients: Clients, request: Request, form: Form) -> Client:
-    """The client that makes a request to the token or revocation endpoint.
+class ClientAuthentication:
+    """Shared by every endpoint that a client calls in its own name."""
 
-    The method is the registered one and no other (checklist A1). Raises ``InvalidClient`` with the same words
-    whatever was wrong, or ``InvalidRequest`` if the request uses two methods (RFC 6749 §2.3).
-    """
-    given = _credentials(request, form)
-    client = await clients.get(given.client_id)
-    if client is None:
-        raise InvalidClient(UNKNOWN, f"unknown client {given.client_id[:80]!r}")
-    if client.disabled:
-        raise InvalidClient(UNKNOWN, f"client {client.id} is disabled")
-    if given.method != client.auth_method:
-        raise InvalidClient(UNKNOWN, f"client {client.id} must use {client.auth_method}, not {given.method}")
-    if client.auth_method != "none" and not compare_digest(
-        token_hash(given.secret), client.secret_hash or ""
-    ):
-        raise InvalidClient(UNKNOWN, f"wrong secret for client {client.id}")
-    return client
+    def __init__(self, core: Core, documents: Documents) -> None:
+        self._core = core
+        self._documents = documents
 
+    async def authenticate(self, request: Request, form: Form) -> Client:
+        """The client that makes this request.
 
-UNKNOWN = "the client is unknown or its authentication failed; register again"
+        The method is the registered one and no other (checklist A1). Raises ``InvalidClient`` with the same
+        words whatever was wrong, or ``InvalidRequest`` if the request uses two methods (RFC 6749 §2.3).
+        """
+        given = _credentials(request, form)
+        await self._documents.for_client(request, given.client_id)
+        client = await self._core.store.clients.get(given.client_id)
+        if client is None:
+            raise InvalidClient(UNKNOWN, f"unknown client {given.client_id[:80]!r}")
+        if client.disabled:
+            raise InvalidClient(UNKNOWN, f"client {client.id} is disabled")
+        if given.method != client.auth_method:
+            raise InvalidClient(
+                UNKNOWN, f"client {client.id} must use {client.auth_method}, not {given.method}"
+            )
+        if client.auth_method != "none" and not compare_digest(
+            token_hash(given.secret), client.secret_hash or ""
+        ):
+            raise InvalidClient(UNKNOWN, f"wrong secret for client {client.id}")
+        return client
 
 
 def _credentials(request: Request, form: Form) -> Credentials:

@@ -15,13 +15,13 @@ from starlette.responses import Response
 
 from gatekit.errors import Conflict, ServerError, TooManyRegistrations, UnauthorizedClient
 from gatekit.model.oauth import Client, DeviceAuthorization
-from gatekit.oauth.clients import authenticate
+from gatekit.oauth.client_metadata import DEVICE_CODE
+from gatekit.oauth.clients import ClientAuthentication
 from gatekit.oauth.core import Core
 from gatekit.oauth.http import Form, address, form, json_answer
 from gatekit.platform.limits import KeyedBuckets
 from gatekit.platform.vault import token_hash
 
-GRANT_TYPE = "urn:ietf:params:oauth:grant-type:device_code"
 DEVICE_PREFIX = "gk_dc_"
 PAGE = "/device"
 
@@ -34,15 +34,16 @@ _ATTEMPTS = 5
 class Devices:
     """POST /device_authorization."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, clients: ClientAuthentication) -> None:
         self._core = core
+        self._clients = clients
         self._budget = KeyedBuckets(core.settings.authorize_per_address, core.services.clock)
 
     async def authorization(self, request: Request) -> Response:
         """RFC 8628 §3.1 and §3.2. Raises ``OAuthError``."""
         fields = await form(request, self._core.settings.form_max_bytes)
-        client = await authenticate(self._core.store.clients, request, fields)
-        if GRANT_TYPE not in client.grant_types:
+        client = await self._clients.authenticate(request, fields)
+        if DEVICE_CODE not in client.grant_types:
             raise UnauthorizedClient("the client is not registered for this grant type")
         wait = self._budget.take(address(request))  # every request writes a row
         if wait:

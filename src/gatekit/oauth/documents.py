@@ -22,12 +22,14 @@ from gatekit.errors import ClientDocumentRefused, InvalidClient, OAuthError, Out
 from gatekit.model.audit import ClientEvent
 from gatekit.model.oauth import Client
 from gatekit.oauth.client_metadata import MAX_NAME, clean_text, extras, grant_types, texts
-from gatekit.oauth.clients import UNKNOWN
 from gatekit.oauth.core import Core
 from gatekit.oauth.http import address, request_id
 from gatekit.oauth.ports import Answer, Fetch
 from gatekit.oauth.redirects import acceptable
 from gatekit.platform.limits import KeyedBuckets, Rate, TokenBucket
+
+UNKNOWN = "the client is unknown or its authentication failed; register again"
+"""What a program hears, whatever was wrong with its client."""
 
 MAX_BYTES = 5 * 1024
 TIMEOUT = 5.0

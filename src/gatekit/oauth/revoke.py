@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from gatekit.errors import InvalidRequest, TokenInvalid
 from gatekit.model.oauth import Client
-from gatekit.oauth.clients import authenticate
+from gatekit.oauth.clients import ClientAuthentication
 from gatekit.oauth.core import Core
 from gatekit.oauth.http import NO_STORE, form
 from gatekit.oauth.issuing import REFRESH_PREFIX, Issuer
@@ -17,14 +17,15 @@ from gatekit.platform.vault import token_hash
 class Revocation:
     """POST /revoke. The hint is ignored: our tokens say by themselves what they are."""
 
-    def __init__(self, core: Core, issuer: Issuer) -> None:
+    def __init__(self, core: Core, issuer: Issuer, clients: ClientAuthentication) -> None:
         self._core = core
+        self._clients = clients
         self._issuer = issuer
 
     async def revoke(self, request: Request) -> Response:
         """RFC 7009 §2: 200 for whatever is not (or no longer) this client's token, too (checklist T7)."""
         fields = await form(request, self._core.settings.form_max_bytes)
-        client = await authenticate(self._core.store.clients, request, fields)
+        client = await self._clients.authenticate(request, fields)
         token = fields.get("token")
         if token is None:
             raise InvalidRequest("token is missing")

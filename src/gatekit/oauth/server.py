@@ -18,10 +18,11 @@ from gatekit.oauth.account import Account
 from gatekit.oauth.authorize import Authorize
 from gatekit.oauth.bearer import Bearer
 from gatekit.oauth.browser import Browser
+from gatekit.oauth.client_metadata import DEVICE_CODE
+from gatekit.oauth.clients import ClientAuthentication
 from gatekit.oauth.code import Codes
 from gatekit.oauth.consent import Consents
 from gatekit.oauth.core import Core, Services
-from gatekit.oauth.device import GRANT_TYPE as DEVICE_CODE
 from gatekit.oauth.device import PAGE as DEVICE_PAGE
 from gatekit.oauth.device import Devices
 from gatekit.oauth.documents import Documents
@@ -56,7 +57,8 @@ class AuthorizationServer:
         self._authorize = Authorize(self._core, browser, consents, codes, documents)
         self._interaction = Interaction(self._core, browser, self._authorize, consents, codes)
         self._account = Account(self._core, browser, self._authorize)
-        self._devices = Devices(self._core)
+        clients = ClientAuthentication(self._core, documents)
+        self._devices = Devices(self._core, clients)
         self._verification = Verification(self._core, browser, self._authorize)
         issuer = Issuer(self._core)
         grants: dict[str, GrantType] = {
@@ -64,8 +66,8 @@ class AuthorizationServer:
             "refresh_token": RefreshGrant(self._core, issuer),
             DEVICE_CODE: DeviceGrant(self._core, issuer),
         }
-        self._tokens = Tokens(self._core, issuer, grants, documents)
-        self._revocation = Revocation(self._core, issuer)
+        self._tokens = Tokens(self._core, issuer, grants, clients)
+        self._revocation = Revocation(self._core, issuer, clients)
 
     @property
     def bearer(self) -> Bearer:

@@ -10,9 +10,8 @@ from starlette.responses import Response
 
 from gatekit.errors import InvalidRequest, OAuthError, UnauthorizedClient, UnsupportedGrantType
 from gatekit.model.oauth import Client
-from gatekit.oauth.clients import authenticate
+from gatekit.oauth.clients import ClientAuthentication
 from gatekit.oauth.core import Core
-from gatekit.oauth.documents import Documents
 from gatekit.oauth.http import Form, form
 from gatekit.oauth.issuing import Issuer
 
@@ -27,10 +26,10 @@ class Tokens:
     """POST /token."""
 
     def __init__(
-        self, core: Core, issuer: Issuer, grants: Mapping[str, GrantType], documents: Documents
+        self, core: Core, issuer: Issuer, grants: Mapping[str, GrantType], clients: ClientAuthentication
     ) -> None:
         self._core = core
-        self._documents = documents
+        self._clients = clients
         self._issuer = issuer
         self._grants = grants
 
@@ -38,8 +37,7 @@ class Tokens:
         """RFC 6749 §3.2. Raises ``OAuthError``; a refusal after authentication is audited."""
         fields = await form(request, self._core.settings.form_max_bytes)
         grant_type = fields.get("grant_type")
-        await self._documents.for_client(request, fields.get("client_id"))
-        client = await authenticate(self._core.store.clients, request, fields)
+        client = await self._clients.authenticate(request, fields)
         if grant_type is None:
             raise InvalidRequest("grant_type is missing")
         handler = self._grants.get(grant_type)

@@ -15,8 +15,9 @@ from gatekit.errors import (
 )
 from gatekit.model.access import Inactive
 from gatekit.model.oauth import Client, DeviceAuthorization
+from gatekit.oauth.client_metadata import DEVICE_CODE
 from gatekit.oauth.core import Core
-from gatekit.oauth.device import DEVICE_PREFIX, GRANT_TYPE
+from gatekit.oauth.device import DEVICE_PREFIX
 from gatekit.oauth.http import Form
 from gatekit.oauth.issuing import Issuer
 from gatekit.platform.vault import token_hash
@@ -45,7 +46,7 @@ class DeviceGrant:
         await self._core.store.clients.used(client.id, self._core.now())
         token, claims = self._issuer.access_token(found.grant, resources, found.grant.scopes)
         await self._issuer.record(
-            request, client, "issued", found=found, claims=claims, grant_type=GRANT_TYPE
+            request, client, "issued", found=found, claims=claims, grant_type=DEVICE_CODE
         )
         return self._issuer.answer(token, claims, refresh_token)
 
