@@ -63,6 +63,7 @@ def oauth_settings(config: Config) -> OAuthSettings:
         issuer=config.public_url,
         servers=titles(config),
         legacy_sse=config.legacy_sse,
+        access_token_format=tokens.format,
         access_token_lifetime=tokens.access_ttl,
         refresh_token_lifetime=tokens.refresh_ttl,
         refresh_grace=tokens.refresh_grace,

@@ -19,6 +19,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-async def world(tmp_path: Path, template: Path) -> AsyncIterator[World]:
-    async with world_in(tmp_path, template) as found:
+async def world(tmp_path: Path, template: Path, request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    """Issues signed access tokens, or what a test asks for (``world.BOTH_FORMATS``)."""
+    async with world_in(tmp_path, template, access_token_format=getattr(request, "param", "jwt")) as found:
         yield found

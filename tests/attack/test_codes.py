@@ -9,6 +9,7 @@ import pytest
 from gatekit.errors import StoreFull
 from gatekit.model.audit import TokenEvent
 from tests.attack.world import (
+    BOTH_FORMATS,
     LOOPBACK,
     USED_LOOPBACK,
     VERIFIER,
@@ -19,6 +20,7 @@ from tests.attack.world import (
 )
 
 
+@BOTH_FORMATS
 async def test_C1_code_replay_fells_every_token_of_the_grant(world: World) -> None:
     client = await world.register()
     code = await world.code(client)
@@ -31,6 +33,7 @@ async def test_C1_code_replay_fells_every_token_of_the_grant(world: World) -> No
     assert world.trail.named(TokenEvent, action="reused", grant_type="authorization_code")
 
 
+@BOTH_FORMATS
 async def test_C1_replay_after_the_code_expired_still_fells_the_grant(world: World) -> None:
     client = await world.register()
     code = await world.code(client)
@@ -40,6 +43,7 @@ async def test_C1_replay_after_the_code_expired_still_fells_the_grant(world: Wor
     assert not await world.alive(first["access_token"])
 
 
+@BOTH_FORMATS
 async def test_C2_parallel_redemption_yields_at_most_one_family(world: World) -> None:
     client = await world.register()
     code = await world.code(client)
@@ -197,6 +201,7 @@ async def test_C8_an_attackers_provider_answer_is_useless_in_the_victims_browser
     assert world.providers["github"].completed == []
 
 
+@BOTH_FORMATS
 async def test_C4_a_store_that_fails_leaves_the_code_usable(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

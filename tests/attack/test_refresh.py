@@ -13,9 +13,10 @@ from gatekit.errors import StoreFull
 from gatekit.model.audit import TokenEvent
 from gatekit.model.rules import ByLogin, Rules, ServerRules
 from gatekit.policy.engine import Policy
-from tests.attack.world import World, world_in
+from tests.attack.world import BOTH_FORMATS, World, world_in
 
 
+@BOTH_FORMATS
 async def test_R1_a_used_token_yields_the_same_successor_within_its_grace(world: World) -> None:
     client = await world.register()
     old = (await world.tokens(client))["refresh_token"]
@@ -39,6 +40,7 @@ async def test_R1_the_grace_goes_on_when_a_faster_copy_rotated_twice(world: Worl
     assert (await world.refresh(client, late)).json()["refresh_token"] == third
 
 
+@BOTH_FORMATS
 async def test_R2_reuse_after_the_grace_fells_the_family(world: World) -> None:
     client = await world.register()
     old = (await world.tokens(client))["refresh_token"]
@@ -55,6 +57,7 @@ async def test_R2_reuse_after_the_grace_fells_the_family(world: World) -> None:
     assert event.grant_id
 
 
+@BOTH_FORMATS
 async def test_R3_parallel_copies_share_one_successor(world: World) -> None:
     client = await world.register()
     old = (await world.tokens(client))["refresh_token"]
@@ -66,6 +69,7 @@ async def test_R3_parallel_copies_share_one_successor(world: World) -> None:
     assert (await world.refresh(client, successors.pop())).status_code == 200
 
 
+@BOTH_FORMATS
 async def test_R4_every_token_works_in_its_own_place_only(world: World) -> None:
     client, other = await world.register(), await world.register()
     code = await world.code(client)
@@ -121,6 +125,7 @@ async def test_R5_a_known_scope_that_was_not_granted_is_widening(tmp_path: Path)
         assert (await world.refresh(client, wide["refresh_token"])).json()["scope"] == "mcp audit"
 
 
+@BOTH_FORMATS
 async def test_R5_narrowing_the_resource_narrows_the_access_token(world: World) -> None:
     client = await world.register()
     tokens = await world.tokens(client, resource=None)  # alice picks everything
@@ -167,6 +172,7 @@ async def _connection_gone(world: World, _: str) -> None:
     world.directory_of_people.forget()
 
 
+@BOTH_FORMATS
 @pytest.mark.parametrize(
     "loss",
     [
@@ -191,6 +197,7 @@ async def test_R6_lost_standing_refuses_code_refresh_and_bearer(world: World, lo
     assert (await world.use(tokens["access_token"])).status_code == 401
 
 
+@BOTH_FORMATS
 async def test_R6_without_any_notice_the_bearer_check_looks_again_soon(world: World) -> None:
     client = await world.register()
     tokens = await world.tokens(client)
@@ -234,6 +241,7 @@ async def test_R7_the_family_ends_absolutely(tmp_path: Path) -> None:
         assert (await world.refresh(client, tokens["refresh_token"])).json()["error"] == "invalid_grant"
 
 
+@BOTH_FORMATS
 @pytest.mark.parametrize("step", ["rotate", "refresh_token"])
 async def test_R7_a_store_that_fails_leaves_the_token_usable(
     world: World, step: str, monkeypatch: pytest.MonkeyPatch

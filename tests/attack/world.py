@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx2
+import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -51,6 +52,9 @@ PAGES = HtmlPages()
 VERIFIER = "v" * 20 + "-._~" + "A1b2" * 10
 LOOPBACK = "http://127.0.0.1/callback"
 USED_LOOPBACK = "http://127.0.0.1:49152/callback"
+
+BOTH_FORMATS = pytest.mark.parametrize("world", ["jwt", "opaque"], indirect=True)
+"""For a test of access tokens that must hold whatever they look like."""
 
 Params = Mapping[str, str | None]
 

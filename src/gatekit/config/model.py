@@ -12,6 +12,9 @@ from gatekit.model.rules import Rules
 from gatekit.model.server import Server
 from gatekit.model.virtual import Virtual
 
+TokenFormat = Literal["jwt", "opaque"]
+"""Whether an access token carries what it says, signed, or is a random string."""
+
 Durability = Literal["process", "disk"]
 """What a recorded call survives: SIGKILL of the gateway, or loss of power."""
 
@@ -63,6 +66,7 @@ class AuthConfig(Struct, frozen=True, kw_only=True):
 class TokenSettings(Struct, frozen=True, kw_only=True):
     """Lifetimes, all in seconds."""
 
+    format: TokenFormat = "jwt"
     access_ttl: int = 3600
     refresh_ttl: int = 30 * 86400
     refresh_grace: int = 45

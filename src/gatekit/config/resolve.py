@@ -127,6 +127,7 @@ def _group(
 
 def _tokens(auth: AuthIn) -> TokenSettings:
     return TokenSettings(
+        format=auth.tokens.format,
         access_ttl=int(auth.tokens.access_ttl),
         refresh_ttl=int(auth.tokens.refresh_ttl),
         refresh_grace=int(auth.tokens.refresh_grace),

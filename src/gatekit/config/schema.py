@@ -27,7 +27,7 @@ from gatekit.config.fields import (
     default_of,
     kinds,
 )
-from gatekit.config.model import PRIVATE_USE_SCHEMES, Durability
+from gatekit.config.model import PRIVATE_USE_SCHEMES, Durability, TokenFormat
 from gatekit.model.server import Instances, RemoteKind
 
 _DAY = 86400
@@ -39,6 +39,7 @@ Globs = dict[str, Names]
 
 
 class TokensIn(Section, frozen=True):
+    format: Annotated[TokenFormat, OneOf(("jwt", "opaque"))] = "jwt"
     access_ttl: Annotated[float, Duration(60, _DAY)] = 3600
     refresh_ttl: Annotated[float, Duration(300, 366 * _DAY)] = 30 * _DAY
     refresh_grace: Annotated[float, Duration(0, 300)] = 45

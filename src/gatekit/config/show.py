@@ -132,6 +132,7 @@ def _auth(config: Config) -> dict[str, Any]:
             config.rules.gateway, absent="not declared: whoever a server names may come in"
         ),
         "tokens": {
+            "format": tokens.format,
             "access_ttl": show_seconds(tokens.access_ttl),
             "refresh_ttl": show_seconds(tokens.refresh_ttl),
             "refresh_grace": show_seconds(tokens.refresh_grace),

@@ -75,6 +75,15 @@ class RefreshToken(Struct, frozen=True, kw_only=True):
     the client gets the same successor and nobody else can read it."""
 
 
+class AccessToken(Struct, frozen=True, kw_only=True):
+    """An opaque access token. A signed one carries its claims itself and has no row."""
+
+    token_hash: str
+    claims: str
+    """JSON of what a signed token would carry (RFC 9068 §2.2); holds no secret."""
+    expires_at: int
+
+
 class ApiKey(Struct, frozen=True, kw_only=True):
     """A bearer secret for clients that cannot do OAuth. Shown once, stored as a hash."""
 

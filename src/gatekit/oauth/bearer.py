@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from gatekit.errors import BearerError, InsufficientScope, TokenInvalid, TokenMalformed, TokenMissing
-from gatekit.identity.standing import Standings
+from gatekit.identity.standing import Standings, Upright
 from gatekit.model.access import EVERY_SERVER, Access, Inactive
 from gatekit.model.oauth import ApiKey, Client
 from gatekit.model.ports import Clock
 from gatekit.oauth.claims import AccessClaims
-from gatekit.oauth.keys import KeyRing
+from gatekit.oauth.formats import AccessTokens
 from gatekit.oauth.resources import AGGREGATE, Resources
 from gatekit.oauth.settings import OAuthSettings
 from gatekit.platform.vault import token_hash
@@ -35,12 +35,17 @@ class Bearer:
     """The resource server's half. One per process, owned by ``AuthorizationServer``."""
 
     def __init__(
-        self, settings: OAuthSettings, store: Store, clock: Clock, keys: KeyRing, standings: Standings
+        self,
+        settings: OAuthSettings,
+        store: Store,
+        clock: Clock,
+        tokens: AccessTokens,
+        standings: Standings,
     ) -> None:
         self._settings = settings
         self._store = store
         self._clock = clock
-        self._keys = keys
+        self._tokens = tokens
         self._standings = standings
         self._resources = Resources(settings.issuer, ())
         self._scopes = " ".join(settings.scopes)
@@ -71,7 +76,9 @@ class Bearer:
         """
         token = bearer_token(authorization)
         generation = self._generation
-        access = await (self._api_key(token) if token.startswith(API_KEY_PREFIX) else self._jwt(token))
+        access = await (
+            self._api_key(token) if token.startswith(API_KEY_PREFIX) else self._access_token(token)
+        )
         if generation == self._generation:  # else: something changed while we looked
             self._remember(authorization[0], access)
         return access
@@ -98,8 +105,12 @@ class Bearer:
         until = min(access.expires_at, self._clock.now() + self._settings.bearer_cache_seconds)
         entries[sha256(raw).digest()] = (access, until)
 
-    async def _jwt(self, token: str) -> Access:
-        claims = await self._keys.verify_fresh(token)
+    async def stands(self, claims: AccessClaims) -> Upright:
+        """Whether what an authentic access token says still holds, with fresh rows. Asked by every use of
+        one: by ``check`` and by introspection.
+
+        Raises ``TokenInvalid``, ``StoreError``.
+        """
         now = self._clock.now()
         if claims.iss != self._settings.issuer:
             raise TokenInvalid("the access token is not one of ours", f"issuer {claims.iss!r}")
@@ -112,6 +123,11 @@ class Bearer:
             raise _ended("the access token was revoked", found)
         if found.user.id != claims.sub or found.client is None or found.client.id != claims.client_id:
             raise TokenInvalid("the access token was revoked", "token and grant disagree")
+        return found
+
+    async def _access_token(self, token: str) -> Access:
+        claims = await self._tokens.read(token)
+        found = await self.stands(claims)
         scopes = frozenset(claims.scope.split())
         if not scopes.intersection(self._settings.scopes):
             raise InsufficientScope("the access token has no scope for this gateway")

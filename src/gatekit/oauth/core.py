@@ -9,6 +9,7 @@ from gatekit.identity.ports import PasswordProvider, RedirectProvider
 from gatekit.identity.standing import Directory, Standings
 from gatekit.model.ports import Clock, Entropy
 from gatekit.oauth.bearer import Bearer
+from gatekit.oauth.formats import AccessTokens
 from gatekit.oauth.keys import KeyRing
 from gatekit.oauth.pages import Pages
 from gatekit.oauth.ports import Audit, Fetch, Invitations, Policy, Vault
@@ -52,7 +53,10 @@ class Core:
         self.keys = KeyRing(
             services.store.signing_keys, services.vault, services.clock, settings.access_token_lifetime
         )
-        self.bearer = Bearer(settings, services.store, services.clock, self.keys, self.standings)
+        self.access_tokens = AccessTokens(
+            self.keys, services.store.access_tokens, services.entropy, settings.access_token_format
+        )
+        self.bearer = Bearer(settings, services.store, services.clock, self.access_tokens, self.standings)
 
     def set_servers(self, servers: Sequence[tuple[str, str]]) -> None:
         """Publish other servers from now on."""

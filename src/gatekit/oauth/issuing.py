@@ -40,10 +40,11 @@ class Issuer:
             expires_at=min(now + self._core.settings.refresh_token_lifetime, grant.expires_at),
         )
 
-    def access_token(
+    async def access_token(
         self, grant: Grant, resources: Sequence[str], scopes: Sequence[str]
     ) -> tuple[str, AccessClaims]:
-        """RFC 9068 §2.2."""
+        """RFC 9068 §2.2. To be called *before* a code or refresh token is used up: if an opaque token cannot
+        be stored, nothing is lost. Raises ``StoreError``."""
         now = self._core.now()
         claims = AccessClaims(
             iss=self._core.settings.issuer,
@@ -57,7 +58,7 @@ class Issuer:
             scope=" ".join(scopes),
             auth_time=grant.auth_time,
         )
-        return self._core.keys.sign(claims), claims
+        return await self._core.access_tokens.mint(claims), claims
 
     def answer(self, token: str, claims: AccessClaims, refresh_token: str | None) -> Response:
         """RFC 6749 §5.1."""

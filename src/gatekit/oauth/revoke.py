@@ -47,7 +47,7 @@ class Revocation:
 
     async def _access_token(self, request: Request, client: Client, token: str) -> None:
         try:
-            claims = await self._core.keys.verify_fresh(token)
+            claims = await self._core.access_tokens.read(token)
         except TokenInvalid:
             return
         if claims.client_id != client.id or claims.exp <= self._core.at():

@@ -98,6 +98,7 @@ class AuthorizationServer:
         await store.replays.purge(now)
         await store.browser_sessions.purge(now)
         await store.grants.purge(now)
+        await store.access_tokens.purge(now)
         await store.clients.expire_unused(now - self._core.settings.unused_client_lifetime)
         await self._core.keys.tidy()
 

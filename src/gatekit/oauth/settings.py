@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from gatekit.oauth.formats import TokenFormat
 from gatekit.platform.limits import Rate
 
 DAY = 86_400
@@ -35,6 +36,7 @@ class OAuthSettings(Struct, frozen=True, kw_only=True):
     legacy_sse: bool = False
     """Whether each endpoint has an HTTP+SSE URL as well; a token for one is good for the other."""
     scopes: tuple[str, ...] = (SCOPE,)
+    access_token_format: TokenFormat = "jwt"
     access_token_lifetime: int = 3600
     refresh_token_lifetime: int = 30 * DAY
     """Without use."""

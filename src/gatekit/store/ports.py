@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from gatekit.model.oauth import (
+    AccessToken,
     ApiKey,
     AuthorizationCode,
     Client,
@@ -188,6 +189,18 @@ class Grants(Protocol):
         ...
 
 
+class AccessTokens(Protocol):
+    """Opaque access tokens. What ends one before its time is its grant, or the deny list of ``Grants``."""
+
+    async def add(self, token: AccessToken) -> None: ...
+
+    async def by_hash(self, token_hash: str) -> AccessToken | None:
+        """Expired ones included until they are purged."""
+        ...
+
+    async def purge(self, now: int) -> None: ...
+
+
 class ApiKeys(Protocol):
     """``revoke`` records a change ``key:<id>``."""
 
@@ -347,6 +360,8 @@ class Store(Protocol):
     def clients(self) -> Clients: ...
     @property
     def grants(self) -> Grants: ...
+    @property
+    def access_tokens(self) -> AccessTokens: ...
     @property
     def api_keys(self) -> ApiKeys: ...
     @property

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.attack.world import World
+from tests.attack.world import BOTH_FORMATS, World
+
+pytestmark = BOTH_FORMATS
 
 
 async def test_2_2_invalid_tokens_are_200(world: World) -> None:

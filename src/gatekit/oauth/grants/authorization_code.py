@@ -56,12 +56,12 @@ class CodeGrant:
         refresh_token, row = None, None
         if "refresh_token" in client.grant_types:
             refresh_token, row = self._issuer.new_refresh(found.grant, client)
+        token, claims = await self._issuer.access_token(found.grant, resources, found.grant.scopes)
         if await self._core.store.grants.redeem(code_hash, self._core.now(), row) is None:
             # Somebody was faster, with the same code and the right verifier: that is a replay, too (C2).
             await self._replayed(request, code, client)
             raise InvalidGrant("the authorization code is invalid", "code used at the same time")
         await self._core.store.clients.used(client.id, self._core.now())
-        token, claims = self._issuer.access_token(found.grant, resources, found.grant.scopes)
         await self._issuer.record(
             request, client, "issued", found=found, claims=claims, grant_type=GRANT_TYPE
         )

@@ -41,10 +41,10 @@ class DeviceGrant:
         refresh_token, row = None, None
         if "refresh_token" in client.grant_types:
             refresh_token, row = self._issuer.new_refresh(found.grant, client)
+        token, claims = await self._issuer.access_token(found.grant, resources, found.grant.scopes)
         if not await self._core.store.device_authorizations.redeem(run.device_hash, self._core.now(), row):
             raise InvalidGrant(_INVALID, "device code used at the same time")
         await self._core.store.clients.used(client.id, self._core.now())
-        token, claims = self._issuer.access_token(found.grant, resources, found.grant.scopes)
         await self._issuer.record(
             request, client, "issued", found=found, claims=claims, grant_type=DEVICE_CODE
         )

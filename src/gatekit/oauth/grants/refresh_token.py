@@ -44,8 +44,8 @@ class RefreshGrant:
             raise InvalidGrant(INVALID, "refresh token expired")
         scopes = self._narrowed_scopes(found.grant, form, client)
         resources = self._issuer.narrowed(found.grant, form)
+        access_token, claims = await self._issuer.access_token(found.grant, resources, scopes)
         action, successor = await self._successor(request, token, row, found, client)
-        access_token, claims = self._issuer.access_token(found.grant, resources, scopes)
         await self._issuer.record(request, client, action, found=found, claims=claims, grant_type=GRANT_TYPE)
         return self._issuer.answer(access_token, claims, successor)
 

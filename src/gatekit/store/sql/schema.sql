@@ -104,6 +104,13 @@ CREATE TABLE denied_tokens (
     expires_at BIGINT NOT NULL
 );
 
+CREATE TABLE access_tokens (
+    token_hash TEXT NOT NULL PRIMARY KEY,
+    claims TEXT NOT NULL,
+    expires_at BIGINT NOT NULL
+);
+CREATE INDEX access_tokens_expiry ON access_tokens (expires_at);
+
 CREATE TABLE api_keys (
     id TEXT NOT NULL PRIMARY KEY,
     token_hash TEXT NOT NULL,

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from gatekit.errors import StoreError
+from gatekit.store.sql.access_tokens import SqlAccessTokens
 from gatekit.store.sql.browsers import SqlBrowserSessions, SqlTransactions
 from gatekit.store.sql.clients import SqlApiKeys, SqlClients
 from gatekit.store.sql.devices import SqlDeviceAuthorizations
@@ -28,6 +29,7 @@ class SqlStore:
         self.invites = SqlInvites(database)
         self.clients = SqlClients(database)
         self.grants = SqlGrants(database)
+        self.access_tokens = SqlAccessTokens(database)
         self.api_keys = SqlApiKeys(database)
         self.browser_sessions = SqlBrowserSessions(database)
         self.transactions = SqlTransactions(database)
