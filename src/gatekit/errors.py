@@ -27,7 +27,8 @@
     │   ├── AccessDenied · LoginRequired · ServerError · TemporarilyUnavailable
     │   ├── ConsentRequired · PayloadTooLarge
     │   ├── AuthorizationPending · SlowDown · ExpiredToken                        (RFC 8628 §3.5)
-    │   └── InvalidRedirectUri · InvalidClientMetadata · TooManyRegistrations     (RFC 7591 §3.2.2)
+    │   ├── InvalidRedirectUri · InvalidClientMetadata · TooManyRegistrations     (RFC 7591 §3.2.2)
+    │   └── ForeignTokenInvalid · KeysUnavailable                     a JWT that somebody else signed
     ├── PageProblem                      a page that ends an interaction in the browser
     ├── BearerError                      RFC 6750 §3
     │   ├── TokenMissing · TokenInvalid · TokenMalformed
@@ -297,6 +298,22 @@ class TooManyRegistrations(OAuthError):
     def __init__(self, retry_after: int) -> None:
         self.retry_after = retry_after
         super().__init__("too many client registrations, try again later")
+
+
+class ForeignTokenInvalid(OAuthError):
+    """A JWT of somebody else, or their keys, cannot be accepted. What it was for decides what is answered:
+    whoever catches this turns it into the error of their own protocol."""
+
+    error = "invalid_grant"
+    redirectable = False
+
+
+class KeysUnavailable(OAuthError):
+    """The keys of an issuer cannot be had now. Says nothing about the token that asked for them."""
+
+    error = "temporarily_unavailable"
+    status = 503
+    redirectable = False
 
 
 class PageProblem(GatekitError):
