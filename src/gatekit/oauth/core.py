@@ -16,6 +16,7 @@ from gatekit.oauth.ports import Audit, Fetch, Invitations, Policy, Vault
 from gatekit.oauth.ports import Mapping as IdentityMapping
 from gatekit.oauth.resources import Resources
 from gatekit.oauth.settings import OAuthSettings
+from gatekit.oauth.statements import Statements
 from gatekit.store.ports import Store
 
 
@@ -53,6 +54,8 @@ class Core:
         self.keys = KeyRing(
             services.store.signing_keys, services.vault, services.clock, settings.access_token_lifetime
         )
+        self.statements = Statements(services.store.signing_keys, services.vault, services.clock)
+        self.bearer = Bearer(settings, services.store, services.clock, self.keys, self.standings)
         self.access_tokens = AccessTokens(
             self.keys, services.store.access_tokens, services.entropy, settings.access_token_format
         )

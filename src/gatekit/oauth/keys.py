@@ -41,10 +41,21 @@ RELOAD_PAUSE = 5.0
 
 
 class KeyRing:
-    """Signs and verifies access tokens. ``load`` before use."""
+    """Signs and verifies what has one purpose, with keys that no other purpose uses: access tokens, unless
+    ``purpose`` and ``typ`` say otherwise. ``load`` before use."""
 
-    def __init__(self, store: SigningKeys, vault: Vault, clock: Clock, token_lifetime: int) -> None:
+    def __init__(
+        self,
+        store: SigningKeys,
+        vault: Vault,
+        clock: Clock,
+        token_lifetime: int,
+        purpose: str = PURPOSE,
+        typ: str = TYP,
+    ) -> None:
         self._store = store
+        self._purpose = purpose
+        self._typ = typ
         self._vault = vault
         self._clock = clock
         self._token_lifetime = token_lifetime
@@ -61,6 +72,10 @@ class KeyRing:
         if not self._rows:
             await self._add()
             await self._read()
+
+    async def read(self) -> None:
+        """Read the keys there are; make none."""
+        await self._read()
 
     async def rotate(self) -> str:
         """Publish the next key and return its kid. It signs ``PUBLISH_AHEAD`` seconds from now."""
@@ -83,14 +98,22 @@ class KeyRing:
 
     def sign(self, claims: AccessClaims) -> str:
         """A compact JWT of type ``at+jwt``."""
-        return self._current().sign(self._encoder.encode(claims))
+        return self.sign_payload(self._encoder.encode(claims))
+
+    def sign_payload(self, payload: bytes) -> str:
+        """A compact JWT of this ring's type."""
+        return self._current().sign(payload)
+
+    def payload(self, token: str) -> bytes:
+        """The payload of a token that one of our keys signed for this purpose. Raises ``TokenInvalid``."""
+        return verify(token, self._verifying)
 
     def verify(self, token: str) -> AccessClaims:
         """The claims of a token that one of our keys signed. Issuer and times are the caller's to check.
 
         Raises ``TokenInvalid``.
         """
-        payload = verify(token, self._verifying)
+        payload = self.payload(token)
         try:
             return self._decoder.decode(payload)
         except msgspec.MsgspecError as bad:
@@ -98,15 +121,22 @@ class KeyRing:
 
     async def verify_fresh(self, token: str) -> AccessClaims:
         """``verify``, after looking for keys that another process may have published."""
-        now = self._clock.monotonic()
-        if header_of(token) not in self._verifying and now - self._reloaded_at >= RELOAD_PAUSE:
-            await self._read()
+        await self.look_for(token)
         return self.verify(token)
 
-    def jwks(self) -> bytes:
-        """The JWK set, next and old keys included (RFC 7517 §5)."""
-        keys = [{**json.loads(row.public_jwk), "kid": row.kid, **_USE} for row in self._rows]
-        return json.dumps({"keys": keys}, separators=(",", ":")).encode()
+    async def look_for(self, token: str) -> None:
+        """See whether another process has published the key of a token that we do not know."""
+        if header_of(token) not in self._verifying:
+            await self.peek()
+
+    async def peek(self) -> None:
+        """Read the keys there are, if that was not just done; make none."""
+        if self._clock.monotonic() - self._reloaded_at >= RELOAD_PAUSE:
+            await self._read()
+
+    def public_keys(self) -> list[dict[str, str]]:
+        """Our members of the JWK set, next and old keys included (RFC 7517 §5)."""
+        return [{**json.loads(row.public_jwk), "kid": row.kid, **_USE} for row in self._rows]
 
     def _current(self) -> SignerKey:
         ripe = self._clock.now() - PUBLISH_AHEAD
@@ -117,11 +147,11 @@ class KeyRing:
 
     async def _add(self) -> str:
         private = new_private_key()
-        key = signer_key(private, TYP)
+        key = signer_key(private, self._typ)
         await self._store.add(
             SigningKey(
                 kid=key.kid,
-                purpose=PURPOSE,
+                purpose=self._purpose,
                 algorithm=ALGORITHM,
                 public_jwk=json.dumps(public_jwk(key.public), sort_keys=True),
                 private_sealed=self._vault.seal(private_to_text(private), SEAL),
@@ -132,12 +162,12 @@ class KeyRing:
 
     async def _read(self) -> None:
         self._reloaded_at = self._clock.monotonic()
-        rows = [row for row in await self._store.list(PURPOSE) if row.retired_at is None]
+        rows = [row for row in await self._store.list(self._purpose) if row.retired_at is None]
         signers = {}
         for row in rows:
             known = self._signers.get(row.kid)
             text = "" if known else self._vault.open(row.private_sealed, SEAL)
-            signers[row.kid] = known or signer_key(private_from_text(text), TYP)
+            signers[row.kid] = known or signer_key(private_from_text(text), self._typ)
         self._rows = rows
         self._signers = signers
         self._verifying = {key.header: key.public for key in signers.values()}

@@ -49,8 +49,9 @@ class Metadata:
         )
 
     async def jwks(self, _request: Request) -> Response:
-        """RFC 7517 §5."""
-        return json_answer(self._core.keys.jwks(), headers=CACHED)
+        """RFC 7517 §5: access tokens' keys first, then those of other purposes."""
+        keys = [*self._core.keys.public_keys(), *await self._core.statements.public_keys()]
+        return json_answer({"keys": keys}, headers=CACHED)
 
     def document(self) -> dict[str, Any]:
         """RFC 8414 §2."""

@@ -76,6 +76,7 @@ class AuthorizationServer:
     async def start(self) -> None:
         """Load the signing keys; make the first one at the first start. Raises ``StoreError``."""
         await self._core.keys.load()
+        await self._core.statements.load()
 
     def set_servers(self, servers: Sequence[tuple[str, str]]) -> None:
         """Publish other servers, (name, title) each, from now on."""
@@ -101,6 +102,7 @@ class AuthorizationServer:
         await store.access_tokens.purge(now)
         await store.clients.expire_unused(now - self._core.settings.unused_client_lifetime)
         await self._core.keys.tidy()
+        await self._core.statements.tidy()
 
     async def is_active(self, access: Access) -> bool:
         """Whether what stood behind a verified credential still stands: for streams and sessions that stay

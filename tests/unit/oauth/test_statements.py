@@ -1,0 +1,68 @@
+"""Statements: a key and a type for each kind, made when first used, seen by other processes."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+
+from gatekit.errors import TokenInvalid
+from gatekit.oauth.keys import KeyRing
+from gatekit.oauth.statements import Statements
+from gatekit.platform.vault import Vault, load_master_key
+from gatekit.store.sql.store import open_store
+from tests.attack.world import ManualClock
+
+
+def header(token: str) -> dict[str, str]:
+    first = token.partition(".")[0]
+    found: dict[str, str] = json.loads(base64.urlsafe_b64decode(first + "=="))
+    return found
+
+
+async def test_each_kind_has_its_own_key_and_type(tmp_path: Path) -> None:
+    store, clock = await open_store(tmp_path / "gatekit.db"), ManualClock()
+    try:
+        vault = Vault(load_master_key(tmp_path))
+        access = KeyRing(store.signing_keys, vault, clock, 3600)
+        await access.load()
+        here = Statements(store.signing_keys, vault, clock)
+        await here.load()
+        assert await here.public_keys() == [], "nothing is made before it is used"
+
+        tokens = {
+            kind: await here.sign(kind, {"sub": kind}) for kind in ("id-token", "logout-token", "identity")
+        }
+        headers = {kind: header(token) for kind, token in tokens.items()}
+        assert {kind: found["typ"] for kind, found in headers.items()} == {
+            "id-token": "JWT",
+            "logout-token": "logout+jwt",
+            "identity": "gatekit-identity+jwt",
+        }
+        assert len({found["kid"] for found in headers.values()}) == 3
+        assert {key["kid"] for key in await here.public_keys()} == {f["kid"] for f in headers.values()}
+        for kind, token in tokens.items():
+            assert await here.read(kind, token) == {"sub": kind}
+            with pytest.raises(TokenInvalid):
+                access.verify(token)
+            for other in set(tokens) - {kind}:
+                with pytest.raises(TokenInvalid):
+                    await here.read(other, token)
+    finally:
+        await store.close()
+
+
+async def test_another_process_reads_and_publishes_what_one_made(tmp_path: Path) -> None:
+    store, clock = await open_store(tmp_path / "gatekit.db"), ManualClock()
+    try:
+        vault = Vault(load_master_key(tmp_path))
+        here, there = (Statements(store.signing_keys, vault, clock) for _ in range(2))
+        await there.load()
+        token = await here.sign("id-token", {"sub": "alice"})
+        clock.advance(10)
+        assert len(await there.public_keys()) == 1
+        assert await there.read("id-token", token) == {"sub": "alice"}
+    finally:
+        await store.close()
