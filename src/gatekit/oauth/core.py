@@ -55,7 +55,6 @@ class Core:
             services.store.signing_keys, services.vault, services.clock, settings.access_token_lifetime
         )
         self.statements = Statements(services.store.signing_keys, services.vault, services.clock)
-        self.bearer = Bearer(settings, services.store, services.clock, self.keys, self.standings)
         self.access_tokens = AccessTokens(
             self.keys, services.store.access_tokens, services.entropy, settings.access_token_format
         )
