@@ -1,61 +1,96 @@
-"""Every route × everybody who should not get far: a stranger, another person, a disabled person.
+"""Every route × everybody who should not get far.
 
-A new route fails here until it has a row that says what each of them gets. The walk goes over HTTP against a
-running gateway with real sign-ins: *other* may not use the server ``private``, *disabled* had a password, a
-token and a browser session before an operator disabled him.
+Over HTTP against a running gateway, with real sign-ins and real credentials:
+
+- ``stranger`` sends nothing.
+- ``other`` is bob, who may use ``echo`` and nothing else: cookies of his session, and a token for ``echo``.
+  At MCP endpoints he sends an API key instead, good wherever he may go: the door opens and the rules decide.
+- ``disabled`` is carol: password, token and browser session from before an operator disabled her.
+- ``audience`` is alice, who may use everything, with a token for ``echo`` alone and no cookies.
+- ``expired`` is alice with a genuine token whose time has passed, and the cookies of a session that
+  has ended so.
+
+A new route fails here until it has a row that says what each of them gets.
 """
 
 from __future__ import annotations
 
+import asyncio
+import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
 import httpx2
 import pytest
+from msgspec.structs import replace
 from starlette.routing import Route
 
 from gatekit.app import Application
 from gatekit.config.load import load
-from tests.support.raw import ACCEPT
+from gatekit.oauth.keys import KeyRing
+from gatekit.platform.clock import SystemClock
+from gatekit.platform.vault import Vault, load_master_key
+from gatekit.store.sql.store import open_store
+from tests.support.raw import ACCEPT, HANDSHAKE
 from tests.support.running import ECHO, RunningGateway
 
 
 class Row(NamedTuple):
-    """HTTP status for each; ``why`` where it is not a refusal."""
+    """HTTP status for each; ``why`` where it is not a refusal. ``audience`` and ``expired``: as the stranger,
+    unless the row says otherwise."""
 
     stranger: int
     other: int
     disabled: int
     why: str = ""
+    audience: int = 0
+    expired: int = 0
+
+    def expected(self, who: str) -> int:
+        return int(getattr(self, who)) or self.stranger
 
 
 def same(status: int, why: str = "") -> Row:
     return Row(status, status, status, why)
 
 
+EVERYBODY = ("stranger", "other", "disabled", "audience", "expired")
+
+HOW = """
+Add a row to WALK for each, with the status that stranger, other and disabled get (audience= and expired=
+where they differ from the stranger), and a reason where that is not a refusal. Who they are is said at the
+top of the file. A route that is off by default is turned on in the fixture `guarded`."""
+
+
 PUBLIC = "public by its specification, tells nothing about a person"
 FORM = "a form without the page's own token does nothing"
 
+OWN = "what he may use, which is something"
+NOT_HERE = "nothing is behind this method without a session"
+
 MCP = {
-    ("GET", "/s/private/sse"): same(401),
-    ("HEAD", "/s/private/sse"): same(401),
-    ("POST", "/s/private/sse"): same(401),
-    ("DELETE", "/s/private/sse"): same(401),
-    ("GET", "/sse"): same(401),
-    ("POST", "/sse"): same(401),
-    # The token comes before everything else (clients.md §5.1). other: a token for another server.
-    ("GET", "/s/private/mcp"): same(401),
-    ("HEAD", "/s/private/mcp"): same(401),
-    ("POST", "/s/private/mcp"): same(401),
-    ("DELETE", "/s/private/mcp"): same(401),
-    ("PUT", "/s/private/mcp"): same(401),
-    ("GET", "/s/no-such-server/mcp"): same(401),
-    ("POST", "/s/no-such-server/mcp"): same(401),
-    ("GET", "/mcp"): same(401),
-    ("HEAD", "/mcp"): same(401),
-    ("POST", "/mcp"): same(401),
-    ("DELETE", "/mcp"): same(401),
+    ("GET", "/s/private/sse"): Row(401, 403, 401),
+    ("HEAD", "/s/private/sse"): Row(401, 405, 401, NOT_HERE),
+    ("POST", "/s/private/sse"): Row(401, 405, 401, NOT_HERE),
+    ("DELETE", "/s/private/sse"): Row(401, 405, 401, NOT_HERE),
+    ("GET", "/sse"): Row(401, 200, 401, OWN),
+    ("POST", "/sse"): Row(401, 405, 401, NOT_HERE),
+    # The token comes before everything else (clients.md §5.1).
+    # A server that one may not use looks like one that does not exist.
+    ("GET", "/s/private/mcp"): Row(401, 405, 401, NOT_HERE),
+    ("HEAD", "/s/private/mcp"): Row(401, 405, 401, NOT_HERE),
+    ("POST", "/s/private/mcp"): Row(401, 403, 401),
+    ("DELETE", "/s/private/mcp"): Row(401, 405, 401, NOT_HERE),
+    ("PUT", "/s/private/mcp"): Row(401, 405, 401, NOT_HERE),
+    ("GET", "/s/no-such-server/mcp"): Row(401, 405, 401, NOT_HERE),
+    ("POST", "/s/no-such-server/mcp"): Row(401, 403, 401),
+    ("GET", "/mcp"): Row(401, 405, 401, NOT_HERE),
+    ("HEAD", "/mcp"): Row(401, 405, 401, NOT_HERE),
+    ("POST", "/mcp"): Row(401, 200, 401, OWN),
+    ("DELETE", "/mcp"): Row(401, 405, 401, NOT_HERE),
 }
 
 WALK = {
@@ -98,6 +133,18 @@ WALK = {
     ("POST", "/logout"): Row(303, 403, 303, FORM + "; nobody is signed in otherwise"),
 }
 
+INITIALIZE = json.dumps(
+    {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "initialize",
+        "params": {
+            "protocolVersion": HANDSHAKE,
+            "capabilities": {},
+            "clientInfo": {"name": "walk", "version": "1"},
+        },
+    }
+).encode()
 FORM_BODY = {"Content-Type": "application/x-www-form-urlencoded"}
 VALUES = {"{server}": "private", "{rest:path}": "probe", "{connection}": "github", "{token}": "gk_inv_none"}
 
@@ -123,16 +170,50 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway
 
 @pytest.fixture(scope="module")
 def identities(guarded: RunningGateway) -> dict[str, dict[str, str]]:
-    """Headers of each: nothing, or a token for ``echo`` and the browser's cookies."""
+    """Headers of each, and of ``other`` at MCP endpoints."""
     found: dict[str, dict[str, str]] = {"stranger": {}}
-    for kind, name in (("other", "bob"), ("disabled", "carol")):
-        person = guarded.person(name)
+    people = {name: guarded.person(name) for name in ("alice", "bob", "carol")}
+    for who, name in (("other", "bob"), ("disabled", "carol"), ("audience", "alice")):
+        person = people[name]
         token = guarded.token(person, "echo")
         cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in person.browser.jar)
         assert cookies, "the browser kept no session"
-        found[kind] = {"Authorization": f"Bearer {token}", "Cookie": cookies}
+        found[who] = {"Authorization": f"Bearer {token}", "Cookie": cookies}
+    of_alice = found["audience"].pop("Cookie")
+    late = expired_token(guarded.data, guarded.token(people["alice"], "private"))
+    found["expired"] = {"Authorization": f"Bearer {late}", "Cookie": of_alice}
+    expire_sessions(guarded.data, "alice")
+    key = json.loads(guarded.gatekit("keys", "create", "bob", "--name", "walk", "--json"))["token"]
+    found["other at MCP"] = {**found["other"], "Authorization": f"Bearer {key}"}
     guarded.gatekit("users", "disable", "carol")
     return found
+
+
+def expired_token(data: Path, token: str) -> str:
+    """``token`` again, signed with the same key, but of two hours ago."""
+
+    async def signed() -> str:
+        store = await open_store(data / "gatekit.db")
+        try:
+            keys = KeyRing(store.signing_keys, Vault(load_master_key(data)), SystemClock(), 3600)
+            await keys.load()
+            claims = keys.verify(token)
+            return keys.sign(replace(claims, iat=claims.iat - 7200, exp=claims.iat - 3600))
+        finally:
+            await store.close()
+
+    return asyncio.run(signed())
+
+
+def expire_sessions(data: Path, username: str) -> None:
+    """The browser sessions of this person ended an hour ago."""
+    with closing(sqlite3.connect(data / "gatekit.db")) as database, database:
+        changed = database.execute(
+            "UPDATE browser_sessions SET expires_at = created_at - 3600"
+            " WHERE user_id IN (SELECT id FROM users WHERE username = ?)",
+            (username,),
+        )
+        assert changed.rowcount
 
 
 async def test_every_route_has_a_row(guarded: RunningGateway, tmp_path: Path) -> None:
@@ -151,10 +232,11 @@ async def test_every_route_has_a_row(guarded: RunningGateway, tmp_path: Path) ->
         assert all(isinstance(route, Route) for route in application.routes)
     finally:
         await application.close()
-    assert known == set(WALK)
+    assert not known - set(WALK), f"routes without a row: {sorted(known - set(WALK))}{HOW}"
+    assert not set(WALK) - known, f"rows without a route: {sorted(set(WALK) - known)}"
 
 
-@pytest.mark.parametrize("who", ["stranger", "other", "disabled"])
+@pytest.mark.parametrize("who", EVERYBODY)
 async def test_walk(guarded: RunningGateway, identities: dict[str, dict[str, str]], who: str) -> None:
     """I12: Everybody who should not get far, at every route."""
     wrong = []
@@ -162,23 +244,26 @@ async def test_walk(guarded: RunningGateway, identities: dict[str, dict[str, str
         for (method, path), row in {**WALK, **MCP}.items():
             for placeholder, value in VALUES.items():
                 path = path.replace(placeholder, value)
-            kind = ACCEPT if (method, path) in MCP else FORM_BODY
-            body = b"" if method in {"GET", "HEAD", "DELETE"} else b"{}" if kind is ACCEPT else b"a=b"
-            answer = await http.request(method, path, headers={**kind, **identities[who]}, content=body)
-            if answer.status_code != getattr(row, who):
-                wrong.append(f"{method} {path}: {answer.status_code}, expected {getattr(row, who)}")
-            if (method, path) in MCP:
+            at_mcp = (method, path) in MCP
+            kind, data = (ACCEPT, INITIALIZE) if at_mcp else (FORM_BODY, b"a=b")
+            body = b"" if method in {"GET", "HEAD", "DELETE"} else data
+            headers = {**kind, **identities.get(f"{who} at MCP" if at_mcp else who, identities[who])}
+            async with http.stream(method, path, headers=headers, content=body) as answer:
+                pass  # an event stream has no end
+            if answer.status_code != row.expected(who):
+                wrong.append(f"{method} {path}: {answer.status_code}, expected {row.expected(who)}")
+            if answer.status_code == 401 and at_mcp:
                 assert answer.headers["WWW-Authenticate"].startswith("Bearer resource_metadata=")
-    assert not wrong
+    assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize(("who", "sees"), [("stranger", False), ("other", True), ("disabled", False)])
+@pytest.mark.parametrize("who", EVERYBODY)
 async def test_home_shows_only_what_is_ones_own(
-    guarded: RunningGateway, identities: dict[str, dict[str, str]], who: str, sees: bool
+    guarded: RunningGateway, identities: dict[str, dict[str, str]], who: str
 ) -> None:
     async with httpx2.AsyncClient(base_url=guarded.url, timeout=20) as http:
         page = (await http.get("/", headers=identities[who])).text
-    assert ("echo" in page) == sees
+    assert ("echo" in page) == (who == "other")
     assert "private" not in page
 
 
