@@ -352,3 +352,87 @@ async def test_a_reader_begins_at_the_newest_change(store: Store) -> None:
 async def test_ready_says_yes(store: Store) -> None:
     await store.ready()
     await store.ready()
+
+
+# -- registrations that change, and clients of the file ----------------------------------------------------
+
+
+async def test_a_registration_is_replaced_by_whoever_knows_its_token(store: Store) -> None:
+    await store.clients.add(client(registration_hash="r1", secret_hash="s1"))
+    await store.clients.used("cli_1", NOW)
+    start = (await store.changes.since(0))[0]
+    wanted = client(
+        name="Renamed", registration_hash="r2", secret_hash="s2", disabled=True, source="document"
+    )
+    assert not await store.clients.replace(wanted, "other")
+    assert await store.clients.replace(wanted, "r1")
+    assert not await store.clients.replace(wanted, "r1")  # it counts once
+    row = await store.clients.get("cli_1")
+    assert row is not None
+    assert (row.name, row.secret_hash, row.registration_hash) == ("Renamed", "s2", "r2")
+    assert (row.disabled, row.source, row.last_used_at) == (False, "dynamic", NOW)
+    assert await entries(store, start) == ["client:cli_1"]
+
+
+async def test_a_disabled_registration_is_neither_replaced_nor_withdrawn(store: Store) -> None:
+    await store.clients.add(client(registration_hash="r1", disabled=True))
+    assert not await store.clients.replace(client(registration_hash="r2"), "r1")
+    assert not await store.clients.withdraw("cli_1", "r1", NOW)
+    assert await store.clients.get("cli_1") is not None
+
+
+@pytest.mark.usefixtures("granted")
+async def test_a_client_withdraws_with_everything_and_is_remembered_for_a_month(store: Store) -> None:
+    await store.clients.add(client("cli_2", registration_hash="r1"))
+    await store.grants.add(grant("grt_2", client_id="cli_2"))
+    assert not await store.clients.withdraw("cli_2", "other", NOW)
+    assert await store.clients.withdraw("cli_2", "r1", NOW)
+    assert await store.grants.get("grt_2") is None
+    assert await store.grants.get("grt_1") is not None
+    assert await store.clients.deleted("cli_2")
+    await store.clients.delete("cli_1")
+    await store.clients.expire_unused(NOW + 29 * DAY)
+    assert await store.clients.deleted("cli_2")
+    await store.clients.expire_unused(NOW + 31 * DAY)
+    assert not await store.clients.deleted("cli_2")
+    assert await store.clients.deleted("cli_1")  # by an administrator: for good
+
+
+async def test_a_renewed_secret_leaves_the_old_one_for_a_while(store: Store) -> None:
+    await store.clients.add(client(secret_hash="s1"))
+    await store.clients.renew_secret("cli_1", "s2", LATER)
+    row = await store.clients.get("cli_1")
+    assert row is not None
+    assert (row.secret_hash, row.old_secret_hash, row.old_secret_until) == ("s2", "s1", LATER)
+    with pytest.raises(NotFound):
+        await store.clients.renew_secret("cli_x", "s2", LATER)
+
+
+async def test_the_file_decides_which_configured_clients_there_are(store: Store) -> None:
+    await store.users.add(user())
+    await store.clients.add(client("cli_1"))
+    await store.grants.add(grant("grt_1"))
+    bot = client("bot", source="configured", secret_hash="s1", servers=("files",), jwks='{"keys":[]}')
+    assert set(await store.clients.configure([bot, client("cli_1", source="configured")])) == {"bot", "cli_1"}
+    assert await store.clients.get("bot") == bot
+    assert await store.grants.get("grt_1") is None  # it was given to another client of that name
+    assert not await store.clients.configure([bot, client("cli_1", source="configured")])
+    await store.clients.set_disabled("bot", True)
+    await store.grants.add(grant("grt_2", client_id="bot"))
+    start = (await store.changes.since(0))[0]
+    later = client("bot", source="configured", secret_hash="s2", created_at=LATER)
+    assert set(await store.clients.configure([later])) == {"bot", "cli_1"}
+    row = await store.clients.get("bot")
+    assert row is not None
+    assert (row.secret_hash, row.servers, row.disabled, row.created_at) == ("s2", (), True, NOW)
+    assert await store.clients.get("cli_1") is None
+    assert not await store.clients.deleted("cli_1")
+    assert await store.grants.get("grt_2") is not None
+    assert "client:cli_1" in await entries(store, start)
+    assert await store.clients.configure([]) == ["bot"]
+    assert await store.grants.get("grt_2") is None
+
+
+async def test_a_grant_without_a_code_needs_its_principal(store: Store) -> None:
+    with pytest.raises(NotFound):
+        await store.grants.add(grant(user_id="usr_gone"))

@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-TokenAuthMethod = Literal["none", "client_secret_post", "client_secret_basic"]
+TokenAuthMethod = Literal["none", "client_secret_post", "client_secret_basic", "private_key_jwt"]
 ClientSource = Literal["dynamic", "configured", "document"]
 
 
@@ -18,8 +18,21 @@ class Client(Struct, frozen=True, kw_only=True):
     redirect_uris: tuple[str, ...]
     auth_method: TokenAuthMethod = "none"
     secret_hash: str | None = None
+    old_secret_hash: str | None = None
+    """The secret before the last change of it, good until ``old_secret_until``."""
+    old_secret_until: int = 0
+    jwks: str = ""
+    """Public keys of ``private_key_jwt`` as a JWK set in JSON (RFC 7591 §2); empty: see ``jwks_uri``."""
+    jwks_uri: str = ""
+    signing_algorithm: str = ""
+    """The only one that its assertions may be signed with; empty: any that is offered."""
+    registration_hash: str | None = None
+    """Hash of what reads and changes the registration (RFC 7592); None: nobody can."""
     grant_types: tuple[str, ...] = ("authorization_code", "refresh_token")
     scope: str = ""
+    """As it was asked for; of a configured client: all it may have, empty for everything there is."""
+    servers: tuple[str, ...] = ()
+    """Names of the only servers its tokens may be for; empty: all that their principal may use."""
     application_type: str = "web"
     client_uri: str = ""
     metadata: str = "{}"

@@ -127,12 +127,37 @@ class Clients(Protocol):
         """Replace what is known of a client that describes itself; ``disabled`` and use are left alone."""
         ...
 
+    async def replace(self, client: Client, registration_hash: str) -> bool:
+        """Compare-and-swap: replace a registration whose ``registration_hash`` is the given one and that is
+        not disabled; ``disabled``, ``source`` and use are left alone. True for exactly one caller."""
+        ...
+
+    async def renew_secret(self, client_id: str, secret_hash: str, old_until: int) -> None:
+        """The secret becomes the old one, good until ``old_until``. Raise ``NotFound``."""
+        ...
+
+    async def withdraw(self, client_id: str, registration_hash: str, now: int) -> bool:
+        """Like ``delete``, by the client itself and not for good: it is ``deleted`` for a while only, so that
+        strangers cannot fill the store with what is remembered. False if it is not its registration."""
+        ...
+
+    async def configure(self, clients: Sequence[Client]) -> Sequence[str]:
+        """Make these the ``configured`` clients, and only these: whoever has one of their identifiers gives
+        way, and those of before that are missing go, with their grants. Records changes.
+
+        ``disabled``, ``created_at`` and use of those that stay are left alone. Return the ids that changed.
+        """
+        ...
+
     async def restore(self, client: Client) -> None:
         """Insert a client that was forgotten; where it exists, only its redirect URIs are set."""
         ...
 
     async def expire_unused(self, created_before: int) -> int:
-        """Remove clients that no configuration names and that never finished a login; return how many."""
+        """Remove clients that no configuration names and that never finished a login; return how many.
+
+        Forgets what was withdrawn before that, and long enough ago.
+        """
         ...
 
 
@@ -145,6 +170,10 @@ class Grants(Protocol):
 
     async def revoke(self, grant_id: str, now: int, reason: str) -> bool:
         """Return False if it was revoked already or does not exist."""
+        ...
+
+    async def add(self, grant: Grant) -> None:
+        """A grant without a code: nobody had to be asked. Raise ``NotFound`` if its principal is gone."""
         ...
 
     async def approve(self, grant: Grant, code: AuthorizationCode) -> None:

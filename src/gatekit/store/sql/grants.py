@@ -71,6 +71,13 @@ class SqlGrants:
                 await work.changed("grant", grant_id)
             return bool(done)
 
+    async def add(self, grant: Grant) -> None:
+        async with self._database.transaction() as work:
+            try:
+                await work.run(_INSERT_GRANT, encode(grant))
+            except NotFound:
+                raise NotFound("the principal of the grant was deleted meanwhile") from None
+
     async def approve(self, grant: Grant, code: AuthorizationCode) -> None:
         async with self._database.transaction() as work:
             try:

@@ -56,7 +56,14 @@ CREATE TABLE clients (
     source TEXT NOT NULL,
     disabled BOOLEAN NOT NULL,
     created_at BIGINT NOT NULL,
-    last_used_at BIGINT
+    last_used_at BIGINT,
+    old_secret_hash TEXT,
+    old_secret_until BIGINT NOT NULL DEFAULT '0',
+    jwks TEXT NOT NULL DEFAULT '',
+    jwks_uri TEXT NOT NULL DEFAULT '',
+    signing_algorithm TEXT NOT NULL DEFAULT '',
+    registration_hash TEXT,
+    servers TEXT NOT NULL DEFAULT '[]'
 );
 
 CREATE TABLE grants (
