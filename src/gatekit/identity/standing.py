@@ -16,7 +16,8 @@ from gatekit.identity.ports import Admission
 from gatekit.model.access import Active, Inactive, Standing
 from gatekit.model.oauth import Client, Grant
 from gatekit.model.people import Principal, User
-from gatekit.store.ports import Clients, Grants, Users
+from gatekit.store.client_ports import Clients
+from gatekit.store.ports import Grants, Users
 
 
 class _NotInvolved(Enum):

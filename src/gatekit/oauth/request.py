@@ -16,7 +16,7 @@ from gatekit.model.oauth import Client
 from gatekit.oauth.http import Form
 from gatekit.oauth.redirects import match
 from gatekit.oauth.resources import Resources
-from gatekit.store.ports import Clients
+from gatekit.store.client_ports import Clients
 
 MAX_STATE = 4096
 CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}\Z")
