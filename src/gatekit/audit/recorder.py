@@ -3,8 +3,9 @@
 How one record travels: ``record`` encodes it and puts it into the open batch; the first event of a batch
 asks the event loop for a turn; in that turn ``_flush`` chains the batch, appends it with one ``write(2)``
 and tells everybody who waits. Calls that end in the same tick share the write, so the price of a record
-falls with load. With ``durability="disk"`` a worker thread flushes the file before anybody is told, and
-what arrives meanwhile becomes the next batch.
+falls with load. While each tick has but one record there is nothing to share, and it is written at once: a
+lone caller does not wait for the next turn. With ``durability="disk"`` a worker thread flushes the file
+before anybody is told, and what arrives meanwhile becomes the next batch.
 
 When the write fails (full disk, I/O error) the partial line is cut off, everybody who waits gets
 ``AuditUnavailable``, ``healthy`` is False and each second it is tried again. The first record after that says
@@ -114,6 +115,10 @@ class Recorder:
         self._sync = sync
         self._encode = msgspec.json.Encoder().encode
         self._batch: _Batch | None = None
+        self._added = 0
+        """Records of this tick."""
+        self._calm = True
+        """The last tick that had records had one."""
         self._syncing: asyncio.Future[None] | None = None
         self._worker = ThreadPoolExecutor(1, "gatekit-audit") if self._disk else None
         self._trouble = ""
@@ -162,12 +167,15 @@ class Recorder:
     def record(self, event: AuditEvent) -> asyncio.Future[None]:
         """Append; the future ends when the record is safe, or with ``AuditUnavailable``.
 
-        Records of one tick share the future. It cannot be cancelled; it need not be awaited.
+        Records of one tick may share the future. It cannot be cancelled; it need not be awaited.
         """
         batch = self._add(event)
-        if batch.future is None:
-            batch.future = _Shared(loop=asyncio.get_running_loop())
-        return batch.future
+        future = batch.future
+        if future is None:
+            future = batch.future = _Shared(loop=asyncio.get_running_loop())
+        if self._calm and self._added == 1 and not self._disk:
+            self._flush()
+        return future
 
     def record_with(self, event: AuditEvent, done: Done) -> None:
         """Append; ``done(None)`` is called when the record is safe, ``done(AuditUnavailable)`` if it is not.
@@ -216,10 +224,16 @@ class Recorder:
             if self._closed:
                 raise AuditUnavailable("the audit trail is closed")
             batch = self._batch = _Batch()
-            if self._syncing is None:
-                asyncio.get_running_loop().call_soon(self._flush)
+        if not self._added:
+            asyncio.get_running_loop().call_soon(self._tick_over)
+        self._added += 1
         batch.bodies.append(body)
         return batch
+
+    def _tick_over(self) -> None:
+        self._calm = self._added == 1
+        self._added = 0
+        self._flush()
 
     def _flush(self) -> None:
         batch = self._batch

@@ -30,8 +30,6 @@ _BUFFERED = 64
 """Notices kept between two legs; the oldest fall out."""
 _PROGRESS = "notifications/progress"
 _LOG = "notifications/message"
-_SETTLE = 2
-"""Turns of the event loop in which further questions of the same breath are taken along."""
 
 
 class Leg(Struct, frozen=True):
@@ -127,8 +125,7 @@ class OpenCall:
         assert future is not None
         while not future.done():
             if self.questions:
-                for _ in range(_SETTLE):
-                    await asyncio.sleep(0)
+                await asyncio.sleep(0)  # one look at what else the upstream said in the same breath
                 if self.questions and not future.done():
                     return self.asked()
                 continue

@@ -45,7 +45,7 @@ class Rounds:
         settings = around.settings
         self._around = around
         self._catalog = catalog
-        self._tickets = Tickets(around.sealer, around.clock, around.entropy, settings.input_patience)
+        self._tickets = Tickets(around.sealer, around.clock, settings.input_patience)
         self.parking = Parking(settings.input_patience, settings.parked_per_principal, settings.parked)
 
     async def run(self, call: Call, target: Target, send: Send) -> Answered:
@@ -128,7 +128,7 @@ class Rounds:
                 answered.detail = said
                 return answered
             opened.rounds += 1
-            nonce = self._tickets.nonce()
+            nonce = call.request_id
             self.parking.park(nonce, opened, self._around.clock.monotonic())
         except (asyncio.CancelledError, UpstreamBusy):
             opened.end()
@@ -145,8 +145,7 @@ class Rounds:
             return outcome
         theirs = outcome.body.get("requestState")
         theirs = theirs if isinstance(theirs, str) else None
-        nonce = self._tickets.nonce()
-        state = self._tickets.issue(call, "relayed", nonce, origin, rounds + 1, theirs)
+        state = self._tickets.issue(call, "relayed", call.request_id, origin, rounds + 1, theirs)
         return NeedsInput({**outcome.body, "requestState": state})
 
     def _visits(self, call: Call, outcome: Outcome, origin: str, rounds: int) -> Outcome:
@@ -159,7 +158,7 @@ class Rounds:
             return outcome
         if rounds >= MAX_ROUNDS:
             return TOO_MANY
-        state = self._tickets.issue(call, "visit", self._tickets.nonce(), origin, rounds + 1)
+        state = self._tickets.issue(call, "visit", call.request_id, origin, rounds + 1)
         return NeedsInput(bridge.needs_input(requests, state))
 
     # -- ends ---------------------------------------------------------------------------------------------

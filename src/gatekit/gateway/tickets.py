@@ -16,7 +16,7 @@ from msgspec import Struct
 from gatekit.errors import InvalidParams, VaultError
 from gatekit.gateway.ports import Sealer
 from gatekit.model.call import Call
-from gatekit.model.ports import Clock, Entropy
+from gatekit.model.ports import Clock
 from gatekit.protocol.era import bridge
 
 _PURPOSE = "gateway request state"
@@ -33,6 +33,8 @@ class Ticket(Struct, frozen=True, array_like=True):
     """``parked``: the upstream call is open here. ``relayed``: a stateless upstream asked, and ``state`` is
     its own. ``visit``: the call has not run, because a URL must be visited first."""
     nonce: str
+    """``request_id`` of the leg that it was issued at: no other has it, and it need not be hard to guess,
+    because the whole is sealed."""
     principal_id: str
     client_id: str
     endpoint: str
@@ -52,15 +54,11 @@ _decode = msgspec.json.Decoder(Ticket).decode
 class Tickets:
     """Issues and reads tickets."""
 
-    def __init__(self, sealer: Sealer, clock: Clock, entropy: Entropy, lifetime: float) -> None:
+    def __init__(self, sealer: Sealer, clock: Clock, lifetime: float) -> None:
         self._sealer = sealer
         self._clock = clock
-        self._entropy = entropy
         self._lifetime = lifetime
         self._used: dict[str, float] = {}
-
-    def nonce(self) -> str:
-        return self._entropy.token("", 16)
 
     def issue(
         self, call: Call, kind: Kind, nonce: str, origin: str, rounds: int, state: str | None = None

@@ -24,6 +24,8 @@ from gatekit.errors import VaultError
 MASTER_KEY_FILE = "master.key"
 KEY_BYTES = 32
 _VERSION = "v1."
+_STANDARD = bytes.maketrans(b"-_", b"+/")
+"""From the URL-safe alphabet to the usual one (RFC 4648 §5, §4)."""
 _NONCE_BYTES = 12
 """NIST SP 800-38D §8.2.2: 96 random bits, good for 2^32 messages under one key."""
 
@@ -87,8 +89,8 @@ def _open(cipher: AESGCM, sealed: str, purpose: str) -> str:
     try:
         if not sealed.startswith(_VERSION):
             raise ValueError("unknown version")
-        text = sealed[len(_VERSION) :]
-        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        text = sealed[len(_VERSION) :].encode("ascii").translate(_STANDARD)
+        data = binascii.a2b_base64(text + b"=" * (-len(text) % 4), strict_mode=True)
         return cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], purpose.encode()).decode()
     except (InvalidTag, ValueError, binascii.Error) as error:
         raise VaultError(

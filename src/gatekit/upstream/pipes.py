@@ -84,6 +84,10 @@ class Pipes:
         self._writer = _Writer(self._mute)
         self._transports: list[asyncio.BaseTransport] = []
         self._unsent: list[bytes] = []
+        self._written = 0
+        """Small messages of this tick."""
+        self._calm = True
+        """The last tick that had such messages had one."""
         self._pause: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self.write: Callable[[bytes], None] = _not_connected
@@ -123,14 +127,26 @@ class Pipes:
         return self._stdin.get_write_buffer_size() + sum(map(len, self._unsent))
 
     def _write_soon(self, data: bytes) -> None:
-        """One write(2) for all messages of a tick: the child wakes once and answers them together."""
+        """One write(2) for all messages of a tick: the child wakes once and answers them together.
+
+        While each tick has but one there is nothing to put together, and it is written at once.
+        """
         if len(data) > _SMALL:
             self._flush()
             self._stdin.write(data)
             return
-        if not self._unsent:
-            self._loop.call_soon(self._flush)
+        first = not self._written
+        self._written += 1
         self._unsent.append(data)
+        if first:
+            self._loop.call_soon(self._tick_over)
+            if self._calm:
+                self._flush()
+
+    def _tick_over(self) -> None:
+        self._calm = self._written == 1
+        self._written = 0
+        self._flush()
 
     def _flush(self) -> None:
         data, self._unsent = b"".join(self._unsent), []
