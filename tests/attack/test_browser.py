@@ -62,13 +62,13 @@ async def test_B1_whatever_differs_asks_again(world: World, changes: dict[str, s
         assert consent_shown(page)
 
 
-async def test_B1_another_scope_asks_again(tmp_path: Path) -> None:
-    async with world_in(tmp_path, scopes=("mcp", "audit")) as world:
-        client = await world.register()
-        async with world.browser() as browser:
-            await world.code(client, browser, scope="mcp")
-            assert "code" in returned(await browser.get(world.authorize_url(client, scope="mcp")))
-            assert consent_shown(await browser.visit(world.authorize_url(client, scope="mcp audit")))
+async def test_B1_another_scope_asks_again(world: World) -> None:
+    client = await world.register()
+    async with world.browser() as browser:
+        await world.code(client, browser, scope="mcp:read")
+        assert "code" in returned(await browser.get(world.authorize_url(client, scope="mcp:read")))
+        for larger in ("mcp:read mcp:call", "mcp:call", "mcp", None):
+            assert consent_shown(await browser.visit(world.authorize_url(client, scope=larger)))
 
 
 async def test_B1_another_person_asks_again(world: World) -> None:

@@ -373,7 +373,7 @@ async def test_D10_the_challenge_leads_to_the_document_of_this_endpoint(world: W
         assert document["resource"] == world.issuer + path
         assert document["authorization_servers"] == [world.issuer]
         assert document["bearer_methods_supported"] == ["header"]
-        assert document["scopes_supported"] == ["mcp"]
+        assert document["scopes_supported"] == ["mcp:read", "mcp:call"]
 
 
 async def test_D10_no_document_for_anything_else(world: World) -> None:

@@ -110,19 +110,28 @@ async def test_R5_scopes_that_mean_nothing_here_are_no_widening(world: World) ->
     client = await world.register(scope="read write")
     old = (await world.tokens(client, scope="read write offline_access"))["refresh_token"]
     fine = await world.refresh(client, old, scope="read write offline_access openid")
-    assert fine.json()["scope"] == "mcp"
+    assert fine.json()["scope"] == "mcp:read mcp:call"
 
 
-async def test_R5_a_known_scope_that_was_not_granted_is_widening(tmp_path: Path) -> None:
-    async with world_in(tmp_path, scopes=("mcp", "audit")) as world:
-        client = await world.register()
-        tokens = await world.tokens(client, scope="mcp")
-        assert tokens["scope"] == "mcp"
-        refused = await world.refresh(client, tokens["refresh_token"], scope="mcp audit")
-        assert refused.json()["error"] == "invalid_scope"
-        wide = await world.tokens(client, scope="mcp audit")
-        assert (await world.refresh(client, wide["refresh_token"], scope="audit")).json()["scope"] == "audit"
-        assert (await world.refresh(client, wide["refresh_token"])).json()["scope"] == "mcp audit"
+async def test_R5_a_known_scope_that_was_not_granted_is_widening(world: World) -> None:
+    client = await world.register(scope="mcp:read mcp:call")
+    tokens = await world.tokens(client, scope="mcp:read")
+    assert tokens["scope"] == "mcp:read"
+    for wider in ("mcp:read mcp:call", "mcp:call", "mcp"):
+        refused = await world.refresh(client, tokens["refresh_token"], scope=wider)
+        assert refused.json()["error"] == "invalid_scope", wider
+    assert (await world.refresh(client, tokens["refresh_token"])).json()["scope"] == "mcp:read"
+
+
+@pytest.mark.parametrize("granted", ["mcp", "mcp:read mcp:call"])
+async def test_R5_narrowing_the_scope_holds_for_that_access_token_only(world: World, granted: str) -> None:
+    """RFC 6749 §6: the new refresh token's scope is that of the old one."""
+    client = await world.register()
+    wide = await world.tokens(client, scope=granted)
+    narrow = (await world.refresh(client, wide["refresh_token"], scope="mcp:read")).json()
+    assert narrow["scope"] == "mcp:read"
+    for again in (None, granted, "mcp"):
+        assert (await world.refresh(client, narrow["refresh_token"], scope=again)).json()["scope"] == granted
 
 
 @BOTH_FORMATS

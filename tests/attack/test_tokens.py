@@ -260,14 +260,15 @@ async def test_T5_challenges_without_with_and_with_too_little_token(world: World
             assert missing.status_code == 401
             assert missing.headers["www-authenticate"] == (
                 "Bearer resource_metadata="
-                f'"{world.issuer}/.well-known/oauth-protected-resource/s/files/mcp", scope="mcp"'
+                f'"{world.issuer}/.well-known/oauth-protected-resource/s/files/mcp", '
+                'scope="mcp:read mcp:call"'
             )
     client = await world.register()
     claims = claims_of((await world.tokens(client))["access_token"])
     poor = await world.use(_resign(world, json.dumps({**claims, "scope": ""}).encode()))
     assert poor.status_code == 403
     assert 'error="insufficient_scope"' in poor.headers["www-authenticate"]
-    assert 'scope="mcp"' in poor.headers["www-authenticate"]
+    assert 'scope="mcp:read mcp:call"' in poor.headers["www-authenticate"]
 
 
 async def test_T6_rotation_publishes_first_and_keeps_the_old(world: World) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from gatekit.errors import BearerError
 from gatekit.model.access import EVERY_SERVER, Access
 from gatekit.model.people import LOCAL, Principal
+from gatekit.model.scopes import ALL
 
 _NOBODY = Access(
     principal=Principal(id="anonymous", username="anonymous", connection=LOCAL),
@@ -16,6 +17,7 @@ _NOBODY = Access(
     credential_id="",
     servers=frozenset({EVERY_SERVER}),
     aggregate=True,
+    scopes=frozenset(ALL),
 )
 
 

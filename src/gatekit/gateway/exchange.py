@@ -17,7 +17,7 @@ from typing import Protocol
 import msgspec
 
 from gatekit.errors import AuditUnavailable, InvalidParams, LinkError, MethodNotFound, ProtocolFault
-from gatekit.gateway import apps, mirrored, router, taskrun, tasks
+from gatekit.gateway import apps, mirrored, router, scoped, taskrun, tasks
 from gatekit.gateway.aggregate import Aggregate
 from gatekit.gateway.catalog import Catalog
 from gatekit.gateway.loop import Asking, Loop, Rising
@@ -118,6 +118,9 @@ class Exchange:
             if isinstance(decision, Deny):
                 self._rounds.forsake(call)
                 answered = Answered(self._refusal(target, call), None, decision.reason)
+            elif scoped.lacking(call):
+                decision = scoped.DENIED
+                answered = Answered(scoped.challenge(self._around.door, call, reply), None, decision.reason)
             else:
                 answered = await self._perform(call, target, flight, face, session, local)
                 if tasks.may_start(call):

@@ -18,7 +18,7 @@ from gatekit.errors import (
     SessionMissing,
     UnsupportedVersion,
 )
-from gatekit.gateway import batch, listen
+from gatekit.gateway import batch, listen, scoped
 from gatekit.gateway.aggregate import Aggregate
 from gatekit.gateway.batch import Batch
 from gatekit.gateway.catalog import Catalog
@@ -74,14 +74,13 @@ class HandshakeDoor:
 
     async def post(self, inbound: Inbound, access: Access, message: Message, size: int, reply: Reply) -> None:
         """Serve one message. Raises ProtocolFault for what is wrong with the message as such."""
-        if isinstance(message, Request):
-            if message.method == "initialize":
-                await self.initialize(inbound, access, message, size, reply)
-                return
-            session = self._session(inbound, access)
-            await self.request(inbound, session, message, size, reply)
+        if isinstance(message, Request) and message.method == "initialize":
+            await self.initialize(inbound, access, message, size, reply)
             return
         session = self._session(inbound, access)
+        if isinstance(message, Request):
+            await self.request(inbound, session, message, size, reply)
+            return
         self.take(session, access, [message])
         await reply.empty(202)
 
@@ -182,6 +181,7 @@ class HandshakeDoor:
             if any(isinstance(message, Request) for message in messages):
                 return  # each request is refused, and recorded, by itself
             raise Refused(403, "you may not use this server")
+        scoped.check(access, messages)
         for message in messages:
             if isinstance(message, Notification):
                 self._notification(session, message)

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from gatekit.errors import LinkError
-from gatekit.gateway import listen
+from gatekit.gateway import listen, scoped
 from gatekit.gateway.aggregate import Aggregate
 from gatekit.gateway.catalog import Catalog
 from gatekit.gateway.exchange import Exchange
@@ -87,6 +87,7 @@ class StatelessDoor:
         target, decision = self._exchange.judge(call)
         if isinstance(decision, Deny):
             raise Refused(403, "you may not use this server")
+        scoped.check(access, (message,))
         if isinstance(target, Target) and not methods.spec(message.method).known:
             link = self._catalog.running(target.server, call)
             if link is not None:

@@ -17,6 +17,7 @@ from gatekit.identity.standing import NOT_INVOLVED, principal_is_active
 from gatekit.model.access import EVERY_SERVER, Access, Inactive
 from gatekit.model.people import LOCAL, Principal
 from gatekit.model.rules import ByLogin, Rules
+from gatekit.model.scopes import ALL
 from gatekit.policy.engine import Policy
 from gatekit.store.ports import Users
 
@@ -105,6 +106,7 @@ class LocalDoor:
             credential_id="",
             servers=frozenset({server or EVERY_SERVER}),
             aggregate=not server,
+            scopes=frozenset(ALL),
         )
         self._refusal = ""
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from gatekit.model import scopes
 from gatekit.model.people import Principal
 
 EVERY_SERVER = "*"
@@ -26,7 +27,13 @@ class Access(Struct, frozen=True, kw_only=True):
     aggregate: bool = False
     """Whether the credential is meant for the aggregate endpoint."""
     scopes: frozenset[str] = frozenset()
+    """None: it may do nothing."""
     expires_at: float = 0.0
+
+    @property
+    def may_call(self) -> bool:
+        """Whether it is good for more than reading."""
+        return scopes.may_call(self.scopes)
 
 
 class Active(Struct, frozen=True):

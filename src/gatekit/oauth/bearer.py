@@ -16,6 +16,7 @@ from gatekit.identity.standing import Standings, Upright
 from gatekit.model.access import EVERY_SERVER, Access, Inactive
 from gatekit.model.oauth import ApiKey, Client
 from gatekit.model.ports import Clock
+from gatekit.model.scopes import may_read
 from gatekit.oauth.claims import AccessClaims
 from gatekit.oauth.formats import AccessTokens
 from gatekit.oauth.resources import AGGREGATE, Resources
@@ -129,7 +130,7 @@ class Bearer:
         claims = await self._tokens.read(token)
         found = await self.stands(claims)
         scopes = frozenset(claims.scope.split())
-        if not scopes.intersection(self._settings.scopes):
+        if not may_read(scopes):
             raise InsufficientScope("the access token has no scope for this gateway")
         reach = self._resources.reach(claims.aud)
         return Access(

@@ -16,6 +16,7 @@ from gatekit.errors import AccessDenied, PageProblem
 from gatekit.identity.standing import Upright
 from gatekit.model.audit import ConsentGiven
 from gatekit.model.oauth import Consent, Transaction
+from gatekit.model.scopes import may_call, read_only
 from gatekit.oauth.browser import START_AGAIN, Browser, Run, SignedIn
 from gatekit.oauth.core import Core
 from gatekit.oauth.http import Form, address, page, request_id
@@ -84,6 +85,7 @@ class Consents:
             ),
             choosing=not run.transaction.resources,
             scopes=run.transaction.scopes,
+            may_call=may_call(run.transaction.scopes),
             switch_url=switch_url,
         )
         response = page(self._core.services.pages.consent(view))
@@ -92,7 +94,10 @@ class Consents:
         return response
 
     def judge(self, form: Form, run: Run, someone: SignedIn) -> tuple[str, ...]:
-        """The resources that the form approves; none if it denies. Raises ``PageProblem``."""
+        """The resources that the form approves; none if it denies. Raises ``PageProblem``.
+
+        The person may give less than was asked for; then the run goes on with the scopes that are left.
+        """
         user = someone.person.user
         if run.transaction.user_id != user.id:
             raise PageProblem(
@@ -106,6 +111,10 @@ class Consents:
         self._browser.check_csrf(run, form.get("csrf"), "consent", user.id, *offered)
         if form.get("decision") != "approve":
             return ()
+        if form.get("read_only"):
+            run.transaction = msgspec.structs.replace(
+                run.transaction, scopes=read_only(run.transaction.scopes)
+            )
         if run.transaction.resources:
             return offered
         chosen = form.all("resource")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gatekit.identity.ports import PasswordProvider, RedirectProvider
 from gatekit.identity.standing import Directory, Standings
 from gatekit.model.ports import Clock, Entropy
+from gatekit.model.scopes import granted
 from gatekit.oauth.bearer import Bearer
 from gatekit.oauth.formats import AccessTokens
 from gatekit.oauth.keys import KeyRing
@@ -79,11 +80,5 @@ class Core:
         return self.services.clock.now()
 
     def scopes(self, requested: str | None) -> tuple[str, ...]:
-        """The scopes to grant: what we know of the request, or all if that is nothing.
-
-        Unknown scopes are ignored, not refused: clients add ``offline_access`` and others by themselves, and
-        the token answer names what was granted (RFC 6749 §3.3).
-        """
-        asked = (requested or "").split()
-        known = tuple(scope for scope in self.settings.scopes if scope in asked)
-        return known or self.settings.scopes
+        """The scopes to grant: what we know of the request, or all if that is nothing."""
+        return granted((requested or "").split(), self.settings.scopes)

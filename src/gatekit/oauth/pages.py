@@ -33,8 +33,8 @@ class ServerChoice(Struct, frozen=True, kw_only=True):
 
 class ConsentView(Struct, frozen=True, kw_only=True):
     action: str
-    """URL the form is POSTed to; fields ``csrf``, ``txn``, ``resource`` (repeated, when choosing), and
-    ``decision`` = ``approve`` or ``deny``."""
+    """URL the form is POSTed to; fields ``csrf``, ``txn``, ``resource`` (repeated, when choosing),
+    ``read_only`` (where ``may_call``), and ``decision`` = ``approve`` or ``deny``."""
     csrf: str
     txn: str
     username: str
@@ -51,6 +51,8 @@ class ConsentView(Struct, frozen=True, kw_only=True):
     choosing: bool
     """The client named no resource, so the person picks."""
     scopes: tuple[str, ...] = ()
+    may_call: bool = True
+    """It asks for more than reading; the person may let it read only."""
     switch_url: str = ""
     """Sign in as somebody else."""
 
@@ -68,7 +70,8 @@ class DeviceView(Struct, frozen=True, kw_only=True):
 
 class DeviceConsentView(Struct, frozen=True, kw_only=True):
     action: str
-    """Fields ``csrf``, ``user_code``, ``resource`` (repeated, when choosing), ``decision``."""
+    """Fields ``csrf``, ``user_code``, ``resource`` (repeated, when choosing), ``read_only`` (where
+    ``may_call``), ``decision``."""
     csrf: str
     username: str
     user_code: str
@@ -79,6 +82,7 @@ class DeviceConsentView(Struct, frozen=True, kw_only=True):
     resources: tuple[ServerChoice, ...]
     choosing: bool
     scopes: tuple[str, ...] = ()
+    may_call: bool = True
 
 
 class DoneView(Struct, frozen=True, kw_only=True):

@@ -6,13 +6,11 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from gatekit.model.scopes import ALL
 from gatekit.oauth.formats import TokenFormat
 from gatekit.platform.limits import Rate
 
 DAY = 86_400
-
-SCOPE = "mcp"
-"""The one scope there is: use MCP endpoints. What a person may do there is for the policy to say."""
 
 DEFAULT_PRIVATE_USE_SCHEMES = (
     "cursor",
@@ -35,7 +33,7 @@ class OAuthSettings(Struct, frozen=True, kw_only=True):
     """(name, title) of every published server."""
     legacy_sse: bool = False
     """Whether each endpoint has an HTTP+SSE URL as well; a token for one is good for the other."""
-    scopes: tuple[str, ...] = (SCOPE,)
+    scopes: tuple[str, ...] = ALL
     access_token_format: TokenFormat = "jwt"
     access_token_lifetime: int = 3600
     refresh_token_lifetime: int = 30 * DAY

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gatekit.errors import PageProblem
 from gatekit.model.audit import ConsentGiven
 from gatekit.model.oauth import Client, DeviceAuthorization, Grant
+from gatekit.model.scopes import may_call, read_only
 from gatekit.oauth.authorize import Authorize
 from gatekit.oauth.browser import Browser, SignedIn
 from gatekit.oauth.core import Core
@@ -82,6 +84,7 @@ class Verification:
             ),
             choosing=not run.resources,
             scopes=run.scopes,
+            may_call=may_call(run.scopes),
         )
         return page(self._core.services.pages.device_consent(view))
 
@@ -99,6 +102,8 @@ class Verification:
         offered = self._offered(run, someone)
         self._browser.check_session_csrf(request, fields.get("csrf"), "decide", run.device_hash, *offered)
         approved = self._approved(fields, run, offered)
+        if fields.get("read_only"):
+            run = replace(run, scopes=read_only(run.scopes))
         await self._record(request, someone, run, client, approved)
         grant = self._grant(run, someone, approved) if approved else None
         if not await self._core.store.device_authorizations.decide(run.device_hash, self._core.now(), grant):

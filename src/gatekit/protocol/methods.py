@@ -60,6 +60,8 @@ class MethodSpec(Struct, frozen=True, kw_only=True):
     mirrored: bool = False
     permission: Permission = "server"
     """What the rules judge. ``server``: the right to use the server is enough; ``none``: not even that."""
+    acts: bool = False
+    """It makes the server do something, so a token that is for reading only is not enough."""
     pageable: bool = False
     cacheable: bool = False
     """A complete stateless result must carry ``ttlMs`` and ``cacheScope``."""
@@ -91,7 +93,9 @@ _ROWS: Final = (
     MethodSpec(method="subscriptions/listen", eras=_NEW),
     # What servers offer
     _lists("tools/list", "tools"),
-    MethodSpec(method="tools/call", name_key="name", mirrored=True, permission="tool", may_ask=True),
+    MethodSpec(
+        method="tools/call", name_key="name", mirrored=True, permission="tool", acts=True, may_ask=True
+    ),
     _lists("prompts/list", "prompts"),
     MethodSpec(method="prompts/get", name_key="name", mirrored=True, permission="prompt", may_ask=True),
     _lists("resources/list", "resources"),
@@ -109,8 +113,8 @@ _ROWS: Final = (
     MethodSpec(method="completion/complete"),  # about a prompt or a resource: see target()
     # Tasks: core in 2025-11-25, an extension later
     MethodSpec(method="tasks/get", name_key="taskId", mirrored=True, since=_TASKS),
-    MethodSpec(method="tasks/cancel", name_key="taskId", mirrored=True, since=_TASKS),
-    MethodSpec(method="tasks/update", name_key="taskId", mirrored=True, eras=_NEW),
+    MethodSpec(method="tasks/cancel", name_key="taskId", mirrored=True, acts=True, since=_TASKS),
+    MethodSpec(method="tasks/update", name_key="taskId", mirrored=True, acts=True, eras=_NEW),
     MethodSpec(method="tasks/result", name_key="taskId", eras=_OLD, since=_TASKS),
     MethodSpec(method="tasks/list", pageable=True, list_key="tasks", eras=_OLD, since=_TASKS),
     # What servers ask of clients
@@ -158,7 +162,11 @@ def spec(method: str) -> MethodSpec:
     if row is not None:
         return row
     return MethodSpec(
-        method=method, direction="both", notification=method.startswith("notifications/"), known=False
+        method=method,
+        direction="both",
+        notification=method.startswith("notifications/"),
+        acts=True,  # perhaps
+        known=False,
     )
 
 

@@ -101,8 +101,16 @@ async def test_4_1_2_1_denial(world: World) -> None:
 async def test_3_3_the_granted_scope_is_named(world: World) -> None:
     """ "If the issued access token scope is different from the one requested … MUST include "scope"." """
     client = await world.register()
-    for asked in (None, "mcp", "mcp offline_access", "something else"):
-        assert (await world.tokens(client, scope=asked))["scope"] == "mcp"
+    for asked, granted in (
+        (None, "mcp:read mcp:call"),
+        ("mcp:read", "mcp:read"),
+        ("mcp:call", "mcp:read mcp:call"),
+        ("mcp:call mcp:read offline_access", "mcp:read mcp:call"),
+        ("mcp", "mcp"),
+        ("mcp offline_access", "mcp"),
+        ("something else", "mcp:read mcp:call"),
+    ):
+        assert (await world.tokens(client, scope=asked))["scope"] == granted
 
 
 async def test_a_malformed_query_is_an_error_page(world: World) -> None:

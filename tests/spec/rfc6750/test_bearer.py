@@ -41,5 +41,5 @@ async def test_3_no_error_code_without_a_token(world: World) -> None:
     assert "error_description=\"expired 'now' ' '\"" in with_token
     assert bearer.challenge(TokenMissing(), "") == (
         'Bearer resource_metadata="https://gate.example/.well-known/oauth-protected-resource/mcp", '
-        'scope="mcp"'
+        'scope="mcp:read mcp:call"'
     )

@@ -38,7 +38,7 @@ async def test_3_2_the_document(world: World) -> None:
         "client_secret_basic",
     ]
     assert document["authorization_response_iss_parameter_supported"] is True
-    assert document["scopes_supported"] == ["mcp"]
+    assert document["scopes_supported"] == ["mcp:read", "mcp:call"]
     assert not [name for name, value in document.items() if value in (None, [], "")]
 
 

@@ -218,3 +218,13 @@ async def test_the_way_back_after_sign_in_is_ours_alone(world: World) -> None:
         data={**form_of(page.text)[1], "username": "alice", "password": "alice-password"},
     )
     assert answer.headers["location"] == "/device?user_code=VLXMPLX"
+
+
+async def test_the_person_may_let_a_device_read_only(world: World, client: dict[str, Any]) -> None:
+    """ "The authorization server MAY … ignore the scope requested by the client" (RFC 6749 §3.3)."""
+    run = await started(world, client)
+    async with world.browser() as browser:
+        page = await entered(world, browser, run["user_code"])
+        assert (await decide(browser, page, "approve", read_only="yes")).status_code == 200
+    assert (await poll(world, client, run)).json()["scope"] == "mcp:read"
+    assert world.trail.named(ConsentGiven)[-1].scopes == ("mcp:read",)

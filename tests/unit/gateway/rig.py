@@ -19,6 +19,7 @@ from gatekit.gateway.published import Merging, Published
 from gatekit.model.access import Access
 from gatekit.model.people import Principal
 from gatekit.model.rules import Rules
+from gatekit.model.scopes import ALL
 from gatekit.model.server import Server
 from gatekit.model.virtual import Virtual
 from gatekit.platform.clock import SystemClock, SystemEntropy
@@ -50,7 +51,14 @@ class TableDoor:
     def __init__(self) -> None:
         self.tokens: dict[bytes, Access] = {}
 
-    def give(self, token: str, principal: Principal, *servers: str, client: str = "cli_1") -> None:
+    def give(
+        self,
+        token: str,
+        principal: Principal,
+        *servers: str,
+        client: str = "cli_1",
+        scopes: Sequence[str] = ALL,
+    ) -> None:
         self.tokens[f"Bearer {token}".encode()] = Access(
             principal=principal,
             client_id=client,
@@ -59,6 +67,7 @@ class TableDoor:
             credential_id=f"jti_{token}",
             servers=frozenset(servers or ("*",)),
             aggregate=not servers,
+            scopes=frozenset(scopes),
         )
 
     def cached(self, authorization: bytes) -> Access | None:

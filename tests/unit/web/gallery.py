@@ -56,7 +56,7 @@ def consent(**changes: object) -> ConsentView:
         "loopback": True,
         "resources": (ServerChoice(resource=f"{ORIGIN}/s/files/mcp", name="files", title="Shared files"),),
         "choosing": False,
-        "scopes": ("mcp",),
+        "scopes": ("mcp:read", "mcp:call"),
         "switch_url": "/switch?txn=gk_tx_sample",
     }
     return ConsentView(**{**values, **changes})  # type: ignore[arg-type]
@@ -111,7 +111,7 @@ def device_consent(**changes: object) -> DeviceConsentView:
         "address": "198.51.100.7",
         "resources": (ServerChoice(resource=f"{ORIGIN}/s/files/mcp", name="files", title="Shared files"),),
         "choosing": False,
-        "scopes": ("mcp",),
+        "scopes": ("mcp:read", "mcp:call"),
     }
     return DeviceConsentView(**{**values, **changes})  # type: ignore[arg-type]
 

@@ -11,7 +11,16 @@ import pytest
 from gatekit.oauth.pages import HomeView, ProviderButton, ServerChoice
 from gatekit.web.assets import STATIC
 from gatekit.web.pages import TEMPLATES, HtmlPages
-from tests.unit.web.gallery import SERVERS, choosing, consent, every_page, home, invite, sign_in
+from tests.unit.web.gallery import (
+    SERVERS,
+    choosing,
+    consent,
+    device_consent,
+    every_page,
+    home,
+    invite,
+    sign_in,
+)
 
 PAGES = HtmlPages()
 
@@ -125,7 +134,8 @@ def test_sign_in_without_passwords_or_without_anything() -> None:
 def test_consent_says_who_asks_for_whom_and_where_it_goes() -> None:
     page = Document(PAGES.consent(consent()))
     assert page.all("form", action="/consent", method="post")
-    assert page.fields() == {"csrf": "csrf-value", "txn": "gk_tx_sample"}
+    assert page.fields() == {"csrf": "csrf-value", "txn": "gk_tx_sample", "read_only": "yes"}
+    assert all("checked" not in box for box in page.all("input", type="checkbox"))
     buttons = page.all("button", name="decision")
     assert [button["value"] for button in buttons] == ["deny", "approve"]  # Enter presses the first
     for told in ("Claude Code (gatekit)", "alice", "localhost:51763", "Shared files", "your own computer"):
@@ -145,6 +155,19 @@ def test_consent_lets_the_person_choose() -> None:
     assert "checked" not in unchecked.all("input", type="checkbox")[0]
     assert "your own computer" not in page.text
     assert "assistant.example.net" in page.text
+
+
+def test_consent_says_what_it_may_do() -> None:
+    for page in (PAGES.consent(consent()), PAGES.device_consent(device_consent())):
+        assert "Call the tools that you may call" in Document(page).text
+        assert Document(page).all("input", type="checkbox", name="read_only")
+    for page in (
+        PAGES.consent(consent(may_call=False, scopes=("mcp:read",))),
+        PAGES.device_consent(device_consent(may_call=False)),
+    ):
+        assert "Call the tools" not in Document(page).text
+        assert "did not ask to call tools" in Document(page).text
+        assert not Document(page).all("input", type="checkbox")
 
 
 def test_consent_without_a_name() -> None:

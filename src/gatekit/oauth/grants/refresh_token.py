@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from gatekit.errors import InvalidGrant, InvalidRequest, InvalidScope
 from gatekit.identity.standing import Upright
+from gatekit.model import scopes
 from gatekit.model.access import Inactive
 from gatekit.model.oauth import Client, Grant, RefreshToken
 from gatekit.oauth.core import Core
@@ -63,11 +64,11 @@ class RefreshGrant:
     def _narrowed_scopes(self, grant: Grant, form: Form, client: Client) -> tuple[str, ...]:
         """RFC 6749 §6: nothing that was not granted. Scopes that mean nothing here ask for nothing."""
         asked = frozenset((form.get("scope") or "").split())
-        harmless = _COMMON.union(client.scope.split(), grant.scopes).difference(
-            scope for scope in self._core.settings.scopes if scope not in grant.scopes
-        )
-        if excess := asked - harmless:
-            raise InvalidScope("the scope exceeds what was granted", f"asked for {sorted(excess)}")
+        foreign = asked - _COMMON.union(client.scope.split(), grant.scopes, scopes.ALL, (scopes.WHOLE,))
+        if too_much := foreign | scopes.excess(asked, grant.scopes):
+            raise InvalidScope("the scope exceeds what was granted", f"asked for {sorted(too_much)}")
+        if scopes.READ in asked and not scopes.may_call(asked):
+            return tuple(scope for scope in scopes.read_only(grant.scopes) if scope in asked)
         return tuple(scope for scope in grant.scopes if scope in asked) or grant.scopes
 
     async def _successor(

@@ -1,0 +1,70 @@
+"""Scopes: what the person leaves out stays out, and more is only given for a new consent (T5, B1, R5)."""
+
+from __future__ import annotations
+
+import pytest
+
+from gatekit.model.audit import ConsentGiven
+from tests.attack.world import World, form_of, returned
+
+BOTH = "mcp:read mcp:call"
+
+
+@pytest.mark.parametrize("asked", [BOTH, "mcp", "mcp:call", None])
+async def test_T5_the_person_may_give_less_than_was_asked_for(world: World, asked: str | None) -> None:
+    """T5: the token answer names what was granted (RFC 6749 §3.3), and the grant yields no more."""
+    client = await world.register()
+    async with world.browser() as browser:
+        page = await world.sign_in(browser, world.authorize_url(client, scope=asked))
+        assert form_of(page.text, "/consent")[1].get("read_only") is None, "less is a choice"
+        answer = returned(await world.approve(browser, page, read_only="yes"))
+    tokens = (await world.redeem(client, answer["code"])).json()
+    assert tokens["scope"] == "mcp:read"
+    assert world.trail.named(ConsentGiven)[-1].scopes == ("mcp:read",)
+    assert await world.alive(tokens["access_token"])
+    access = world.server.bearer.cached(f"Bearer {tokens['access_token']}".encode())
+    assert access is not None
+    assert not access.may_call
+    for wider in (BOTH, "mcp"):
+        refused = await world.refresh(client, tokens["refresh_token"], scope=wider)
+        assert refused.json()["error"] == "invalid_scope"
+    assert (await world.refresh(client, tokens["refresh_token"])).json()["scope"] == "mcp:read"
+
+
+async def test_B1_less_that_was_given_is_no_consent_to_more(world: World) -> None:
+    """B1, T5: a client that comes back for the larger set is never waved through; what it asked for less
+    is remembered."""
+    client = await world.register()
+    async with world.browser() as browser:
+        page = await world.sign_in(browser, world.authorize_url(client, scope=BOTH))
+        returned(await world.approve(browser, page, read_only="yes"))
+        same = await browser.get(world.authorize_url(client, scope="mcp:read"))
+        code = returned(same)["code"]
+        assert (await world.redeem(client, code)).json()["scope"] == "mcp:read"
+        stepping_up = await browser.visit(world.authorize_url(client, scope=BOTH))
+        assert "Call the tools" in stepping_up.text
+        code = returned(await world.approve(browser, stepping_up))["code"]
+        assert (await world.redeem(client, code)).json()["scope"] == BOTH
+        # And after that, the larger set is remembered too.
+        assert "code" in returned(await browser.get(world.authorize_url(client, scope=BOTH)))
+
+
+async def test_T5_what_was_not_asked_for_is_not_on_the_page(world: World) -> None:
+    """T5: a client that wants to read only is shown so, and no field of the form adds to it."""
+    client = await world.register()
+    async with world.browser() as browser:
+        page = await world.sign_in(browser, world.authorize_url(client, scope="mcp:read"))
+        assert "Call the tools" not in page.text
+        answer = returned(await world.approve(browser, page, scope=BOTH, read_only="", may_call="yes"))
+    assert (await world.redeem(client, answer["code"])).json()["scope"] == "mcp:read"
+
+
+async def test_T5_a_token_of_the_first_releases_is_good_for_everything(world: World) -> None:
+    """T5: ``mcp`` was the only scope there was; who asks for it by name gets it as ever."""
+    client = await world.register()
+    tokens = await world.tokens(client, scope="mcp")
+    assert tokens["scope"] == "mcp"
+    assert await world.alive(tokens["access_token"])
+    access = world.server.bearer.cached(f"Bearer {tokens['access_token']}".encode())
+    assert access is not None
+    assert access.may_call
