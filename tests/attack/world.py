@@ -15,7 +15,7 @@ import shutil
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx2
@@ -57,6 +57,7 @@ BOTH_FORMATS = pytest.mark.parametrize("world", ["jwt", "opaque"], indirect=True
 """For a test of access tokens that must hold whatever they look like."""
 
 Params = Mapping[str, str | None]
+Event = TypeVar("Event", bound=AuditEvent)
 
 
 def s256(verifier: str) -> str:
@@ -92,7 +93,7 @@ class Trail:
             raise self.failure
         self.events.append(event)
 
-    def named(self, kind: type[AuditEvent], **fields: Any) -> list[AuditEvent]:
+    def named(self, kind: type[Event], **fields: Any) -> list[Event]:
         return [
             event
             for event in self.events
