@@ -68,6 +68,8 @@ def oauth_settings(config: Config) -> OAuthSettings:
         refresh_token_lifetime=tokens.refresh_ttl,
         refresh_grace=tokens.refresh_grace,
         code_lifetime=tokens.code_ttl,
+        pushed_request_lifetime=config.pushed_requests.ttl,
+        require_pushed=config.pushed_requests.required,
         private_use_schemes=registration.private_use_schemes,
         registration_enabled=registration.enabled,
         document_domains=registration.metadata_document_domains,

@@ -295,9 +295,9 @@ class TooManyRegistrations(OAuthError):
     status = 429
     redirectable = False
 
-    def __init__(self, retry_after: int) -> None:
+    def __init__(self, retry_after: int, what: str = "client registrations") -> None:
         self.retry_after = retry_after
-        super().__init__("too many client registrations, try again later")
+        super().__init__(f"too many {what}, try again later")
 
 
 class ForeignTokenInvalid(OAuthError):

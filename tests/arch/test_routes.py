@@ -109,6 +109,7 @@ WALK = {
     ("GET", "/jwks"): same(200, PUBLIC),
     ("POST", "/register"): same(400, "open registration (RFC 7591); an empty one is refused"),
     ("POST", "/token"): same(401),
+    ("POST", "/par"): same(401),
     ("POST", "/revoke"): same(401),
     ("POST", "/device_authorization"): same(401),
     ("GET", "/device"): same(200, "the field for a device's code, or the sign-in page before it"),

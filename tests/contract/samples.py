@@ -11,6 +11,7 @@ from gatekit.model.oauth import (
     Consent,
     DeviceAuthorization,
     Grant,
+    PushedRequest,
     RefreshToken,
     SigningKey,
     Transaction,
@@ -133,6 +134,17 @@ def transaction(ident: str = "txn-1", **fields: Any) -> Transaction:
         "expires_at": LATER,
     }
     return Transaction(**(given | fields))
+
+
+def pushed(ident: str = "par-1", **fields: Any) -> PushedRequest:
+    given: dict[str, Any] = {
+        "uri_hash": ident,
+        "client_id": "cli_1",
+        "parameters": '[["response_type","code"]]',
+        "created_at": NOW,
+        "expires_at": LATER,
+    }
+    return PushedRequest(**(given | fields))
 
 
 def consent(**fields: Any) -> Consent:

@@ -89,6 +89,15 @@ class RegistrationSettings(Struct, frozen=True, kw_only=True):
     per_minute_per_address: int = 20
 
 
+class PushedSettings(Struct, frozen=True, kw_only=True):
+    """Pushed authorization requests (RFC 9126)."""
+
+    required: bool = False
+    """Whether every client must push."""
+    ttl: int = 90
+    """Seconds in which a browser has to open one."""
+
+
 class AuditSettings(Struct, frozen=True, kw_only=True):
     durability: Durability = "process"
 
@@ -159,6 +168,7 @@ class Config(Struct, frozen=True, kw_only=True):
     virtual: tuple[VirtualConfig, ...] = ()
     tokens: TokenSettings = TokenSettings()
     registration: RegistrationSettings = RegistrationSettings()
+    pushed_requests: PushedSettings = PushedSettings()
     allowed_origins: tuple[str, ...] = ()
     """Web origins besides ``public_url`` whose pages may call us."""
     trusted_proxies: tuple[str, ...] = ()

@@ -32,6 +32,7 @@ NEEDS_RESTART = {
     "drain_timeout": "proxy.drain_timeout",
     "tokens": "proxy.auth.tokens",
     "registration": "proxy.auth.registration",
+    "pushed_requests": "proxy.auth.pushed_requests",
     "audit": "audit",
     "sessions": "sessions",
     "limits": "limits",

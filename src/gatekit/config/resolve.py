@@ -15,6 +15,7 @@ from gatekit.config.model import (
     AuthConfig,
     Config,
     Limits,
+    PushedSettings,
     RegistrationSettings,
     SessionSettings,
     TokenSettings,
@@ -80,6 +81,7 @@ def resolve(file: FileIn, document: doc.Document, references: References, path: 
         virtual=virtual,
         tokens=_tokens(file.proxy.auth),
         registration=_registration(file.proxy.auth, document),
+        pushed_requests=_pushed_requests(file.proxy.auth),
         allowed_origins=_each(origin, file.proxy.allowed_origins, ("proxy", "allowed_origins"), document),
         trusted_proxies=_each(network, file.proxy.trusted_proxies, ("proxy", "trusted_proxies"), document),
         aggregate=AggregateSettings(page_size=file.aggregate.page_size, patience=file.aggregate.patience),
@@ -133,6 +135,10 @@ def _tokens(auth: AuthIn) -> TokenSettings:
         refresh_grace=int(auth.tokens.refresh_grace),
         code_ttl=int(auth.tokens.code_ttl),
     )
+
+
+def _pushed_requests(auth: AuthIn) -> PushedSettings:
+    return PushedSettings(required=auth.pushed_requests.required, ttl=int(auth.pushed_requests.ttl))
 
 
 def _sessions(written: SessionsIn) -> SessionSettings:

@@ -56,6 +56,12 @@ class RegistrationIn(Section, frozen=True):
     per_minute_per_address: Annotated[int, Whole(1, 100_000)] = 20
 
 
+class PushedRequestsIn(Section, frozen=True):
+    required: Annotated[bool, Flag()] = False
+    # RFC 9126 §2.2 speaks of 5 to 600 seconds.
+    ttl: Annotated[float, Duration(5, 600)] = 90
+
+
 class GitHubKeys(Section, frozen=True):
     """Keys of one provider; written inline under ``proxy.auth`` or in its entry under ``providers``."""
 
@@ -80,6 +86,7 @@ class AuthIn(GitHubKeys, frozen=True):
     users: Annotated[Names | None, Texts()] = None
     tokens: TokensIn = TokensIn()
     registration: RegistrationIn = RegistrationIn()
+    pushed_requests: PushedRequestsIn = PushedRequestsIn()
 
 
 _STDIO_ELSEWHERE = "only http here; for stdio a client starts `gatekit stdio` with this file"
@@ -208,6 +215,7 @@ PLACES: dict[str, type[Section]] = {
     "proxy.auth.providers.*": ProviderIn,
     "proxy.auth.tokens": TokensIn,
     "proxy.auth.registration": RegistrationIn,
+    "proxy.auth.pushed_requests": PushedRequestsIn,
     "servers.*": NamedServerIn,
     "virtual_servers.*": VirtualIn,
     "virtual_servers.*.tools.*": ExposedToolIn,

@@ -146,6 +146,10 @@ def _auth(config: Config) -> dict[str, Any]:
             "per_minute": registration.per_minute,
             "per_minute_per_address": registration.per_minute_per_address,
         },
+        "pushed_requests": {
+            "required": config.pushed_requests.required,
+            "ttl": show_seconds(config.pushed_requests.ttl),
+        },
     }
 
 

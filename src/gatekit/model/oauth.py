@@ -72,6 +72,8 @@ class AuthorizationCode(Struct, frozen=True, kw_only=True):
     created_at: int
     expires_at: int
     used_at: int | None = None
+    jkt: str = ""
+    """Thumbprint (RFC 7638) of the only key that may redeem it; empty: any (RFC 9449 §10)."""
 
 
 class RefreshToken(Struct, frozen=True, kw_only=True):
@@ -86,6 +88,8 @@ class RefreshToken(Struct, frozen=True, kw_only=True):
     successor_sealed: str | None = None
     """The successor refresh token, sealed with a key derived from *this* token, so that a parallel copy of
     the client gets the same successor and nobody else can read it."""
+    jkt: str = ""
+    """Thumbprint of the key whose holder alone may use it; empty: none (RFC 9449 §5)."""
 
 
 class AccessToken(Struct, frozen=True, kw_only=True):
@@ -135,6 +139,22 @@ class Transaction(Struct, frozen=True, kw_only=True):
     created_at: int = 0
     expires_at: int = 0
     finished_at: int | None = None
+    pushed_hash: str = ""
+    """The pushed request (``PushedRequest.uri_hash``) that it came from, used up when it finishes."""
+    jkt: str = ""
+    """What its code will be bound to (RFC 9449 §10, ``dpop_jkt``)."""
+
+
+class PushedRequest(Struct, frozen=True, kw_only=True):
+    """An authorization request that its client sent beforehand (RFC 9126), free of the client's secrets."""
+
+    uri_hash: str
+    client_id: str
+    parameters: str
+    """JSON: a list of (name, value), in the order they came."""
+    created_at: int
+    expires_at: int
+    used_at: int | None = None
 
 
 DeviceStatus = Literal["pending", "approved", "denied", "used"]

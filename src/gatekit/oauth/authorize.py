@@ -31,6 +31,7 @@ from gatekit.oauth.core import Core
 from gatekit.oauth.documents import Documents
 from gatekit.oauth.http import Form, address, form, page, query, redirect, request_id
 from gatekit.oauth.pages import ProviderButton, SignInView
+from gatekit.oauth.pushed import Opened, Pushed
 from gatekit.oauth.readmission import Readmission
 from gatekit.oauth.request import AuthorizationRequest, Target, read_request, read_target
 from gatekit.platform.limits import KeyedBuckets
@@ -41,13 +42,20 @@ class Authorize:
     """GET and POST /authorize, GET /continue, and the dispatcher."""
 
     def __init__(
-        self, core: Core, browser: Browser, consents: Consents, codes: Codes, documents: Documents
+        self,
+        core: Core,
+        browser: Browser,
+        consents: Consents,
+        codes: Codes,
+        documents: Documents,
+        pushed: Pushed,
     ) -> None:
         self._core = core
         self._documents = documents
         self._browser = browser
         self._consents = consents
         self._codes = codes
+        self._pushed = pushed
         self._readmission = Readmission(core)
         self._budget = KeyedBuckets(core.settings.authorize_per_address, core.services.clock)
 
@@ -56,17 +64,30 @@ class Authorize:
         self._spend(request)
         params = await self._params(request)
         await self._documents.for_page(request, params.get("client_id"))
+        opened = await self._pushed.opened(params)
+        params = opened.form if opened else params
         await self._readmission.consider(request, params)
         target = await read_target(params, self._core.store.clients)
         try:
+            if opened is None:
+                self._pushed.check_required(target.client)
             wanted = read_request(params, target, self._core.resources)
-            return await self.advance(request, self._start(target, wanted), target)
+            return await self.advance(request, self._start(target, wanted, opened), target)
         except OAuthError as failure:
             return answers.early_error(self._core.settings.issuer, target, failure)
 
     async def resume(self, request: Request) -> Response:
-        """GET /continue?txn=…: where sign-in pages send the browser when they are done."""
-        run = await self._browser.run(request, query(request).get("txn"))
+        """GET /continue?txn=…: where sign-in pages send the browser when they are done.
+
+        ``&switch=1`` asks for another sign-in in the same run: it takes something back and gives nothing.
+        """
+        fields = query(request)
+        run = await self._browser.run(request, fields.get("txn"))
+        if fields.get("switch"):
+            prompt = {*run.transaction.prompt.split(), "login"}
+            run.transaction = msgspec.structs.replace(
+                run.transaction, prompt=" ".join(sorted(prompt)), user_id=None
+            )
         target = await self.target(run)
         try:
             return await self.advance(request, run, target)
@@ -154,7 +175,7 @@ class Authorize:
         except InvalidRequest as bad:
             raise PageProblem(400, "The link is not usable", bad.description, detail=bad.detail) from bad
 
-    def _start(self, target: Target, wanted: AuthorizationRequest) -> Run:
+    def _start(self, target: Target, wanted: AuthorizationRequest, opened: Opened | None) -> Run:
         run = self._new_run(
             client_id=target.client.id,
             redirect_uri=target.redirect_uri,
@@ -166,7 +187,12 @@ class Authorize:
         prompt = set(wanted.prompt)
         if wanted.max_age is not None:
             prompt.add(f"max_age:{wanted.max_age}")
-        run.transaction = msgspec.structs.replace(run.transaction, prompt=" ".join(sorted(prompt)))
+        run.transaction = msgspec.structs.replace(
+            run.transaction,
+            prompt=" ".join(sorted(prompt)),
+            pushed_hash=opened.uri_hash if opened else "",
+            jkt=wanted.jkt,
+        )
         return run
 
     def _new_run(
@@ -224,6 +250,8 @@ class Authorize:
     def _switch_url(self, run: Run) -> str:
         """The same request again, asking for another sign-in."""
         transaction = run.transaction
+        if transaction.pushed_hash:  # its name is not ours to show, and may have expired
+            return f"/continue?{urlencode({'txn': run.id, 'switch': '1'})}"
         params = [
             ("response_type", "code"),
             ("client_id", transaction.client_id),
@@ -233,6 +261,7 @@ class Authorize:
             ("scope", " ".join(transaction.scopes)),
             ("prompt", "login"),
             *((("state", transaction.state),) if transaction.state is not None else ()),
+            *((("dpop_jkt", transaction.jkt),) if transaction.jkt else ()),
             *(("resource", resource) for resource in transaction.resources),
         ]
         return f"/authorize?{urlencode(params)}"

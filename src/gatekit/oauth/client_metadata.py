@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from gatekit.errors import InvalidClientMetadata
+from gatekit.model.oauth import Client
 
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 GRANT_TYPES = ("authorization_code", "refresh_token", DEVICE_CODE)
@@ -16,6 +18,9 @@ MAX_TEXT = 2048
 
 _USUAL = ("authorization_code", "refresh_token")
 _TEXTS = ("software_id", "software_version")
+REQUIRE_PUSHED = "require_pushed_authorization_requests"
+"""RFC 9126 §6."""
+_DEMANDS = (REQUIRE_PUSHED,)
 _URLS = ("client_uri", "logo_uri", "tos_uri", "policy_uri")
 
 
@@ -62,9 +67,19 @@ def grant_types(metadata: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(grant for grant in GRANT_TYPES if grant in asked)
 
 
-def extras(metadata: Mapping[str, Any]) -> dict[str, str]:
+def demands(client: Client, name: str) -> bool:
+    """Whether ``client`` asked to be held to the stricter way that ``name`` stands for."""
+    return name in client.metadata and json.loads(client.metadata).get(name) is True
+
+
+def extras(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Optional members that we keep and echo. URLs only if a browser could follow them safely."""
-    kept = {}
+    kept: dict[str, Any] = {}
+    for name in _DEMANDS:
+        if not isinstance(metadata.get(name, False), bool):
+            raise InvalidClientMetadata(f"{name} must be true or false")
+        if metadata.get(name):
+            kept[name] = True
     for name in _TEXTS:
         if value := clean_text(texts(metadata, name), 200):
             kept[name] = value

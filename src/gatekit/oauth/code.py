@@ -50,6 +50,7 @@ class Codes:
                 resources=resources,
                 created_at=now,
                 expires_at=now + settings.code_lifetime,
+                jkt=run.transaction.jkt,
             ),
         )
         response = answers.success(settings.issuer, target, code)
@@ -58,7 +59,10 @@ class Codes:
 
     async def close(self, run: Run) -> None:
         """Nothing more can happen in this run; raise ``PageProblem`` for all but the first to say so."""
-        if not run.stored:
-            return
-        if not await self._core.store.transactions.finish(run.transaction.id_hash, self._core.now()):
+        store, now, pushed = self._core.store, self._core.now(), run.transaction.pushed_hash
+        # A pushed request can have begun several runs (a reload, a second tab); one of them gets a code.
+        unused = not pushed or await store.pushed_requests.use(pushed, now)
+        if run.stored:
+            unused = await store.transactions.finish(run.transaction.id_hash, now) and unused
+        if not unused:
             raise PageProblem(400, "This sign-in has ended", "It was finished already.", START_AGAIN)

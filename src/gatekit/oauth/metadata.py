@@ -63,6 +63,8 @@ class Metadata:
             "token_endpoint": f"{issuer}/token",
             "revocation_endpoint": f"{issuer}/revoke",
             "device_authorization_endpoint": f"{issuer}/device_authorization",
+            "pushed_authorization_request_endpoint": f"{issuer}/par",
+            "require_pushed_authorization_requests": settings.require_pushed,
             "jwks_uri": f"{issuer}/jwks",
             "scopes_supported": list(settings.scopes),
             "response_types_supported": ["code"],

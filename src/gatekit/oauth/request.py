@@ -42,6 +42,8 @@ class AuthorizationRequest(Struct, frozen=True, kw_only=True):
     """Canonical; empty if the client named none."""
     prompt: frozenset[str]
     max_age: int | None
+    jkt: str
+    """Thumbprint of the key that the code will be bound to (RFC 9449 §10); empty: none."""
 
 
 async def read_target(form: Form, clients: Clients) -> Target:
@@ -93,6 +95,7 @@ def read_request(form: Form, target: Target, resources: Resources) -> Authorizat
         resources=resources.resolve(form.all("resource")),
         prompt=_prompt(form),
         max_age=_max_age(form),
+        jkt=_jkt(form),
     )
 
 
@@ -123,6 +126,13 @@ def _max_age(form: Form) -> int | None:
     if not value.isdecimal() or len(value) > 9:
         raise InvalidRequest("max_age is not a number of seconds")
     return int(value)
+
+
+def _jkt(form: Form) -> str:
+    value = form.get("dpop_jkt") or ""
+    if value and not CHALLENGE.match(value):  # of the same shape: BASE64URL(SHA-256(…))
+        raise InvalidRequest("dpop_jkt is not the thumbprint of a key")
+    return value
 
 
 def _problem(title: str, message: str, remedy: str = REMEDY) -> PageProblem:

@@ -33,6 +33,7 @@ from gatekit.oauth.http import api_route, json_answer, page_route
 from gatekit.oauth.interaction import Interaction
 from gatekit.oauth.issuing import Issuer
 from gatekit.oauth.metadata import Metadata
+from gatekit.oauth.pushed import Pushed
 from gatekit.oauth.registration import Registration
 from gatekit.oauth.revoke import Revocation
 from gatekit.oauth.settings import OAuthSettings
@@ -54,10 +55,11 @@ class AuthorizationServer:
         consents = Consents(self._core, browser)
         codes = Codes(self._core, browser)
         documents = Documents(self._core)
-        self._authorize = Authorize(self._core, browser, consents, codes, documents)
+        clients = ClientAuthentication(self._core, documents)
+        self._pushed = Pushed(self._core, clients)
+        self._authorize = Authorize(self._core, browser, consents, codes, documents, self._pushed)
         self._interaction = Interaction(self._core, browser, self._authorize, consents, codes)
         self._account = Account(self._core, browser, self._authorize)
-        clients = ClientAuthentication(self._core, documents)
         self._devices = Devices(self._core, clients)
         self._verification = Verification(self._core, browser, self._authorize)
         issuer = Issuer(self._core)
@@ -97,6 +99,8 @@ class AuthorizationServer:
         await store.transactions.purge(now)
         await store.device_authorizations.purge(now)
         await store.replays.purge(now)
+        # As long as a sign-in that came from it may still end: it must not count twice.
+        await store.pushed_requests.purge(now - self._core.settings.transaction_lifetime)
         await store.browser_sessions.purge(now)
         await store.grants.purge(now)
         await store.access_tokens.purge(now)
@@ -152,6 +156,7 @@ class AuthorizationServer:
     def _endpoints(self) -> list[Route]:
         routes = [
             api_route("/token", self._tokens.token, ["POST"]),
+            *self._pushed.routes(),
             api_route("/revoke", self._revocation.revoke, ["POST"]),
             api_route("/device_authorization", self._devices.authorization, ["POST"]),
         ]

@@ -50,6 +50,10 @@ class OAuthSettings(Struct, frozen=True, kw_only=True):
     device_attempts: Rate = Rate(10, 10)
     """Codes that one person, and one address, may try: 20^8 codes, of which few are live (RFC 8628 §5.1)."""
     transaction_lifetime: int = 600
+    pushed_request_lifetime: int = 90
+    """Seconds in which a browser has to open a pushed request (RFC 9126 §2.2)."""
+    require_pushed: bool = False
+    """Whether every authorization request must be pushed."""
     browser_session_lifetime: int = 12 * 3600
     private_use_schemes: tuple[str, ...] = DEFAULT_PRIVATE_USE_SCHEMES
     registration_enabled: bool = True

@@ -17,6 +17,7 @@ from gatekit.model.oauth import (
     Consent,
     DeviceAuthorization,
     Grant,
+    PushedRequest,
     RefreshToken,
     SigningKey,
     Transaction,
@@ -234,6 +235,22 @@ class Transactions(Protocol):
     async def purge(self, now: int) -> None: ...
 
 
+class PushedRequests(Protocol):
+    """Authorization requests that were pushed (RFC 9126)."""
+
+    async def add(self, pushed: PushedRequest) -> None: ...
+
+    async def get(self, uri_hash: str, now: int) -> PushedRequest | None:
+        """The request if it is neither used nor expired. It may be read again and again."""
+        ...
+
+    async def use(self, uri_hash: str, now: int) -> bool:
+        """Compare-and-swap; True for exactly one caller, also after it expired."""
+        ...
+
+    async def purge(self, expired_before: int) -> None: ...
+
+
 class DeviceAuthorizations(Protocol):
     """Runs of the device authorization grant (RFC 8628)."""
 
@@ -338,6 +355,8 @@ class Store(Protocol):
     def browser_sessions(self) -> BrowserSessions: ...
     @property
     def transactions(self) -> Transactions: ...
+    @property
+    def pushed_requests(self) -> PushedRequests: ...
     @property
     def device_authorizations(self) -> DeviceAuthorizations: ...
     @property

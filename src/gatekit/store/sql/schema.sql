@@ -90,7 +90,8 @@ CREATE TABLE authorization_codes (
     resources TEXT NOT NULL,
     created_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
-    used_at BIGINT
+    used_at BIGINT,
+    jkt TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX authorization_codes_grant ON authorization_codes (grant_id);
 
@@ -101,7 +102,8 @@ CREATE TABLE refresh_tokens (
     created_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
     used_at BIGINT,
-    successor_sealed TEXT
+    successor_sealed TEXT,
+    jkt TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX refresh_tokens_grant ON refresh_tokens (grant_id);
 CREATE INDEX refresh_tokens_expiry ON refresh_tokens (expires_at);
@@ -158,10 +160,22 @@ CREATE TABLE login_transactions (
     provider_state TEXT NOT NULL,
     created_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
-    finished_at BIGINT
+    finished_at BIGINT,
+    pushed_hash TEXT NOT NULL DEFAULT '',
+    jkt TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX login_transactions_user ON login_transactions (user_id);
 CREATE INDEX login_transactions_expiry ON login_transactions (expires_at);
+
+CREATE TABLE pushed_requests (
+    uri_hash TEXT NOT NULL PRIMARY KEY,
+    client_id TEXT NOT NULL,
+    parameters TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    used_at BIGINT
+);
+CREATE INDEX pushed_requests_expiry ON pushed_requests (expires_at);
 
 CREATE TABLE consents (
     user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
