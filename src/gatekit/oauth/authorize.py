@@ -29,7 +29,7 @@ from gatekit.oauth.code import Codes
 from gatekit.oauth.consent import Consents
 from gatekit.oauth.core import Core
 from gatekit.oauth.documents import Documents
-from gatekit.oauth.http import Form, address, form, page, query, redirect, request_id
+from gatekit.oauth.http import Form, address, form, page, place, query, redirect, request_id
 from gatekit.oauth.pages import ProviderButton, SignInView
 from gatekit.oauth.pushed import Opened, Pushed
 from gatekit.oauth.readmission import Readmission
@@ -61,7 +61,7 @@ class Authorize:
 
     async def authorize(self, request: Request) -> Response:
         """RFC 6749 §4.1.1. GET is repeatable: it changes nothing but that a page may be waiting."""
-        self._spend(request)
+        self.spend(request)
         params = await self._params(request)
         await self._documents.for_page(request, params.get("client_id"))
         opened = await self._pushed.opened(params)
@@ -124,7 +124,7 @@ class Authorize:
 
     async def sign_in_for(self, request: Request, path: str) -> Response:
         """The sign-in page, which leads to our own page at ``path`` instead of a client."""
-        self._spend(request)  # it writes a row for whoever asks
+        self.spend(request)  # it writes a row for whoever asks
         run = self._new_run(
             client_id="", redirect_uri=path, state=None, code_challenge="", scopes=(), resources=()
         )
@@ -162,8 +162,9 @@ class Authorize:
             self._browser.bind(request, response, run)
         return response
 
-    def _spend(self, request: Request) -> None:
-        if self._budget.take(address(request)):
+    def spend(self, request: Request) -> None:
+        """For whatever writes a row for somebody who is not signed in. Raises ``PageProblem``."""
+        if self._budget.take(place(request)):
             raise PageProblem(429, "Too many sign-ins at once", "Please wait a moment and try again.")
 
     async def _params(self, request: Request) -> Form:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gatekit.identity.ports import PasswordProvider, RedirectProvider
 from gatekit.identity.standing import Directory, Standings
@@ -15,6 +15,7 @@ from gatekit.oauth.keys import KeyRing
 from gatekit.oauth.pages import Pages
 from gatekit.oauth.ports import Audit, Fetch, Invitations, Policy, Vault
 from gatekit.oauth.ports import Mapping as IdentityMapping
+from gatekit.oauth.refusals import Refusals
 from gatekit.oauth.resources import Resources
 from gatekit.oauth.settings import OAuthSettings
 from gatekit.oauth.statements import Statements
@@ -47,6 +48,7 @@ class Core:
     """Settings, services and the shared parts of one running authorization server."""
 
     def __init__(self, settings: OAuthSettings, services: Services) -> None:
+        services = replace(services, audit=Refusals(services.audit, services.clock))
         self.settings = settings
         self.services = services
         self.store = services.store

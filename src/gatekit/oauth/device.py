@@ -18,7 +18,7 @@ from gatekit.model.oauth import Client, DeviceAuthorization
 from gatekit.oauth.client_metadata import DEVICE_CODE
 from gatekit.oauth.clients import ClientAuthentication
 from gatekit.oauth.core import Core
-from gatekit.oauth.http import Form, address, form, json_answer
+from gatekit.oauth.http import Form, address, form, json_answer, place
 from gatekit.platform.limits import KeyedBuckets
 from gatekit.platform.vault import token_hash
 
@@ -45,7 +45,7 @@ class Devices:
         client = await self._clients.authenticate(request, fields)
         if DEVICE_CODE not in client.grant_types:
             raise UnauthorizedClient("the client is not registered for this grant type")
-        wait = self._budget.take(address(request))  # every request writes a row
+        wait = self._budget.take(place(request))  # every request writes a row
         if wait:
             raise TooManyRegistrations(math.ceil(wait))
         device_code = self._core.services.entropy.token(DEVICE_PREFIX)

@@ -23,7 +23,7 @@ from gatekit.model.audit import ClientEvent
 from gatekit.model.oauth import Client
 from gatekit.oauth.client_metadata import MAX_NAME, clean_text, extras, grant_types, texts
 from gatekit.oauth.core import Core
-from gatekit.oauth.http import address, request_id
+from gatekit.oauth.http import address, place, request_id
 from gatekit.oauth.ports import Answer, Fetch
 from gatekit.oauth.redirects import acceptable
 from gatekit.platform.limits import KeyedBuckets, Rate, TokenBucket
@@ -99,7 +99,7 @@ class Documents:
             raise ClientDocumentRefused(reason) from cause
 
     def _spent(self, request: Request) -> bool:
-        return bool(self._budget.take(address(request)) or self._everybody.take() or self._day.take())
+        return bool(self._budget.take(place(request)) or self._everybody.take() or self._day.take())
 
     async def _once(self, request: Request, url: str, fetch: Fetch) -> None:
         """Fetch, together with everybody who wants the same document at this moment."""

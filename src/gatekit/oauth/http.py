@@ -23,6 +23,7 @@ from gatekit.errors import (
     StoreError,
     TooManyRegistrations,
 )
+from gatekit.identity.backoff import network_of
 from gatekit.oauth.pages import Pages
 
 log = logging.getLogger("gatekit.oauth")
@@ -192,6 +193,12 @@ def request_id(request: Request) -> str:
 def address(request: Request) -> str:
     """Network peer, as the server in front of us vouches for it."""
     return request.client.host if request.client else ""
+
+
+def place(request: Request) -> str:
+    """Whose budget a request spends: an IPv4 address, or the /64 of an IPv6 address, because one household
+    has 2^64 of those."""
+    return network_of(address(request))
 
 
 async def _answer_api(endpoint: Endpoint, request: Request) -> Response:

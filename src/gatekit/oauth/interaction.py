@@ -58,6 +58,7 @@ class Interaction:
         """Start a trip to an identity provider (GET, so that a plain link can do it)."""
         provider = self._provider(request)
         run = await self._browser.run(request, query(request).get("txn"))
+        self._authorize.spend(request)
         leg = provider.begin(self._callback_url(provider))
         state = json.loads(leg.secret)["state"]
         parent = run.transaction

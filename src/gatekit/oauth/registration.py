@@ -19,7 +19,7 @@ from gatekit.model.audit import ClientEvent
 from gatekit.model.oauth import Client, TokenAuthMethod
 from gatekit.oauth.client_metadata import MAX_NAME, MAX_TEXT, clean_text, extras, grant_types, texts
 from gatekit.oauth.core import Core
-from gatekit.oauth.http import address, body, json_answer, request_id
+from gatekit.oauth.http import address, body, json_answer, place, request_id
 from gatekit.oauth.readmission import Readmission
 from gatekit.oauth.redirects import acceptable
 from gatekit.platform.limits import KeyedBuckets, TokenBucket
@@ -60,15 +60,14 @@ class Registration:
         return json_answer(self._registered(client, secret), 201)
 
     async def _spend(self, request: Request) -> None:
-        peer = address(request)
-        wait = self._addresses.take(peer) or self._everybody.take() or self._day.take()
+        wait = self._addresses.take(place(request)) or self._everybody.take() or self._day.take()
         if not wait:
             return
         await self._core.services.audit.write(
             ClientEvent(
                 at=self._core.at(),
                 request_id=request_id(request),
-                address=peer,
+                address=address(request),
                 action="refused",
                 reason="registration budget spent",
             )

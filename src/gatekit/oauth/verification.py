@@ -20,7 +20,7 @@ from gatekit.oauth.authorize import Authorize
 from gatekit.oauth.browser import Browser, SignedIn
 from gatekit.oauth.core import Core
 from gatekit.oauth.device import PAGE, as_shown, letters_of, user_code_hash
-from gatekit.oauth.http import Form, address, form, page, query, redirect, request_id
+from gatekit.oauth.http import Form, address, form, page, place, query, redirect, request_id
 from gatekit.oauth.pages import DeviceConsentView, DeviceView, DoneView, ServerChoice
 from gatekit.platform.limits import KeyedBuckets
 
@@ -131,7 +131,7 @@ class Verification:
         return page(self._core.services.pages.device(view), status)
 
     def _spend(self, request: Request, someone: SignedIn) -> None:
-        keys = (f"person {someone.person.user.id}", f"address {address(request)}")
+        keys = (f"person {someone.person.user.id}", f"address {place(request)}")
         if any([self._attempts.take(key) for key in keys]):
             raise PageProblem(429, "Too many codes", "Please wait a minute and try again.")
 
