@@ -195,7 +195,7 @@ class Application:
 
     async def _standing_changed(self) -> None:
         self.directory.forget()
-        self.authorization.bearer.forget()
+        await self.authorization.changed()
         await self.gateway.recheck()
 
     async def _tidy(self) -> None:

@@ -65,6 +65,7 @@ def oauth_settings(config: Config) -> OAuthSettings:
         legacy_sse=config.legacy_sse,
         access_token_format=tokens.format,
         access_token_lifetime=tokens.access_ttl,
+        rotate_keys_every=tokens.rotate_keys,
         refresh_token_lifetime=tokens.refresh_ttl,
         refresh_grace=tokens.refresh_grace,
         code_lifetime=tokens.code_ttl,

@@ -6,12 +6,14 @@ Read ``authorize.py`` for what happens to a login, ``grants/`` for what happens 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gatekit.errors import VaultError
 from gatekit.identity.standing import Upright
 from gatekit.model.access import Access
 from gatekit.oauth.account import Account
@@ -40,6 +42,8 @@ from gatekit.oauth.settings import OAuthSettings
 from gatekit.oauth.token import GrantType, Tokens
 from gatekit.oauth.verification import DECIDE as DEVICE_DECIDE
 from gatekit.oauth.verification import Verification
+
+log = logging.getLogger("gatekit.oauth")
 
 RESOURCE_METADATA = "/.well-known/oauth-protected-resource"
 
@@ -92,6 +96,17 @@ class AuthorizationServer:
         """A signing key leaked: whatever it signed is worth nothing from now on."""
         await self._core.keys.retire(kid)
         self._core.bearer.forget()
+
+    async def changed(self) -> None:
+        """Another process changed something: a person, a grant, a key. Raises ``StoreError``."""
+        core = self._core
+        core.bearer.forget()
+        try:
+            await core.keys.load()
+            await core.statements.load()
+        except VaultError as bad:  # sealed with another master key: whoever follows changes must go on
+            log.error("a signing key cannot be read, the keys stay as they are error=%s", bad)
+        core.bearer.forget()  # what was verified meanwhile may have been verified with an old key
 
     async def tidy(self) -> None:
         """Remove what has expired. For a background job, every few minutes."""

@@ -296,10 +296,17 @@ class Replays(Protocol):
 
 
 class SigningKeys(Protocol):
+    """``add``, ``succeed`` and ``retire`` record a change ``signing_key:<kid>``."""
+
     async def add(self, key: SigningKey) -> None: ...
 
-    async def list(self, purpose: str) -> list[SigningKey]:
-        """Newest first, retired ones included until removed."""
+    async def succeed(self, key: SigningKey, newest: str | None) -> bool:
+        """Compare-and-swap: add ``key`` if ``newest`` is still the newest of its purpose that is not retired
+        (None: there is none). Several processes that rotate at once add one key."""
+        ...
+
+    async def list(self, purpose: str | None = None) -> list[SigningKey]:
+        """Newest first, retired ones included until removed; of every purpose if none is named."""
         ...
 
     async def retire(self, kid: str, now: int) -> None: ...
