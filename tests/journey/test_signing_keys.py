@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import httpx2
 import pytest
 
 from gatekit.demo.wire import Login
-from tests.support.running import ECHO, RunningGateway
+from tests.support.running import ECHO, RunningGateway, eventually
 
 
 @pytest.fixture
@@ -25,14 +24,6 @@ def running(tmp_path: Path) -> Iterator[RunningGateway]:
         yield gateway
     finally:
         gateway.stop()
-
-
-def soon(happened: Callable[[], bool]) -> None:
-    """A second is promised; a slow machine gets ten."""
-    deadline = time.monotonic() + 10
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_T6_a_running_gateway_follows_the_command_line(running: RunningGateway) -> None:
@@ -47,12 +38,12 @@ def test_T6_a_running_gateway_follows_the_command_line(running: RunningGateway) 
     assert status(running, old) == 200
 
     (made,) = json.loads(keys(running, "rotate", "--json"))
-    soon(lambda: set(published(running)) == {first, made["kid"]})
+    eventually(lambda: set(published(running)) == {first, made["kid"]})
     assert status(running, old) == 200
     assert [key["state"] for key in json.loads(keys(running, "list", "--json"))] == ["next", "signs"]
 
     keys(running, "retire", first, "--yes")
-    soon(lambda: status(running, old) == 401)
+    eventually(lambda: status(running, old) == 401)
     assert published(running) == [made["kid"]]
     with httpx2.Client(base_url=running.url) as http:
         fields = {
