@@ -25,6 +25,7 @@ from gatekit.assembly import (
     document_fetch,
     gateway_settings,
     hosts,
+    key_fetch,
     oauth_settings,
     providers,
     tables,
@@ -253,6 +254,7 @@ class Application:
             invitations=Invitations(store.users, store.invites, self._hasher, clock, store.browser_sessions),
             providers=self._providers,
             fetch=document_fetch(self.config, clock),
+            key_fetch=key_fetch(clock),
         )
 
     def _control_plane(self) -> Hardening:

@@ -266,6 +266,8 @@ class World:
             ),
             providers=self.providers,
             fetch=self.fetch,
+            key_fetch=self.fetch,
+            own_key_fetch=self.fetch,
         )
         await self.boot()
 

@@ -38,6 +38,10 @@ class Services:
     """Asked each time, so that a reload is seen."""
     fetch: Fetch | None = None
     """The guarded HTTP client, if clients may be identified by metadata documents."""
+    key_fetch: Fetch | None = None
+    """The guarded HTTP client for key sets that clients publish and strangers name."""
+    own_key_fetch: Fetch | None = None
+    """The same for key sets that the configuration names, which may lie in a private network."""
     passwords: PasswordProvider | None = None
     invitations: Invitations | None = None
     providers: Mapping[str, RedirectProvider]

@@ -10,7 +10,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gatekit.oauth.client_metadata import GRANT_TYPES
+from gatekit.oauth.client_metadata import GRANT_TYPES, SIGNING_ALGORITHMS
 from gatekit.oauth.core import Core
 from gatekit.oauth.http import json_answer
 from gatekit.oauth.registration import AUTH_METHODS
@@ -71,7 +71,9 @@ class Metadata:
             "response_modes_supported": ["query"],
             "grant_types_supported": list(GRANT_TYPES),
             "token_endpoint_auth_methods_supported": list(AUTH_METHODS),
+            "token_endpoint_auth_signing_alg_values_supported": list(SIGNING_ALGORITHMS),
             "revocation_endpoint_auth_methods_supported": list(AUTH_METHODS),
+            "revocation_endpoint_auth_signing_alg_values_supported": list(SIGNING_ALGORITHMS),
             "code_challenge_methods_supported": ["S256"],
             "authorization_response_iss_parameter_supported": True,
             "prompt_values_supported": ["none", "login", "consent", "select_account"],
