@@ -19,6 +19,7 @@ from gatekit.model.oauth import (
     Grant,
     PushedRequest,
     RefreshToken,
+    RelyingSession,
     SigningKey,
     Transaction,
 )
@@ -189,6 +190,8 @@ class ApiKeys(Protocol):
 
 
 class BrowserSessions(Protocol):
+    """Ending one makes its ``RelyingSessions`` due, in the same transaction."""
+
     async def add(self, session: BrowserSession) -> None: ...
 
     async def get(self, token_hash: str, now: int) -> BrowserSession | None:
@@ -200,6 +203,29 @@ class BrowserSessions(Protocol):
     async def end_all(self, user_id: str, now: int) -> None: ...
 
     async def purge(self, now: int) -> None: ...
+
+
+class RelyingSessions(Protocol):
+    """Where browser sessions signed people in (OpenID Connect)."""
+
+    async def add(self, session: RelyingSession) -> None: ...
+
+    async def of_grant(self, grant_id: str) -> RelyingSession | None: ...
+
+    async def of_session(self, session_hash: str) -> list[RelyingSession]: ...
+
+    async def due(self, now: int, again_at: int, limit: int) -> list[RelyingSession]:
+        """Take up to ``limit`` that are due. Each goes to one caller, as it is afterwards: one attempt more,
+        due again at ``again_at``."""
+        ...
+
+    async def told(self, grant_id: str) -> None:
+        """Nothing is owed any more."""
+        ...
+
+    async def purge(self, created_before: int) -> None:
+        """Remove old ones of which nothing is due."""
+        ...
 
 
 class Transactions(Protocol):
@@ -360,6 +386,8 @@ class Store(Protocol):
     def api_keys(self) -> ApiKeys: ...
     @property
     def browser_sessions(self) -> BrowserSessions: ...
+    @property
+    def relying_sessions(self) -> RelyingSessions: ...
     @property
     def transactions(self) -> Transactions: ...
     @property
