@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from gatekit import __version__
+from gatekit.admin.browser_sessions import BrowserSessions
 from gatekit.admin.grants import Grants
 from gatekit.admin.keys import Keys
 from gatekit.admin.people import People
@@ -25,7 +26,6 @@ from gatekit.assembly import (
     document_fetch,
     gateway_settings,
     hosts,
-    key_fetch,
     oauth_settings,
     providers,
     tables,
@@ -196,7 +196,7 @@ class Application:
 
     async def _standing_changed(self) -> None:
         self.directory.forget()
-        await self.authorization.changed()
+        self.authorization.bearer.forget()
         await self.gateway.recheck()
 
     async def _tidy(self) -> None:
@@ -254,7 +254,6 @@ class Application:
             invitations=Invitations(store.users, store.invites, self._hasher, clock, store.browser_sessions),
             providers=self._providers,
             fetch=document_fetch(self.config, clock),
-            key_fetch=key_fetch(clock),
         )
 
     def _control_plane(self) -> Hardening:
@@ -273,6 +272,7 @@ class Application:
             grants=Grants(*desk),
             keys=Keys(*desk),
             people=People(*desk),
+            sessions=BrowserSessions(*desk),
             servers=lambda principal: self._tables.policy.rights(principal).servers(),
             pages=HtmlPages(),
         )

@@ -25,7 +25,7 @@
     │   ├── InvalidRequest · InvalidClient · InvalidGrant · UnauthorizedClient
     │   ├── UnsupportedGrantType · UnsupportedResponseType · InvalidScope · InvalidTarget
     │   ├── AccessDenied · LoginRequired · ServerError · TemporarilyUnavailable
-    │   ├── ConsentRequired · RequestNotSupported · PayloadTooLarge
+    │   ├── ConsentRequired · PayloadTooLarge
     │   ├── AuthorizationPending · SlowDown · ExpiredToken                        (RFC 8628 §3.5)
     │   ├── InvalidRedirectUri · InvalidClientMetadata · TooManyRegistrations     (RFC 7591 §3.2.2)
     │   └── ForeignTokenInvalid · KeysUnavailable                     a JWT that somebody else signed
@@ -254,12 +254,6 @@ class ConsentRequired(OAuthError):
     """OpenID Connect Core §3.1.2.6: ``prompt=none`` and the person has not agreed yet."""
 
     error = "consent_required"
-
-
-class RequestNotSupported(OAuthError):
-    """OpenID Connect Core §6.1: the parameter ``request`` is not for us."""
-
-    error = "request_not_supported"
 
 
 class PayloadTooLarge(OAuthError):

@@ -16,7 +16,6 @@ DOCUMENTED = (
     "docs/clients.md",
     "docs/local.md",
     "docs/audit.md",
-    "docs/keys.md",
     "docs/configuration.md",
     "CHANGELOG.md",
 )

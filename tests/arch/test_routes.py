@@ -111,8 +111,6 @@ WALK = {
     ("POST", "/token"): same(401),
     ("POST", "/par"): same(401),
     ("POST", "/revoke"): same(401),
-    ("GET", "/userinfo"): Row(401, 403, 401, "a token without the scope openid", audience=403),
-    ("POST", "/userinfo"): Row(401, 403, 401, audience=403),
     ("POST", "/device_authorization"): same(401),
     ("GET", "/device"): same(200, "the field for a device's code, or the sign-in page before it"),
     ("POST", "/device"): Row(303, 403, 303, FORM),
@@ -132,6 +130,8 @@ WALK = {
     ("POST", "/account/keys/create"): Row(303, 403, 303, FORM),
     ("POST", "/account/keys/revoke"): Row(303, 403, 303, FORM),
     ("POST", "/account/sessions/end"): Row(303, 403, 303, FORM),
+    ("POST", "/account/sessions/end-all"): Row(303, 403, 303, FORM),
+    ("GET", "/account/again"): same(200, "the sign-in page"),
     ("GET", "/"): same(200, "shows what is one's own, and nothing to a stranger"),
     ("POST", "/logout"): Row(303, 403, 303, FORM + "; nobody is signed in otherwise"),
 }

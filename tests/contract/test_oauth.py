@@ -1,12 +1,9 @@
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from gatekit.errors import Conflict, NotFound
 from gatekit.store.ports import Store
-from tests.contract.conftest import Open
 from tests.contract.samples import (
     LATER,
     NOW,
@@ -179,6 +176,14 @@ async def test_rotation_keeps_the_sealed_successor(store: Store, granted: None) 
     assert await store.grants.refresh_token("rt-3") is None
 
 
+async def test_when_a_grant_last_gave_a_token(store: Store, granted: None) -> None:
+    assert await store.grants.last_issued("usr_alice") == {}
+    await store.grants.redeem("code-1", NOW, refresh(created_at=NOW))
+    await store.grants.rotate("rt-1", NOW, refresh("rt-2", created_at=NOW + 7), "sealed")
+    assert await store.grants.last_issued("usr_alice") == {"grt_1": NOW + 7}
+    assert await store.grants.last_issued("usr_bob") == {}
+
+
 async def test_denied_tokens_matter_until_they_expire(store: Store) -> None:
     await store.grants.deny_token("jti-1", LATER)
     await store.grants.deny_token("jti-1", LATER)
@@ -250,6 +255,17 @@ async def test_a_browser_session_ends(store: Store, alice: None) -> None:
     assert await store.browser_sessions.get("four", NOW) is None
 
 
+async def test_the_browser_sessions_of_a_person(store: Store, alice: None) -> None:
+    kept = session("one", address="198.51.100.7", agent="Firefox/140")
+    await store.browser_sessions.add(kept)
+    await store.browser_sessions.add(session("two", created_at=NOW + 1))
+    await store.browser_sessions.add(session("ended"))
+    await store.browser_sessions.end("ended", NOW)
+    assert await store.browser_sessions.list("usr_alice", NOW) == [session("two", created_at=NOW + 1), kept]
+    assert await store.browser_sessions.list("usr_alice", LATER) == []
+    assert await store.browser_sessions.list("usr_bob", NOW) == []
+
+
 async def test_a_run_through_the_authorization_endpoint(store: Store, alice: None) -> None:
     started = transaction(state="s&=", prompt="login")
     await store.transactions.add(started)
@@ -318,26 +334,6 @@ async def test_signing_keys_newest_first(store: Store) -> None:
     assert found == [signing_key("new", created_at=LATER), signing_key("old", retired_at=LATER)]
     with pytest.raises(Conflict):
         await store.signing_keys.add(signing_key("old"))
-    assert {key.kid for key in await store.signing_keys.list()} == {"old", "new", "other"}
-    told = [f"signing_key:{kid}" for kid in ("old", "new", "other", "old")]
-    assert await entries(store, 0) == told, "each once, and a second retirement is none"
-
-
-async def test_one_of_several_that_rotate_at_once_makes_the_key(store: Store, another: Open) -> None:
-    stores = [store, await another()]
-    first = [one.signing_keys.succeed(signing_key(f"first-{n}"), None) for n, one in enumerate(stores * 3)]
-    assert sum(await asyncio.gather(*first)) == 1
-    (newest,) = await store.signing_keys.list("access_token")
-    assert not await store.signing_keys.succeed(signing_key("late"), None)
-    assert not await store.signing_keys.succeed(signing_key("late"), "never there")
-    next_one = [
-        one.signing_keys.succeed(signing_key(f"next-{n}", created_at=LATER), newest.kid)
-        for n, one in enumerate(stores * 3)
-    ]
-    assert sum(await asyncio.gather(*next_one)) == 1
-    for key in await store.signing_keys.list("access_token"):
-        await store.signing_keys.retire(key.kid, LATER)
-    assert await store.signing_keys.succeed(signing_key("again"), None), "retired ones do not count"
 
 
 async def test_settings(store: Store) -> None:

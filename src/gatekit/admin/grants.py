@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 from gatekit.admin.desk import Actor, Desk, words
 from gatekit.errors import Conflict, InvalidInput, NotFound
-from gatekit.model.oauth import Grant
+from gatekit.model.oauth import Client, Grant
 
 REASON = "revoked by an administrator"
+OWN_REASON = "revoked by its person"
+_FEW = 50
+"""Clients that are asked for one by one; more of them all at once."""
 
 
 class GrantView(Struct, frozen=True):
@@ -19,6 +23,10 @@ class GrantView(Struct, frozen=True):
     username: str
     client_name: str
     state: Literal["active", "expired", "revoked"]
+    client_host: str = ""
+    """Host of the client's metadata document, if that is what identifies it."""
+    used_at: int = 0
+    """When it last gave out a token, as far as that is known; seconds."""
 
 
 class Grants(Desk):
@@ -30,18 +38,13 @@ class Grants(Desk):
         """Of everybody, or of one person, one client, or both; with ``ended`` also those that are over."""
         user = await self._person(username) if username is not None else None
         grants = await self._store.grants.list(user.id if user else None, client_id)
-        people = {row.id: row.username for row in await self._store.users.list()}
-        clients = {row.id: row.name for row in await self._store.clients.list()}
-        views = [
-            GrantView(
-                grant,
-                people.get(grant.user_id, grant.user_id),
-                clients.get(grant.client_id, grant.client_id),
-                self._state(grant),
-            )
-            for grant in grants
-        ]
-        return [view for view in views if ended or view.state == "active"]
+        if not ended:
+            grants = [grant for grant in grants if self._state(grant) == "active"]
+        people = [user] if user else await self._store.users.list()
+        names = {row.id: row.username for row in people}
+        clients = await self._clients({grant.client_id for grant in grants})
+        issued = await self._store.grants.last_issued(user.id) if user else {}
+        return [self._view(grant, names, clients, issued) for grant in grants]
 
     async def revoke(self, actor: Actor, grant_id: str) -> GrantView:
         """Revoke one."""
@@ -63,6 +66,30 @@ class Grants(Desk):
             raise InvalidInput("say whose grants: of a person, of a client, or both")
         return [view for view in await self.list(username, client_id) if await self._revoke(actor, view)]
 
+    async def _clients(self, wanted: Collection[str]) -> Mapping[str, Client]:
+        store = self._store.clients
+        if len(wanted) > _FEW:
+            return {row.id: row for row in await store.list()}
+        return {name: row for name in wanted if (row := await store.get(name)) is not None}
+
+    def _view(
+        self,
+        grant: Grant,
+        names: Mapping[str, str],
+        clients: Mapping[str, Client],
+        issued: Mapping[str, int],
+    ) -> GrantView:
+        client = clients.get(grant.client_id)
+        document = client is not None and client.source == "document"
+        return GrantView(
+            grant,
+            names.get(grant.user_id, grant.user_id),
+            client.name if client else grant.client_id,
+            self._state(grant),
+            urlsplit(grant.client_id).netloc if document else "",
+            max(grant.created_at, issued.get(grant.id, 0)),
+        )
+
     def _state(self, grant: Grant) -> Literal["active", "expired", "revoked"]:
         if grant.revoked_at is not None:
             return "revoked"
@@ -70,7 +97,8 @@ class Grants(Desk):
 
     async def _revoke(self, actor: Actor, view: GrantView) -> bool:
         grant = view.grant
-        if not await self._store.grants.revoke(grant.id, self._now(), REASON):
+        reason = OWN_REASON if actor.id == grant.user_id else REASON
+        if not await self._store.grants.revoke(grant.id, self._now(), reason):
             return False
         # Without this the client would be let in again without a question, which is not what was meant.
         await self._store.transactions.forget_consents(grant.user_id, grant.client_id)

@@ -82,7 +82,8 @@ class Keys(Desk):
         """Of everybody, or of one person; oldest first."""
         owner = await self._person(username) if username is not None else None
         keys = await self._store.api_keys.list(owner.id if owner else None)
-        names = {user.id: user.username for user in await self._store.users.list()}
+        people = [owner] if owner else await self._store.users.list()
+        names = {user.id: user.username for user in people}
         return [KeyView(key, names.get(key.user_id, key.user_id), self._state(key)) for key in keys]
 
     async def revoke(self, actor: Actor, key_id: str) -> ApiKey:

@@ -89,3 +89,6 @@ class BrowserSession(Struct, frozen=True, kw_only=True):
     created_at: int
     expires_at: int
     ended_at: int | None = None
+    address: str = ""
+    """Network peer that signed in, and what its browser calls itself: for the person, to recognise it."""
+    agent: str = ""

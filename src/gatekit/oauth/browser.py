@@ -18,10 +18,14 @@ from gatekit.identity.standing import Upright
 from gatekit.model.access import Inactive
 from gatekit.model.oauth import Transaction
 from gatekit.model.people import BrowserSession
+from gatekit.oauth.client_metadata import clean_text
 from gatekit.oauth.core import Core
+from gatekit.oauth.http import address
 from gatekit.platform.vault import token_hash
 
 MAX_RUN_COOKIES = 20
+MAX_AGENT = 200
+"""Characters kept of what a browser calls itself."""
 
 RUN_PREFIX = "gk_tx_"
 COOKIE_PREFIX = "gk_bb_"
@@ -127,6 +131,10 @@ class Browser:
         person = await self._core.standings.person(session.user_id, self._core.at())
         return person if isinstance(person, Inactive) else SignedIn(session, person)
 
+    def recent(self, someone: SignedIn) -> bool:
+        """Whether the person signed in a moment ago: a browser left open is not enough for some things."""
+        return self._core.now() - someone.session.auth_time <= self._core.settings.recent_sign_in
+
     async def sign_in(self, request: Request, response: Response, user_id: str) -> None:
         """Start a session with a new cookie; the one the browser came with ends on the server (B7)."""
         await self.end_session(request)
@@ -140,6 +148,8 @@ class Browser:
                 auth_time=now,
                 created_at=now,
                 expires_at=now + lifetime,
+                address=address(request),
+                agent=clean_text(request.headers.get("user-agent", ""), MAX_AGENT),
             )
         )
         await self._core.store.users.seen(user_id, now)

@@ -29,8 +29,6 @@ class Policy(Protocol):
 
     def rights(self, principal: Principal) -> Rights: ...
 
-    def groups(self, principal: Principal) -> frozenset[str]: ...
-
 
 class Mapping(Protocol):
     """``identity.mapping.Mapping``."""

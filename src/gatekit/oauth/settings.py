@@ -36,8 +36,6 @@ class OAuthSettings(Struct, frozen=True, kw_only=True):
     scopes: tuple[str, ...] = ALL
     access_token_format: TokenFormat = "jwt"
     access_token_lifetime: int = 3600
-    rotate_keys_every: int = 90 * DAY
-    """0: only when an operator says so."""
     refresh_token_lifetime: int = 30 * DAY
     """Without use."""
     grant_lifetime: int = 90 * DAY
@@ -57,6 +55,8 @@ class OAuthSettings(Struct, frozen=True, kw_only=True):
     require_pushed: bool = False
     """Whether every authorization request must be pushed."""
     browser_session_lifetime: int = 12 * 3600
+    recent_sign_in: int = 900
+    """How long ago a person may have signed in to be given a secret that outlives the session."""
     private_use_schemes: tuple[str, ...] = DEFAULT_PRIVATE_USE_SCHEMES
     registration_enabled: bool = True
     registration_per_address: Rate = Rate(20, 10)

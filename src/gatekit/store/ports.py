@@ -7,7 +7,7 @@ Times are passed in (``now``, seconds since the epoch), never read from a clock.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from gatekit.model.oauth import (
@@ -22,8 +22,7 @@ from gatekit.model.oauth import (
     SigningKey,
     Transaction,
 )
-from gatekit.model.people import Invite, Membership, User
-from gatekit.store.browser_ports import BrowserSessions, RelyingSessions
+from gatekit.model.people import BrowserSession, Invite, Membership, User
 from gatekit.store.client_ports import Clients
 
 
@@ -145,6 +144,10 @@ class Grants(Protocol):
         """
         ...
 
+    async def last_issued(self, user_id: str) -> Mapping[str, int]:
+        """When each grant of a person that has refresh tokens last gave one, in seconds."""
+        ...
+
     async def deny_token(self, token_id: str, expires_at: int) -> None:
         """Put one access token (jti) on the deny list until it expires. Records a change ``token:<jti>``."""
         ...
@@ -187,6 +190,24 @@ class ApiKeys(Protocol):
     async def revoke(self, key_id: str, now: int) -> bool: ...
 
     async def used(self, key_id: str, now: int) -> None: ...
+
+
+class BrowserSessions(Protocol):
+    async def add(self, session: BrowserSession) -> None: ...
+
+    async def get(self, token_hash: str, now: int) -> BrowserSession | None:
+        """The session if it has neither ended nor expired."""
+        ...
+
+    async def list(self, user_id: str, now: int) -> Sequence[BrowserSession]:
+        """Those of a person that have neither ended nor expired, newest first."""
+        ...
+
+    async def end(self, token_hash: str, now: int) -> None: ...
+
+    async def end_all(self, user_id: str, now: int) -> None: ...
+
+    async def purge(self, now: int) -> None: ...
 
 
 class Transactions(Protocol):
@@ -283,17 +304,10 @@ class Replays(Protocol):
 
 
 class SigningKeys(Protocol):
-    """``add``, ``succeed`` and ``retire`` record a change ``signing_key:<kid>``."""
-
     async def add(self, key: SigningKey) -> None: ...
 
-    async def succeed(self, key: SigningKey, newest: str | None) -> bool:
-        """Compare-and-swap: add ``key`` if ``newest`` is still the newest of its purpose that is not retired
-        (None: there is none). Several processes that rotate at once add one key."""
-        ...
-
-    async def list(self, purpose: str | None = None) -> list[SigningKey]:
-        """Newest first, retired ones included until removed; of every purpose if none is named."""
+    async def list(self, purpose: str) -> list[SigningKey]:
+        """Newest first, retired ones included until removed."""
         ...
 
     async def retire(self, kid: str, now: int) -> None: ...
@@ -347,8 +361,6 @@ class Store(Protocol):
     def api_keys(self) -> ApiKeys: ...
     @property
     def browser_sessions(self) -> BrowserSessions: ...
-    @property
-    def relying_sessions(self) -> RelyingSessions: ...
     @property
     def transactions(self) -> Transactions: ...
     @property

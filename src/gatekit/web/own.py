@@ -7,28 +7,32 @@ signed in, and nobody else.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from hmac import compare_digest
 from typing import Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from gatekit.admin.browser_sessions import BrowserSessions
 from gatekit.admin.desk import Actor
 from gatekit.admin.grants import Grants
 from gatekit.admin.keys import Keys
 from gatekit.admin.people import People
-from gatekit.errors import AdminError
+from gatekit.errors import AdminError, InvalidInput
 from gatekit.model.people import Principal, User
 from gatekit.oauth.browser import Browser, SignedIn
 from gatekit.oauth.http import Form, form, page, page_route, redirect
+from gatekit.web.own_rows import app_rows, browser_rows, key_rows
 from gatekit.web.pages import HtmlPages
-from gatekit.web.views import AccountView, AppRow, KeyRow
+from gatekit.web.views import AccountView
 
 PATH = "/account"
 MAX_KEYS = 50
 """API keys of one person that are good at the same time."""
 _FORM_BYTES = 16 * 1024
+_OPENS = "opens:"
+"""Fields of the servers that a new key opens: no form here may repeat a field."""
 _DAY = 86_400
 _LIFETIMES = (7, 30, 90, 365)
 """Days that a key may be good for, to choose from."""
@@ -51,6 +55,7 @@ class OwnPages:
         grants: Grants,
         keys: Keys,
         people: People,
+        sessions: BrowserSessions,
         servers: Callable[[Principal], Sequence[str]],
         pages: HtmlPages,
     ) -> None:
@@ -60,16 +65,19 @@ class OwnPages:
         self._grants = grants
         self._keys = keys
         self._people = people
+        self._sessions = sessions
         self._servers = servers
         self._pages = pages
 
     def routes(self) -> list[BaseRoute]:
         doors = [
             (PATH, self.show, "GET"),
+            (f"{PATH}/again", self.again, "GET"),
             (f"{PATH}/apps/revoke", self.revoke_app, "POST"),
             (f"{PATH}/keys/create", self.create_key, "POST"),
             (f"{PATH}/keys/revoke", self.revoke_key, "POST"),
-            (f"{PATH}/sessions/end", self.end_sessions, "POST"),
+            (f"{PATH}/sessions/end", self.end_session, "POST"),
+            (f"{PATH}/sessions/end-all", self.end_sessions, "POST"),
         ]
         return [page_route(path, endpoint, [method], self._pages) for path, endpoint, method in doors]
 
@@ -80,16 +88,19 @@ class OwnPages:
             return await self._sign_in(request, PATH)
         return await self._page(request, someone)
 
+    async def again(self, request: Request) -> Response:
+        """The sign-in page for somebody who is signed in, but has been for long; it leads back."""
+        return await self._sign_in(request, PATH)
+
     async def revoke_app(self, request: Request) -> Response:
         """An application may not act for this person any more, from now on."""
         someone, fields = await self._posted(request)
         if someone is None:
             return redirect(PATH)
         user = someone.person.user
-        own = {view.grant.id: view for view in await self._grants.list(user.username)}
-        view = own.get(fields.get("grant") or "")
-        if view is not None:  # somebody else's, or ended already: the page shows how things are
-            await self._grants.revoke_all(_actor(user), user.username, view.grant.client_id)
+        client = fields.get("client")
+        if client:  # nothing happens if it is not connected (any more): the page shows how things are
+            await self._grants.revoke_all(_actor(user), user.username, client)
         return redirect(PATH)
 
     async def create_key(self, request: Request) -> Response:
@@ -97,23 +108,14 @@ class OwnPages:
         someone, fields = await self._posted(request)
         if someone is None:
             return redirect(PATH)
-        user = someone.person.user
-        active = [view for view in await self._keys.list(user.username) if view.state == "active"]
-        if len(active) >= MAX_KEYS:
-            return await self._page(request, someone, error=f"There are {MAX_KEYS} keys; revoke one first.")
-        days = fields.get("days") or ""
+        if not self._browser.recent(someone):  # it outlives every session and opens as much
+            return await self._sign_in(request, PATH)
         try:
-            issued = await self._keys.create(
-                _actor(user),
-                user.username,
-                name=fields.get("name") or "",
-                servers=[name] if (name := fields.get("server")) else (),
-                valid_for=(int(days) if days in map(str, _LIFETIMES) else 90) * _DAY,
-                known_servers=self._servers(someone.person.principal),
-            )
+            token = await self._made(someone, fields)
         except AdminError as refused:
-            return await self._page(request, someone, error=str(refused), status=400)
-        return await self._page(request, someone, token=issued.token)
+            name = fields.get("name") or ""
+            return await self._page(request, someone, error=str(refused), key_name=name, status=400)
+        return await self._page(request, someone, token=token)
 
     async def revoke_key(self, request: Request) -> Response:
         someone, fields = await self._posted(request)
@@ -124,6 +126,17 @@ class OwnPages:
         key_id = fields.get("key") or ""
         if key_id in own:
             await self._keys.revoke(_actor(user), key_id)
+        return redirect(PATH)
+
+    async def end_session(self, request: Request) -> Response:
+        """Sign out in one browser, perhaps this one."""
+        someone, fields = await self._posted(request)
+        if someone is None:
+            return redirect(PATH)
+        user, wanted = someone.person.user, fields.get("session") or ""
+        for view in await self._sessions.list(user.username):
+            if compare_digest(view.id.encode(), wanted.encode()):
+                await self._sessions.end(_actor(user), user.username, view.id)
         return redirect(PATH)
 
     async def end_sessions(self, request: Request) -> Response:
@@ -148,47 +161,52 @@ class OwnPages:
         self._browser.check_session_csrf(request, fields.get("csrf"), "account")
         return someone, fields
 
+    async def _made(self, someone: SignedIn, fields: Form) -> str:
+        """A new key. Raises ``AdminError``."""
+        user = someone.person.user
+        if sum(view.state == "active" for view in await self._keys.list(user.username)) >= MAX_KEYS:
+            raise InvalidInput(f"there are {MAX_KEYS} keys; revoke one first")
+        days, opens = fields.get("days") or "", _OPENS
+        chosen = [field.removeprefix(opens) for field in fields.fields if field.startswith(opens)]
+        if fields.get("reach") != "all" and not chosen:
+            raise InvalidInput("choose at least one server that the key opens, or all of them")
+        issued = await self._keys.create(
+            _actor(user),
+            user.username,
+            name=fields.get("name") or "",
+            servers=() if fields.get("reach") == "all" else chosen,
+            valid_for=(int(days) if days in map(str, _LIFETIMES) else 90) * _DAY,
+            known_servers=self._servers(someone.person.principal),
+        )
+        return issued.token
+
     async def _page(
-        self, request: Request, someone: SignedIn, *, token: str = "", error: str = "", status: int = 200
+        self,
+        request: Request,
+        someone: SignedIn,
+        *,
+        token: str = "",
+        error: str = "",
+        key_name: str = "",
+        status: int = 200,
     ) -> Response:
         user = someone.person.user
         view = AccountView(
             username=user.username,
             csrf=self._browser.session_csrf(request, "account"),
             logout_csrf=self._browser.session_csrf(request),
-            apps=tuple(
-                AppRow(
-                    grant=found.grant.id,
-                    name=found.client_name,
-                    resources=found.grant.resources,
-                    since=_day(found.grant.created_at),
-                    until=_day(found.grant.expires_at),
-                )
-                for found in await self._grants.list(user.username)
-            ),
-            keys=tuple(
-                KeyRow(
-                    id=found.key.id,
-                    name=found.key.name,
-                    hint=found.key.hint,
-                    servers=found.key.servers,
-                    until=_day(found.key.expires_at),
-                    used=_day(found.key.last_used_at) if found.key.last_used_at else "",
-                )
-                for found in await self._keys.list(user.username)
-                if found.state == "active"
-            ),
+            apps=app_rows(await self._grants.list(user.username)),
+            keys=key_rows(await self._keys.list(user.username)),
+            browsers=browser_rows(await self._sessions.list(user.username), someone.session.token_hash),
             servers=tuple(self._servers(someone.person.principal)),
             lifetimes=_LIFETIMES,
+            recent=self._browser.recent(someone),
             token=token,
             error=error,
+            key_name=key_name,
         )
         return page(self._pages.account(view), status)
 
 
 def _actor(user: User) -> Actor:
     return Actor(user.username, "page", user.id)
-
-
-def _day(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).date().isoformat()

@@ -6,13 +6,19 @@ from msgspec import Struct
 
 
 class AppRow(Struct, frozen=True, kw_only=True):
-    """An application that may act for the person."""
+    """An application that may act for the person, with all it was ever allowed."""
 
-    grant: str
+    client: str
+    """Id of the client."""
     name: str
+    host: str = ""
+    """Who publishes it, where that is known."""
     resources: tuple[str, ...]
+    may_call: bool
+    """Else it may only read."""
     since: str
     """Date, ISO 8601, UTC; as all dates here."""
+    used: str
     until: str
 
 
@@ -28,16 +34,34 @@ class KeyRow(Struct, frozen=True, kw_only=True):
     """Empty: never."""
 
 
+class BrowserRow(Struct, frozen=True, kw_only=True):
+    """A browser in which the person is signed in."""
+
+    id: str
+    name: str
+    address: str
+    since: str
+    """Date and time, UTC."""
+    until: str
+    here: bool
+    """It is the one that looks at the page."""
+
+
 class AccountView(Struct, frozen=True, kw_only=True):
     username: str
     csrf: str
     logout_csrf: str
     apps: tuple[AppRow, ...]
     keys: tuple[KeyRow, ...]
+    browsers: tuple[BrowserRow, ...] = ()
     servers: tuple[str, ...]
     """Names of what the person may use."""
     lifetimes: tuple[int, ...]
     """Days to choose from for a new key."""
+    recent: bool = True
+    """Whether the person has shown a moment ago that it is really them; a key is only made then."""
     token: str = ""
     """A key that was just made; shown this once."""
     error: str = ""
+    key_name: str = ""
+    """As it was typed, after an error."""

@@ -63,7 +63,8 @@ async def test_2_the_challenge_to_the_letter(world: World) -> None:
     async with world.http() as http:
         answer = await http.post("/s/files/mcp", json={})
     metadata = f"{world.issuer}/.well-known/oauth-protected-resource/s/files/mcp"
-    assert answer.headers["www-authenticate"] == f'Bearer resource_metadata="{metadata}", scope="mcp"'
+    scope = 'scope="mcp:read mcp:call"'
+    assert answer.headers["www-authenticate"] == f'Bearer resource_metadata="{metadata}", {scope}'
 
 
 async def test_3_the_scopes_of_the_challenge_are_those_of_the_document(world: World) -> None:

@@ -18,7 +18,7 @@ from gatekit.oauth.pages import (
 )
 from gatekit.web.assets import ICON, STATIC, STYLESHEET
 from gatekit.web.pages import HtmlPages
-from gatekit.web.views import AccountView, AppRow, KeyRow
+from gatekit.web.views import AccountView, AppRow, BrowserRow, KeyRow
 
 ORIGIN = "https://mcp.example.com"
 
@@ -123,15 +123,52 @@ def account(**changes: object) -> AccountView:
         "logout_csrf": "csrf-value",
         "apps": (
             AppRow(
-                grant="gkg_1",
+                client="client_01KB3Q5T8N6V2W4X7Y9Z0ABCDE",
                 name="Claude Code (gatekit)",
-                resources=(f"{ORIGIN}/s/files/mcp",),
+                resources=(f"{ORIGIN}/mcp", f"{ORIGIN}/s/files/mcp"),
+                may_call=True,
                 since="2026-11-01",
+                used="2026-11-23",
                 until="2027-01-30",
+            ),
+            AppRow(
+                client="https://assistant.example.net/client.json",
+                name="Acme Assistant",
+                host="assistant.example.net",
+                resources=(f"{ORIGIN}/s/time/mcp",),
+                may_call=False,
+                since="2026-11-20",
+                used="2026-11-20",
+                until="2027-02-18",
             ),
         ),
         "keys": (
-            KeyRow(id="key_1", name="Nightly build", hint="x9Qz", servers=(), until="2027-02-01", used=""),
+            KeyRow(
+                id="key_1",
+                name="Nightly build",
+                hint="x9Qz",
+                servers=("files", "time"),
+                until="2027-02-01",
+                used="2026-11-22",
+            ),
+        ),
+        "browsers": (
+            BrowserRow(
+                id="b1",
+                name="Firefox on Linux",
+                address="198.51.100.7",
+                since="2026-11-23 08:12 UTC",
+                until="2026-11-23 20:12 UTC",
+                here=True,
+            ),
+            BrowserRow(
+                id="b2",
+                name="Safari on iPhone",
+                address="2001:db8::17",
+                since="2026-11-23 07:40 UTC",
+                until="2026-11-23 19:40 UTC",
+                here=False,
+            ),
         ),
         "servers": ("everything", "files", "time"),
         "lifetimes": (7, 30, 90, 365),
@@ -159,7 +196,10 @@ def every_page() -> dict[str, str]:
         "device-done": pages.done(DoneView(title="Connected", message="Go back to your device.")),
         "account": pages.account(account()),
         "account-new-key": pages.account(account(token="gk_key_" + "x1Y2" * 10)),
-        "account-empty": pages.account(account(apps=(), keys=())),
+        "account-empty": pages.account(account(apps=(), keys=(), recent=False)),
+        "account-refused": pages.account(
+            account(error="choose at least one server that the key opens, or all of them", key_name="Build")
+        ),
         "invite": pages.invite(invite()),
         "home": pages.home(home()),
         "home-stranger": pages.home(HomeView(username="", servers=(), sign_in_url="/login")),

@@ -8,7 +8,7 @@ takes their place is written in the same transaction: if anything fails, the old
 from __future__ import annotations
 
 import builtins
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -131,6 +131,14 @@ class SqlGrants:
                 return None
             await work.run(_INSERT_REFRESH, encode(successor))
             return msgspec.structs.replace(decode(RefreshToken, row), used_at=None, successor_sealed=None)
+
+    async def last_issued(self, user_id: str) -> Mapping[str, int]:
+        rows = await self._database.all(
+            "SELECT grant_id, MAX(created_at) AS at FROM refresh_tokens "
+            "WHERE grant_id IN (SELECT id FROM grants WHERE user_id = :user) GROUP BY grant_id",
+            user=user_id,
+        )
+        return {row["grant_id"]: row["at"] for row in rows}
 
     # -- access tokens ---------------------------------------------------------------------------------
 
