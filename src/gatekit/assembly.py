@@ -70,6 +70,8 @@ def oauth_settings(config: Config) -> OAuthSettings:
         code_lifetime=tokens.code_ttl,
         pushed_request_lifetime=config.pushed_requests.ttl,
         require_pushed=config.pushed_requests.required,
+        dpop_required=config.dpop.required,
+        dpop_nonce=config.dpop.nonce,
         private_use_schemes=registration.private_use_schemes,
         registration_enabled=registration.enabled,
         document_domains=registration.metadata_document_domains,

@@ -21,17 +21,20 @@
     ├── OutboundRefused                  an address or answer that outgoing HTTP does not accept
     │   └── OutboundUnreachable · OutboundBroken · OutboundTooLarge
     ├── ClientDocumentRefused            a client's metadata document cannot be used
+    ├── ProofRefused                     a DPoP proof cannot be used; says so to whoever asked for it
     ├── OAuthError                       RFC 6749 §5.2 and friends
     │   ├── InvalidRequest · InvalidClient · InvalidGrant · UnauthorizedClient
     │   ├── UnsupportedGrantType · UnsupportedResponseType · InvalidScope · InvalidTarget
     │   ├── AccessDenied · LoginRequired · ServerError · TemporarilyUnavailable
     │   ├── ConsentRequired · PayloadTooLarge
     │   ├── AuthorizationPending · SlowDown · ExpiredToken                        (RFC 8628 §3.5)
+    │   ├── InvalidProof · ProofNonceWanted                                       (RFC 9449 §5, §8)
     │   ├── InvalidRedirectUri · InvalidClientMetadata · TooManyRegistrations     (RFC 7591 §3.2.2)
     │   └── ForeignTokenInvalid · KeysUnavailable                     a JWT that somebody else signed
     ├── PageProblem                      a page that ends an interaction in the browser
     ├── BearerError                      RFC 6750 §3
     │   ├── TokenMissing · TokenInvalid · TokenMalformed
+    │   ├── ProofInvalid                                                          (RFC 9449 §7.1, §9)
     │   └── InsufficientScope
     ├── ProtocolFault                    a JSON-RPC error answer
     │   ├── ParseFault · InvalidRequestFault · MethodNotFound · InvalidParams · InternalFault
@@ -161,6 +164,19 @@ class ClientDocumentRefused(GatekitError):
     """A client's metadata document, or its URL, cannot be used; the text says why."""
 
 
+class ProofRefused(GatekitError):
+    """A DPoP proof cannot be used (RFC 9449 §4.3). ``description`` is public, ``detail`` for the log.
+
+    ``nonce``: it lacks nothing but this (RFC 9449 §8, §9).
+    """
+
+    def __init__(self, description: str, detail: str = "", nonce: str = "") -> None:
+        self.description = description
+        self.detail = detail or description
+        self.nonce = nonce
+        super().__init__(self.detail)
+
+
 # -- OAuth -------------------------------------------------------------------------------------------------
 
 
@@ -242,6 +258,24 @@ class ExpiredToken(OAuthError):
 
     error = "expired_token"
     redirectable = False
+
+
+class InvalidProof(OAuthError):
+    """RFC 9449 §5: the DPoP proof is missing or cannot be used."""
+
+    error = "invalid_dpop_proof"
+    redirectable = False
+
+
+class ProofNonceWanted(OAuthError):
+    """RFC 9449 §8: try again with a proof that holds ``nonce``."""
+
+    error = "use_dpop_nonce"
+    redirectable = False
+
+    def __init__(self, description: str, nonce: str) -> None:
+        self.nonce = nonce
+        super().__init__(description)
 
 
 class LoginRequired(OAuthError):
@@ -340,8 +374,12 @@ class BearerError(GatekitError):
     ``principal_id`` and ``principal`` name the person of a genuine token that does not count (any more).
     """
 
-    error: ClassVar[str] = "invalid_token"
+    error: str = "invalid_token"
     status: ClassVar[int] = 401
+    schemes: tuple[str, ...] = ("Bearer",)
+    """What the challenge speaks of; set where it is known what the client tried (RFC 9449 §7.1)."""
+    nonce: str = ""
+    """What the next proof must hold (RFC 9449 §9)."""
 
     def __init__(
         self, description: str = "", detail: str = "", *, principal_id: str = "", principal: str = ""
@@ -359,6 +397,19 @@ class TokenMissing(BearerError):
 
 class TokenInvalid(BearerError):
     error = "invalid_token"
+
+
+class ProofInvalid(BearerError):
+    """RFC 9449 §7.1, §9: the proof that came with the access token cannot be used."""
+
+    error = "invalid_dpop_proof"
+    schemes = ("DPoP",)
+
+    def __init__(self, refused: ProofRefused) -> None:
+        super().__init__(refused.description, refused.detail)
+        if refused.nonce:
+            self.error = "use_dpop_nonce"
+            self.nonce = refused.nonce
 
 
 class TokenMalformed(BearerError):

@@ -31,6 +31,7 @@ from gatekit.identity.local import Invitations, LocalPasswords
 from gatekit.identity.mapping import Mapping as IdentityMapping
 from gatekit.identity.passwords import HashCost, PasswordHasher
 from gatekit.identity.ports import Leg
+from gatekit.model.access import Asked
 from gatekit.model.audit import AuditEvent
 from gatekit.model.people import LOCAL, ExternalIdentity, Membership, User
 from gatekit.model.rules import Anyone, ByGroup, ByLogin, Rules, ServerRules
@@ -425,12 +426,15 @@ class World:
         headers = [value for name, value in request.scope["headers"] if name == b"authorization"]
         try:
             access = bearer.cached(headers[0]) if len(headers) == 1 else None
-            access = access or await bearer.check(headers)
+            proofs = [value for name, value in request.scope["headers"] if name == b"dpop"]
+            access = access or await bearer.check(headers, Asked(request.method, request.url.path, proofs))
             if not reaches(access, server):
                 raise TokenInvalid("the access token is meant for another resource")
         except BearerError as error:
-            challenge = bearer.challenge(error, server)
-            return JSONResponse({"error": error.error}, error.status, {"WWW-Authenticate": challenge})
+            sent = {"WWW-Authenticate": bearer.challenge(error, server)}
+            if error.nonce:
+                sent["DPoP-Nonce"] = error.nonce
+            return JSONResponse({"error": error.error}, error.status, sent)
         return JSONResponse(
             {
                 "user": access.principal.username,

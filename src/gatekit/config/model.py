@@ -98,6 +98,15 @@ class PushedSettings(Struct, frozen=True, kw_only=True):
     """Seconds in which a browser has to open one."""
 
 
+class DpopSettings(Struct, frozen=True, kw_only=True):
+    """Access tokens that are bound to a key (RFC 9449)."""
+
+    required: bool = False
+    """Whether no other access token is issued or accepted."""
+    nonce: bool = False
+    """Whether proofs must hold a nonce of ours."""
+
+
 class AuditSettings(Struct, frozen=True, kw_only=True):
     durability: Durability = "process"
 
@@ -169,6 +178,7 @@ class Config(Struct, frozen=True, kw_only=True):
     tokens: TokenSettings = TokenSettings()
     registration: RegistrationSettings = RegistrationSettings()
     pushed_requests: PushedSettings = PushedSettings()
+    dpop: DpopSettings = DpopSettings()
     allowed_origins: tuple[str, ...] = ()
     """Web origins besides ``public_url`` whose pages may call us."""
     trusted_proxies: tuple[str, ...] = ()

@@ -62,6 +62,11 @@ class PushedRequestsIn(Section, frozen=True):
     ttl: Annotated[float, Duration(5, 600)] = 90
 
 
+class DpopIn(Section, frozen=True):
+    required: Annotated[bool, Flag()] = False
+    nonce: Annotated[bool, Flag()] = False
+
+
 class GitHubKeys(Section, frozen=True):
     """Keys of one provider; written inline under ``proxy.auth`` or in its entry under ``providers``."""
 
@@ -87,6 +92,7 @@ class AuthIn(GitHubKeys, frozen=True):
     tokens: TokensIn = TokensIn()
     registration: RegistrationIn = RegistrationIn()
     pushed_requests: PushedRequestsIn = PushedRequestsIn()
+    dpop: DpopIn = DpopIn()
 
 
 _STDIO_ELSEWHERE = "only http here; for stdio a client starts `gatekit stdio` with this file"
@@ -216,6 +222,7 @@ PLACES: dict[str, type[Section]] = {
     "proxy.auth.tokens": TokensIn,
     "proxy.auth.registration": RegistrationIn,
     "proxy.auth.pushed_requests": PushedRequestsIn,
+    "proxy.auth.dpop": DpopIn,
     "servers.*": NamedServerIn,
     "virtual_servers.*": VirtualIn,
     "virtual_servers.*.tools.*": ExposedToolIn,

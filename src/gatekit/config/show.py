@@ -150,6 +150,7 @@ def _auth(config: Config) -> dict[str, Any]:
             "required": config.pushed_requests.required,
             "ttl": show_seconds(config.pushed_requests.ttl),
         },
+        "dpop": {"required": config.dpop.required, "nonce": config.dpop.nonce},
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gatekit.errors import BearerError
-from gatekit.model.access import EVERY_SERVER, Access
+from gatekit.model.access import EVERY_SERVER, Access, Asked
 from gatekit.model.people import LOCAL, Principal
 from gatekit.model.scopes import ALL
 
@@ -27,7 +27,7 @@ class OpenDoor:
     def cached(self, authorization: bytes) -> Access | None:  # noqa: ARG002
         return _NOBODY
 
-    async def check(self, authorization: Sequence[bytes]) -> Access:  # noqa: ARG002
+    async def check(self, authorization: Sequence[bytes], asked: Asked | None = None) -> Access:  # noqa: ARG002
         return _NOBODY
 
     def challenge(self, error: BearerError, server: str, legacy: bool = False) -> str:  # noqa: ARG002

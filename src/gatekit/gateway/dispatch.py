@@ -64,7 +64,9 @@ class Dispatch:
         try:
             access = self._around.door.cached(inbound.authorization)
             if access is None:
-                access = await self._around.door.check(inbound.values(b"authorization"))
+                access = await self._around.door.check(
+                    inbound.values(b"authorization"), inbound.asked(self.legacy)
+                )
             inbound.access = access
             _check_audience(inbound.server, access)
             _check_media(inbound, json_ok or sse_ok, self._around.settings.allowed_origins)
@@ -154,6 +156,10 @@ class Dispatch:
     async def _challenge(self, inbound: Inbound, error: BearerError, reply: Reply) -> None:
         if not isinstance(error, TokenMissing):
             self._record(inbound, error.status, error.detail, error.principal_id, error.principal)
+        if inbound.access is not None and inbound.access.jkt:
+            error.schemes = ("DPoP",)
+        if error.nonce:
+            reply.add_headers((b"dpop-nonce", error.nonce.encode("ascii")))
         challenge = self._around.door.challenge(error, inbound.server, self.legacy)
         if challenge:
             reply.add_headers((b"www-authenticate", challenge.encode("latin-1", "replace")))

@@ -27,9 +27,9 @@ _PREFIX, _SUFFIX = "/s/", "/mcp"
 _BASE: Headers = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 _ALLOWED_HEADERS = (
     b"authorization, content-type, accept, mcp-protocol-version, mcp-session-id, last-event-id, "
-    b"mcp-method, mcp-name"
+    b"mcp-method, mcp-name, dpop"
 )
-_EXPOSED = b"WWW-Authenticate, Mcp-Session-Id, Mcp-Protocol-Version, X-Request-Id"
+_EXPOSED = b"WWW-Authenticate, Mcp-Session-Id, Mcp-Protocol-Version, X-Request-Id, DPoP-Nonce"
 
 
 _QUERY = b":query"

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from urllib.parse import urlsplit
 
 from gatekit.errors import GatekitError
-from gatekit.model.access import Access
+from gatekit.model.access import Access, Asked
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -65,6 +65,12 @@ class Inbound:
             value = self.table.get(name)
             return [] if value is None else [value]
         return [v for n, v in self._pairs if n == name]
+
+    def asked(self, legacy: bool = False) -> Asked:
+        """The request as a proof of possession must name it; ``legacy``: it came to the HTTP+SSE URL."""
+        last = "sse" if legacy else "mcp"
+        path = f"/s/{self.server}/{last}" if self.server else f"/{last}"
+        return Asked(self.method, path, self.values(b"dpop"))
 
     @property
     def authorization(self) -> bytes:

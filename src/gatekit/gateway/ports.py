@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from gatekit.errors import BearerError
-from gatekit.model.access import Access
+from gatekit.model.access import Access, Asked
 from gatekit.model.audit import AuditEvent
 from gatekit.model.ports import Clock, Entropy
 from gatekit.model.server import Server
@@ -46,7 +46,7 @@ class Door(Protocol):
 
     def cached(self, authorization: bytes) -> Access | None: ...
 
-    async def check(self, authorization: Sequence[bytes]) -> Access: ...
+    async def check(self, authorization: Sequence[bytes], asked: Asked | None = None) -> Access: ...
 
     def challenge(self, error: BearerError, server: str, legacy: bool = False) -> str: ...
 

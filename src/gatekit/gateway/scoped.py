@@ -30,7 +30,10 @@ def lacking(call: Call) -> bool:
 def challenge(door: Door, call: Call, reply: Reply) -> Fault:
     """Put the challenge on the answer, and return what the answer says. It names every scope that there is
     for calls, because clients ask for just what they are told."""
-    header = door.challenge(InsufficientScope(_TEXT), call.server)
+    error = InsufficientScope(_TEXT)
+    if call.access.jkt:
+        error.schemes = ("DPoP",)
+    header = door.challenge(error, call.server)
     reply.add_headers((b"www-authenticate", header.encode("latin-1", "replace")))
     return Fault(_CODE, _TEXT, status=InsufficientScope.status)
 

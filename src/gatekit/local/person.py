@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from gatekit.errors import BearerError, NotFound, SignInRefused, TokenInvalid
 from gatekit.identity.standing import NOT_INVOLVED, principal_is_active
-from gatekit.model.access import EVERY_SERVER, Access, Inactive
+from gatekit.model.access import EVERY_SERVER, Access, Asked, Inactive
 from gatekit.model.people import LOCAL, Principal
 from gatekit.model.rules import ByLogin, Rules
 from gatekit.model.scopes import ALL
@@ -134,7 +134,7 @@ class LocalDoor:
     def cached(self, authorization: bytes) -> Access | None:  # noqa: ARG002
         return None if self._refusal else self._access
 
-    async def check(self, authorization: Sequence[bytes]) -> Access:  # noqa: ARG002
+    async def check(self, authorization: Sequence[bytes], asked: Asked | None = None) -> Access:  # noqa: ARG002
         if self._refusal:
             raise TokenInvalid(self._refusal, self._refusal)
         return self._access

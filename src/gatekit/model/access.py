@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -29,11 +30,23 @@ class Access(Struct, frozen=True, kw_only=True):
     scopes: frozenset[str] = frozenset()
     """None: it may do nothing."""
     expires_at: float = 0.0
+    jkt: str = ""
+    """Thumbprint of the key that the token is bound to: each request came with a proof (RFC 9449)."""
 
     @property
     def may_call(self) -> bool:
         """Whether it is good for more than reading."""
         return scopes.may_call(self.scopes)
+
+
+class Asked(Struct, frozen=True):
+    """The request that a credential came with, for credentials that are good for one request only."""
+
+    method: str
+    path: str
+    """Below the public origin, without the query."""
+    proofs: Sequence[bytes]
+    """Values of its DPoP headers (RFC 9449 §4.1)."""
 
 
 class Active(Struct, frozen=True):

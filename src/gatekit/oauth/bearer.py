@@ -3,6 +3,9 @@
 ``cached`` is the hot path: a hash, a dictionary, a look at the clock, no await. ``check`` is what fills it:
 it verifies, looks at the deny list and asks ``principal_is_active`` with fresh rows. A cached answer dies
 with its token, after ``bearer_cache_seconds``, and at once when ``forget`` is called.
+
+Tokens that are bound to a key (RFC 9449) never get into what ``cached`` sees: each of their requests goes
+through ``check``, which keeps what it knows of the token apart and judges the proof anew.
 """
 
 from __future__ import annotations
@@ -11,13 +14,22 @@ import re
 from collections.abc import Sequence
 from hashlib import sha256
 
-from gatekit.errors import BearerError, InsufficientScope, TokenInvalid, TokenMalformed, TokenMissing
+from gatekit.errors import (
+    BearerError,
+    InsufficientScope,
+    ProofInvalid,
+    ProofRefused,
+    TokenInvalid,
+    TokenMalformed,
+    TokenMissing,
+)
 from gatekit.identity.standing import Standings, Upright
-from gatekit.model.access import EVERY_SERVER, Access, Inactive
+from gatekit.model.access import EVERY_SERVER, Access, Asked, Inactive
 from gatekit.model.oauth import ApiKey, Client
 from gatekit.model.ports import Clock
 from gatekit.model.scopes import may_read
 from gatekit.oauth.claims import AccessClaims
+from gatekit.oauth.dpop import ALGORITHMS, Proofs, Target
 from gatekit.oauth.formats import AccessTokens
 from gatekit.oauth.resources import AGGREGATE, Resources
 from gatekit.oauth.settings import OAuthSettings
@@ -29,7 +41,11 @@ MAX_HEADER = 8192 + 64
 DENY_LIST_SECONDS = 2.0
 """How old our copy of the deny list may be when a token is verified."""
 
-_SCHEME = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9._~+/-]+=*) *\Z")  # RFC 6750 §2.1, b64token
+_SCHEME = re.compile(rb"(bearer|dpop) +([A-Za-z0-9._~+/-]+=*) *\Z", re.IGNORECASE)
+"""RFC 6750 §2.1 (b64token), RFC 9449 §7.1 (token68)."""
+_BOTH = ("Bearer", "DPoP")
+
+_Entries = dict[bytes, tuple[Access, float]]
 
 
 class Bearer:
@@ -42,16 +58,21 @@ class Bearer:
         clock: Clock,
         tokens: AccessTokens,
         standings: Standings,
+        proofs: Proofs,
     ) -> None:
         self._settings = settings
         self._store = store
         self._clock = clock
         self._tokens = tokens
         self._standings = standings
+        self._proofs = proofs
         self._resources = Resources(settings.issuer, ())
         self._scopes = " ".join(settings.scopes)
         self._now = clock.now
-        self._entries: dict[bytes, tuple[Access, float]] = {}
+        self._entries: _Entries = {}
+        """By the hash of the whole header: nothing in here needs a proof."""
+        self._bound: _Entries = {}
+        """By the hash of the token alone."""
         self._generation = 0
         self._denied: frozenset[str] = frozenset()
         self._denied_until = 0.0
@@ -68,27 +89,62 @@ class Bearer:
         """Something changed (a grant, a user, a key, the policy): verify everything anew."""
         self._generation += 1  # whoever is verifying right now must not remember what they saw before
         self._entries.clear()
+        self._bound.clear()
 
-    async def check(self, authorization: Sequence[bytes]) -> Access:
+    async def check(self, authorization: Sequence[bytes], asked: Asked | None = None) -> Access:
         """Verify the ``Authorization`` headers of one request, all of them.
 
-        Raises ``TokenMissing`` (none, or another scheme), ``TokenMalformed`` (several, absurd), or
-        ``TokenInvalid``. ``StoreError`` passes through: no answer is not a yes.
+        ``asked``: the request itself; without it no token that is bound to a key is accepted. Raises
+        ``TokenMissing`` (none, or another scheme), ``TokenMalformed`` (several, absurd), ``TokenInvalid`` or
+        ``ProofInvalid``. ``StoreError`` passes through: no answer is not a yes.
         """
-        token = bearer_token(authorization)
+        scheme, token = presented(authorization)
+        if scheme == "DPoP":
+            return await self._with_proof(token, asked)
         generation = self._generation
         access = await (
             self._api_key(token) if token.startswith(API_KEY_PREFIX) else self._access_token(token)
         )
+        if access.jkt:  # RFC 9449 §7.2: such a token must not be accepted from whoever merely bears it
+            raise _for(_BOTH, TokenInvalid("the access token is bound to a key: use the DPoP scheme"))
+        if self._settings.dpop_required and access.credential == "access_token":
+            raise _for(("DPoP",), TokenInvalid("the access token is not bound to a key, as it must be here"))
         if generation == self._generation:  # else: something changed while we looked
-            self._remember(authorization[0], access)
+            self._remember(self._entries, authorization[0], access)
         return access
+
+    async def _with_proof(self, token: str, asked: Asked | None) -> Access:
+        """RFC 9449 §7.1. The token first: only for genuine ones is a signature worth our time."""
+        try:
+            access = self._known(token)
+            if access is None:
+                generation = self._generation
+                access = await self._access_token(token)
+                if access.jkt and generation == self._generation:
+                    self._remember(self._bound, token.encode("ascii"), access)
+            if not access.jkt:
+                raise TokenInvalid("the access token is not bound to a key")
+            if asked is None:
+                raise TokenInvalid("access tokens that are bound to a key are of no use here")
+            target = Target(asked.method, f"{self._settings.issuer}{asked.path}", token)
+            if await self._proofs.verify(asked.proofs, target) != access.jkt:
+                raise TokenInvalid("the access token is bound to another key")
+        except ProofRefused as refused:
+            raise ProofInvalid(refused) from refused
+        except BearerError as error:
+            raise _for(("DPoP",), error) from None
+        return access
+
+    def _known(self, token: str) -> Access | None:
+        entry = self._bound.get(sha256(token.encode("ascii")).digest())
+        return entry[0] if entry is not None and self._now() < entry[1] else None
 
     def challenge(self, error: BearerError, server: str, legacy: bool = False) -> str:
         """The ``WWW-Authenticate`` value for ``server`` (empty: the aggregate endpoint); ``legacy``: for its
         HTTP+SSE URL, because the resource that a client reads there must be the URL that it uses.
 
-        RFC 9728 §5.1, RFC 6750 §3: an error code only if a token was presented.
+        RFC 9728 §5.1, RFC 6750 §3: an error code only if a token was presented. Of DPoP it speaks to those
+        who used it, or must (RFC 9449 §7.1): others read the first challenge, or none of several.
         """
         url = metadata_url(self._settings.issuer, server, legacy)
         parts = [f'resource_metadata="{url}"', f'scope="{self._scopes}"']
@@ -96,10 +152,14 @@ class Bearer:
             parts.append(f'error="{error.error}"')
             if error.description:
                 parts.append(f'error_description="{_quotable(error.description)}"')
-        return "Bearer " + ", ".join(parts)
+        schemes = ("DPoP",) if self._settings.dpop_required else error.schemes
+        algorithms = f'algs="{" ".join(ALGORITHMS)}"'
+        if schemes == ("DPoP",):
+            return "DPoP " + ", ".join((*parts, algorithms))
+        bearer = "Bearer " + ", ".join(parts)
+        return bearer if schemes == ("Bearer",) else f"{bearer}, DPoP {algorithms}"
 
-    def _remember(self, raw: bytes, access: Access) -> None:
-        entries = self._entries
+    def _remember(self, entries: _Entries, raw: bytes, access: Access) -> None:
         if len(entries) >= self._settings.bearer_cache_size:
             for stale in list(entries)[: max(1, len(entries) // 8)]:  # the first are the oldest
                 del entries[stale]
@@ -144,6 +204,7 @@ class Bearer:
             aggregate=reach.aggregate,
             scopes=scopes,
             expires_at=float(_end(claims, found.grant.expires_at if found.grant else claims.exp)),
+            jkt=claims.jkt,
         )
 
     async def _api_key(self, token: str) -> Access:
@@ -200,8 +261,9 @@ def metadata_url(issuer: str, server: str, legacy: bool = False) -> str:
     return f"{issuer}/.well-known/oauth-protected-resource{path}"
 
 
-def bearer_token(authorization: Sequence[bytes]) -> str:
-    """The token in the one ``Authorization`` header there may be (RFC 6750 §2.1, §3.1)."""
+def presented(authorization: Sequence[bytes]) -> tuple[str, str]:
+    """(``Bearer`` or ``DPoP``, token) of the one ``Authorization`` header there may be (RFC 6750 §2.1, §3.1;
+    RFC 9449 §7.1). Raises ``BearerError``."""
     if not authorization:
         raise TokenMissing("an access token is required")
     if len(authorization) > 1:
@@ -211,10 +273,18 @@ def bearer_token(authorization: Sequence[bytes]) -> str:
         raise TokenMalformed("the Authorization header is too long")
     match = _SCHEME.match(raw)
     if match is not None:
-        return match[1].decode("ascii")
-    if raw[:6].lower() == b"bearer" and raw[6:7] in (b"", b" "):
-        raise TokenInvalid("the access token is malformed")
+        return "DPoP" if len(match[1]) == 4 else "Bearer", match[2].decode("ascii")
+    scheme = raw.partition(b" ")[0].lower()
+    if scheme in (b"bearer", b"dpop"):
+        malformed = TokenInvalid("the access token is malformed")
+        raise _for(("DPoP",), malformed) if scheme == b"dpop" else malformed
     raise TokenMissing("an access token is required", "another authentication scheme")
+
+
+def _for(schemes: tuple[str, ...], error: BearerError) -> BearerError:
+    """The same refusal, for somebody who can use ``schemes``."""
+    error.schemes = schemes
+    return error
 
 
 def _worth_noting(key: ApiKey, now: float) -> bool:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from msgspec import Struct
 
 
-class AccessClaims(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Confirmation(Struct, frozen=True, forbid_unknown_fields=True):
+    """RFC 7800 §3.1: what its holder must prove."""
+
+    jkt: str
+    """Thumbprint of the holder's key (RFC 9449 §6.1)."""
+
+
+class AccessClaims(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Everything in one access token. Signed by us, so its shape is exactly this."""
 
     iss: str
@@ -21,3 +28,10 @@ class AccessClaims(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     exp: int
     scope: str
     auth_time: int
+    cnf: Confirmation | None = None
+    """None: whoever bears the token may use it."""
+
+    @property
+    def jkt(self) -> str:
+        """Thumbprint of the key that the token is bound to; empty: none."""
+        return self.cnf.jkt if self.cnf else ""

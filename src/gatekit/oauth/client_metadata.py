@@ -20,7 +20,9 @@ _USUAL = ("authorization_code", "refresh_token")
 _TEXTS = ("software_id", "software_version")
 REQUIRE_PUSHED = "require_pushed_authorization_requests"
 """RFC 9126 §6."""
-_DEMANDS = (REQUIRE_PUSHED,)
+REQUIRE_BOUND = "dpop_bound_access_tokens"
+"""RFC 9449 §5.2."""
+_DEMANDS = (REQUIRE_PUSHED, REQUIRE_BOUND)
 _URLS = ("client_uri", "logo_uri", "tos_uri", "policy_uri")
 
 

@@ -10,6 +10,7 @@ from gatekit.identity.standing import Directory, Standings
 from gatekit.model.ports import Clock, Entropy
 from gatekit.model.scopes import granted
 from gatekit.oauth.bearer import Bearer
+from gatekit.oauth.dpop import EndpointProofs, Proofs
 from gatekit.oauth.formats import AccessTokens
 from gatekit.oauth.keys import KeyRing
 from gatekit.oauth.pages import Pages
@@ -61,7 +62,11 @@ class Core:
         self.access_tokens = AccessTokens(
             self.keys, services.store.access_tokens, services.entropy, settings.access_token_format
         )
-        self.bearer = Bearer(settings, services.store, services.clock, self.access_tokens, self.standings)
+        proofs = Proofs(settings, services.store.replays, services.vault, services.clock)
+        self.proofs = EndpointProofs(settings, proofs)
+        self.bearer = Bearer(
+            settings, services.store, services.clock, self.access_tokens, self.standings, proofs
+        )
 
     def set_servers(self, servers: Sequence[tuple[str, str]]) -> None:
         """Publish other servers from now on."""

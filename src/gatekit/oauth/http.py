@@ -20,6 +20,7 @@ from gatekit.errors import (
     OAuthError,
     PageProblem,
     PayloadTooLarge,
+    ProofNonceWanted,
     StoreError,
     TooManyRegistrations,
 )
@@ -129,6 +130,8 @@ def error_answer(error: OAuthError) -> Response:
     headers = {}
     if isinstance(error, InvalidClient):
         headers["WWW-Authenticate"] = 'Basic realm="gatekit", charset="UTF-8"'
+    if isinstance(error, ProofNonceWanted):
+        headers["DPoP-Nonce"] = error.nonce  # RFC 9449 §8
     if isinstance(error, TooManyRegistrations):
         headers["Retry-After"] = str(error.retry_after)
     return json_answer(content, error.status, headers)
@@ -223,12 +226,12 @@ def _with_cors(request: Request, response: Response, methods: Sequence[str]) -> 
     headers = response.headers
     # Never with credentials, so "*" gives a page nothing that it could not fetch from its own server.
     headers["Access-Control-Allow-Origin"] = "*"
-    headers["Access-Control-Expose-Headers"] = "WWW-Authenticate, Retry-After"
+    headers["Access-Control-Expose-Headers"] = "WWW-Authenticate, Retry-After, DPoP-Nonce"
     if request.method == "OPTIONS":
         headers["Access-Control-Allow-Methods"] = ", ".join([*methods, "OPTIONS"])
         asked = request.headers.get("access-control-request-headers", "")
         # Echoed, because "*" does not cover Authorization (Fetch §4.9).
-        headers["Access-Control-Allow-Headers"] = asked[:1000] or "authorization, content-type"
+        headers["Access-Control-Allow-Headers"] = asked[:1000] or "authorization, content-type, dpop"
         headers["Access-Control-Max-Age"] = "600"
         headers["Vary"] = "Access-Control-Request-Headers"
     return response

@@ -12,7 +12,7 @@ from gatekit.errors import InvalidTarget
 from gatekit.identity.standing import Upright
 from gatekit.model.audit import TokenEvent
 from gatekit.model.oauth import Client, Grant, RefreshToken
-from gatekit.oauth.claims import AccessClaims
+from gatekit.oauth.claims import AccessClaims, Confirmation
 from gatekit.oauth.core import Core
 from gatekit.oauth.http import Form, address, json_answer, request_id
 from gatekit.platform.vault import token_hash
@@ -28,8 +28,12 @@ class Issuer:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    def new_refresh(self, grant: Grant, client: Client) -> tuple[str, RefreshToken]:
-        """A refresh token and its row: it ends without use, and never outlives the grant."""
+    def new_refresh(self, grant: Grant, client: Client, jkt: str = "") -> tuple[str, RefreshToken]:
+        """A refresh token and its row: it ends without use, and never outlives the grant.
+
+        ``jkt``: the key that its client has proven to hold. The token of a public client is bound to it; one
+        that authenticates is bound to its credentials already, and may change keys (RFC 9449 §5).
+        """
         token = self._core.services.entropy.token(REFRESH_PREFIX)
         now = self._core.now()
         return token, RefreshToken(
@@ -38,13 +42,16 @@ class Issuer:
             client_id=client.id,
             created_at=now,
             expires_at=min(now + self._core.settings.refresh_token_lifetime, grant.expires_at),
+            jkt=jkt if client.auth_method == "none" else "",
         )
 
     async def access_token(
-        self, grant: Grant, resources: Sequence[str], scopes: Sequence[str]
+        self, grant: Grant, resources: Sequence[str], scopes: Sequence[str], jkt: str = ""
     ) -> tuple[str, AccessClaims]:
-        """RFC 9068 §2.2. To be called *before* a code or refresh token is used up: if an opaque token cannot
-        be stored, nothing is lost. Raises ``StoreError``."""
+        """RFC 9068 §2.2, bound to the key ``jkt`` if there is one (RFC 9449 §6.1).
+
+        To be called *before* a code or refresh token is used up: if an opaque token cannot be stored, nothing
+        is lost. Raises ``StoreError``."""
         now = self._core.now()
         claims = AccessClaims(
             iss=self._core.settings.issuer,
@@ -57,14 +64,15 @@ class Issuer:
             exp=min(now + self._core.settings.access_token_lifetime, grant.expires_at),
             scope=" ".join(scopes),
             auth_time=grant.auth_time,
+            cnf=Confirmation(jkt) if jkt else None,
         )
         return await self._core.access_tokens.mint(claims), claims
 
     def answer(self, token: str, claims: AccessClaims, refresh_token: str | None) -> Response:
-        """RFC 6749 §5.1."""
+        """RFC 6749 §5.1, RFC 9449 §5."""
         content = {
             "access_token": token,
-            "token_type": "Bearer",
+            "token_type": "DPoP" if claims.cnf else "Bearer",
             "expires_in": claims.exp - claims.iat,
             "scope": claims.scope,
         }

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from gatekit.oauth.client_metadata import GRANT_TYPES
 from gatekit.oauth.core import Core
+from gatekit.oauth.dpop import ALGORITHMS
 from gatekit.oauth.http import json_answer
 from gatekit.oauth.registration import AUTH_METHODS
 from gatekit.oauth.resources import AGGREGATE
@@ -37,13 +38,15 @@ class Metadata:
         resources = self._core.resources
         if not resources.knows(server):
             return json_answer({"error": "not_found"}, 404)
-        legacy = request.url.path.endswith("/sse")
+        legacy, settings = request.url.path.endswith("/sse"), self._core.settings
         return _document(
             {
                 "resource": resources.legacy_url(server) if legacy else resources.url(server),
-                "authorization_servers": [self._core.settings.issuer],
-                "scopes_supported": list(self._core.settings.scopes),
+                "authorization_servers": [settings.issuer],
+                "scopes_supported": list(settings.scopes),
                 "bearer_methods_supported": ["header"],
+                "dpop_signing_alg_values_supported": list(ALGORITHMS),
+                **({"dpop_bound_access_tokens_required": True} if settings.dpop_required else {}),
                 "resource_name": resources.title(server),
             }
         )
@@ -65,6 +68,7 @@ class Metadata:
             "device_authorization_endpoint": f"{issuer}/device_authorization",
             "pushed_authorization_request_endpoint": f"{issuer}/par",
             "require_pushed_authorization_requests": settings.require_pushed,
+            "dpop_signing_alg_values_supported": list(ALGORITHMS),
             "jwks_uri": f"{issuer}/jwks",
             "scopes_supported": list(settings.scopes),
             "response_types_supported": ["code"],

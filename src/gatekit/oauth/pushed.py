@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gatekit.errors import InvalidRequest, PageProblem, TooManyRegistrations
+from gatekit.errors import InvalidProof, InvalidRequest, PageProblem, TooManyRegistrations
 from gatekit.model.oauth import Client, PushedRequest
 from gatekit.oauth.client_metadata import REQUIRE_PUSHED, demands
 from gatekit.oauth.clients import ClientAuthentication
@@ -64,7 +64,7 @@ class Pushed:
         # RFC 9126 §2.1: request_uri MUST NOT be provided. Signed request objects are not offered.
         if any(fields.get(name) is not None for name in ("request", "request_uri")):
             raise InvalidRequest("a pushed request holds neither request_uri nor request")
-        asked = _asked(fields, client)
+        asked = self._bound(_asked(fields, client), await self._core.proofs.offered(request, PATH))
         await self._check(asked)
         return await self._keep(asked, client)
 
@@ -99,6 +99,14 @@ class Pushed:
         """Raise ``InvalidRequest`` if a request of ``client`` must be pushed (RFC 9126 §5, §6)."""
         if self._core.settings.require_pushed or demands(client, REQUIRE_PUSHED):
             raise InvalidRequest("authorization requests must be pushed first, see RFC 9126")
+
+    def _bound(self, asked: Form, jkt: str) -> Form:
+        """RFC 9449 §10.1: a proof that comes with the request binds the code as ``dpop_jkt`` does."""
+        if not jkt:
+            return asked
+        if asked.get("dpop_jkt") not in (None, jkt):
+            raise InvalidProof("the proof is made with another key than dpop_jkt names")
+        return Form({**asked.fields, "dpop_jkt": (jkt,)})
 
     async def _check(self, asked: Form) -> None:
         """RFC 9126 §2.3: the very checks of the authorization endpoint, answered here."""

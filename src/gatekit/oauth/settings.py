@@ -54,6 +54,10 @@ class OAuthSettings(Struct, frozen=True, kw_only=True):
     """Seconds in which a browser has to open a pushed request (RFC 9126 §2.2)."""
     require_pushed: bool = False
     """Whether every authorization request must be pushed."""
+    dpop_required: bool = False
+    """Whether access tokens are only issued and accepted bound to a key (RFC 9449)."""
+    dpop_nonce: bool = False
+    """Whether proofs must hold a nonce of ours (RFC 9449 §8, §9)."""
     browser_session_lifetime: int = 12 * 3600
     recent_sign_in: int = 900
     """How long ago a person may have signed in to be given a secret that outlives the session."""

@@ -8,12 +8,16 @@ from typing import Protocol
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gatekit.errors import InvalidRequest, OAuthError, UnauthorizedClient, UnsupportedGrantType
+from gatekit.errors import InvalidProof, InvalidRequest, OAuthError, UnauthorizedClient, UnsupportedGrantType
 from gatekit.model.oauth import Client
+from gatekit.oauth.client_metadata import REQUIRE_BOUND, demands
 from gatekit.oauth.clients import ClientAuthentication
 from gatekit.oauth.core import Core
+from gatekit.oauth.dpop import NONCE_HEADER, note_proven_key
 from gatekit.oauth.http import Form, form
 from gatekit.oauth.issuing import Issuer
+
+PATH = "/token"
 
 
 class GrantType(Protocol):
@@ -46,9 +50,20 @@ class Tokens:
         if grant_type not in client.grant_types:
             raise UnauthorizedClient("the client is not registered for this grant type")
         try:
-            return await handler.answer(request, fields, client)
+            await self._take_proof(request, client)
+            response = await handler.answer(request, fields, client)
         except OAuthError as refused:
             await self._issuer.record(
                 request, client, "refused", grant_type=grant_type, reason=refused.detail
             )
             raise
+        if nonce := self._core.proofs.fresh_nonce():
+            response.headers[NONCE_HEADER] = nonce
+        return response
+
+    async def _take_proof(self, request: Request, client: Client) -> None:
+        """Whose key the tokens will be bound to (RFC 9449 §5), before anything is looked at or used up."""
+        jkt = await self._core.proofs.offered(request, PATH)
+        if not jkt and (self._core.settings.dpop_required or demands(client, REQUIRE_BOUND)):
+            raise InvalidProof("a DPoP proof is needed: tokens are bound to a key here")  # RFC 9449 §5.2
+        note_proven_key(request, jkt)

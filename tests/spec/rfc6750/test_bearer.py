@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 
 from gatekit.errors import TokenInvalid, TokenMalformed, TokenMissing
-from gatekit.oauth.bearer import bearer_token
+from gatekit.oauth.bearer import presented
 from tests.attack.world import World
 
 
 def test_2_1_syntax() -> None:
-    assert bearer_token([b"Bearer abc.DEF-_~+/="]) == "abc.DEF-_~+/="
-    assert bearer_token([b"bearer   abc  "]) == "abc"
-    for nothing in ([], [b""], [b"Basic abc"], [b"Bearerabc"], [b"DPoP abc"]):
+    assert presented([b"Bearer abc.DEF-_~+/="]) == ("Bearer", "abc.DEF-_~+/=")
+    assert presented([b"bearer   abc  "]) == ("Bearer", "abc")
+    for nothing in ([], [b""], [b"Basic abc"], [b"Bearerabc"], [b"Digest abc"]):
         with pytest.raises(TokenMissing):
-            bearer_token(nothing)
+            presented(nothing)
     for bad in (
         b"Bearer",
         b"Bearer ",
@@ -25,10 +25,10 @@ def test_2_1_syntax() -> None:
         b"Bearer \xff",
     ):
         with pytest.raises(TokenInvalid):
-            bearer_token([bad])
+            presented([bad])
     for odd in ([b"Bearer a", b"Bearer a"], [b"Bearer " + b"a" * 9000]):
         with pytest.raises(TokenMalformed):
-            bearer_token(odd)
+            presented(odd)
 
 
 async def test_3_no_error_code_without_a_token(world: World) -> None:

@@ -16,7 +16,7 @@ from gatekit.gateway.core import Gateway
 from gatekit.gateway.endpoint import endpoint_of
 from gatekit.gateway.ports import GatewaySettings, Surroundings
 from gatekit.gateway.published import Merging, Published
-from gatekit.model.access import Access
+from gatekit.model.access import Access, Asked
 from gatekit.model.people import Principal
 from gatekit.model.rules import Rules
 from gatekit.model.scopes import ALL
@@ -73,7 +73,7 @@ class TableDoor:
     def cached(self, authorization: bytes) -> Access | None:
         return self.tokens.get(authorization)
 
-    async def check(self, authorization: Sequence[bytes]) -> Access:
+    async def check(self, authorization: Sequence[bytes], asked: Asked | None = None) -> Access:
         if not authorization:
             raise TokenMissing
         raise TokenInvalid("unknown token")

@@ -18,6 +18,7 @@ from gatekit.model.access import Inactive
 from gatekit.model.oauth import AuthorizationCode, Client
 from gatekit.oauth.code import CODE_PREFIX
 from gatekit.oauth.core import Core
+from gatekit.oauth.dpop import proven_key
 from gatekit.oauth.http import Form
 from gatekit.oauth.issuing import Issuer
 from gatekit.oauth.jws import encode_segment
@@ -46,6 +47,11 @@ class CodeGrant:
                 await self._replayed(request, code, client)
             raise InvalidGrant("the authorization code is invalid", "code used before")
         self._check_binding(form, client, code)
+        key = proven_key(request)
+        if code.jkt and code.jkt != key:
+            raise InvalidGrant(
+                "the authorization code is bound to a key", "no proof with the key of dpop_jkt"
+            )
         found = await self._core.standings.grant(code.grant_id, self._core.at())
         if isinstance(found, Inactive) or found.grant is None:
             reason = found.reason if isinstance(found, Inactive) else "no grant"
@@ -55,8 +61,8 @@ class CodeGrant:
             await self._burn(form, code_hash)
         refresh_token, row = None, None
         if "refresh_token" in client.grant_types:
-            refresh_token, row = self._issuer.new_refresh(found.grant, client)
-        token, claims = await self._issuer.access_token(found.grant, resources, found.grant.scopes)
+            refresh_token, row = self._issuer.new_refresh(found.grant, client, key)
+        token, claims = await self._issuer.access_token(found.grant, resources, found.grant.scopes, key)
         if await self._core.store.grants.redeem(code_hash, self._core.now(), row) is None:
             # Somebody was faster, with the same code and the right verifier: that is a replay, too (C2).
             await self._replayed(request, code, client)

@@ -18,6 +18,7 @@ from gatekit.model.oauth import Client, DeviceAuthorization
 from gatekit.oauth.client_metadata import DEVICE_CODE
 from gatekit.oauth.core import Core
 from gatekit.oauth.device import DEVICE_PREFIX
+from gatekit.oauth.dpop import proven_key
 from gatekit.oauth.http import Form
 from gatekit.oauth.issuing import Issuer
 from gatekit.platform.vault import token_hash
@@ -38,10 +39,11 @@ class DeviceGrant:
             reason = found.reason if isinstance(found, Inactive) else "no grant"
             raise InvalidGrant(_INVALID, reason)
         resources = self._issuer.narrowed(found.grant, form)
+        key = proven_key(request)
         refresh_token, row = None, None
         if "refresh_token" in client.grant_types:
-            refresh_token, row = self._issuer.new_refresh(found.grant, client)
-        token, claims = await self._issuer.access_token(found.grant, resources, found.grant.scopes)
+            refresh_token, row = self._issuer.new_refresh(found.grant, client, key)
+        token, claims = await self._issuer.access_token(found.grant, resources, found.grant.scopes, key)
         if not await self._core.store.device_authorizations.redeem(run.device_hash, self._core.now(), row):
             raise InvalidGrant(_INVALID, "device code used at the same time")
         await self._core.store.clients.used(client.id, self._core.now())

@@ -16,6 +16,7 @@ from gatekit.model import scopes
 from gatekit.model.access import Inactive
 from gatekit.model.oauth import Client, Grant, RefreshToken
 from gatekit.oauth.core import Core
+from gatekit.oauth.dpop import proven_key
 from gatekit.oauth.http import Form
 from gatekit.oauth.issuing import REFRESH_PREFIX, Action, Issuer
 from gatekit.platform.vault import token_hash
@@ -37,6 +38,9 @@ class RefreshGrant:
     async def answer(self, request: Request, form: Form, client: Client) -> Response:
         """Check everything that can be refused first; rotate last (checklist R5)."""
         token, row = await self._find(form, client)
+        key = proven_key(request)
+        if row.jkt and row.jkt != key:  # first of all: who has only the token changes nothing by trying
+            raise InvalidGrant(INVALID, "no proof with the key that the refresh token is bound to")
         found = await self._core.standings.grant(row.grant_id, self._core.at())
         if isinstance(found, Inactive) or found.grant is None:
             reason = found.reason if isinstance(found, Inactive) else "no grant"
@@ -45,7 +49,7 @@ class RefreshGrant:
             raise InvalidGrant(INVALID, "refresh token expired")
         scopes = self._narrowed_scopes(found.grant, form, client)
         resources = self._issuer.narrowed(found.grant, form)
-        access_token, claims = await self._issuer.access_token(found.grant, resources, scopes)
+        access_token, claims = await self._issuer.access_token(found.grant, resources, scopes, key)
         action, successor = await self._successor(request, token, row, found, client)
         await self._issuer.record(request, client, action, found=found, claims=claims, grant_type=GRANT_TYPE)
         return self._issuer.answer(access_token, claims, successor)
@@ -78,7 +82,7 @@ class RefreshGrant:
         if found.grant is None:
             raise InvalidGrant(INVALID, "no grant")
         if row.used_at is None:
-            successor, successor_row = self._issuer.new_refresh(found.grant, client)
+            successor, successor_row = self._issuer.new_refresh(found.grant, client, proven_key(request))
             sealed = self._core.services.vault.seal_with(token, successor, SEAL)
             grants = self._core.store.grants
             won = await grants.rotate(row.token_hash, self._core.now(), successor_row, sealed)
