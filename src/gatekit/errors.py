@@ -22,6 +22,7 @@
     │   └── OutboundUnreachable · OutboundBroken · OutboundTooLarge
     ├── ClientDocumentRefused            a client's metadata document cannot be used
     ├── ProofRefused                     a DPoP proof cannot be used; says so to whoever asked for it
+    ├── ClientWouldFail                  the doctor found what keeps a client out
     ├── OAuthError                       RFC 6749 §5.2 and friends
     │   ├── InvalidRequest · InvalidClient · InvalidGrant · UnauthorizedClient
     │   ├── UnsupportedGrantType · UnsupportedResponseType · InvalidScope · InvalidTarget
@@ -53,7 +54,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 
@@ -158,6 +159,18 @@ class OutboundBroken(OutboundRefused):
 
 class OutboundTooLarge(OutboundRefused):
     """The answer is larger than what the caller takes."""
+
+
+class ClientWouldFail(GatekitError):
+    """A known client would not get further than this (``gatekit doctor``).
+
+    ``code`` names an entry of ``doctor.ailments.WORDS``, ``facts`` fill in its text.
+    """
+
+    def __init__(self, code: str, facts: Mapping[str, str]) -> None:
+        self.code = code
+        self.facts = facts
+        super().__init__(code)
 
 
 class ClientDocumentRefused(GatekitError):

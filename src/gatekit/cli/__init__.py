@@ -19,6 +19,7 @@ from gatekit.errors import ConfigError, GatekitError
 COMMANDS = {
     "init": ("gatekit.cli.init", "init", "Write a commented starter configuration."),
     "check": ("gatekit.cli.check", "check", "Check a configuration and show what it means."),
+    "doctor": ("gatekit.cli.doctor", "doctor", "Would each known client get in? If not, what mends it."),
     "serve": ("gatekit.cli.serve", "serve", "Run the gateway."),
     "stdio": ("gatekit.cli.stdio", "stdio", "Serve one local client over standard input and output."),
     "bridge": (

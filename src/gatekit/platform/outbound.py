@@ -80,11 +80,13 @@ class Outbound:
     ) -> Answer:
         """One exchange; at most one of ``form``, ``json`` and ``body`` is sent.
 
+        A header with an empty value is not sent, not even ``user-agent``.
         ``max_bytes`` bounds the body as it streams in, ``timeout`` (seconds) everything together. With
         ``redirects`` 0 an answer that redirects is returned like any other. Raises ``OutboundRefused``.
         """
         sent = {"user-agent": USER_AGENT, "accept-encoding": "identity"}
         sent.update({name.lower(): value for name, value in (headers or {}).items()})
+        sent = {name: value for name, value in sent.items() if value}
         content = _content(sent, form, json, body)
         started = self._clock.monotonic()
         try:
@@ -171,7 +173,7 @@ class Outbound:
                 follow_redirects=False,
                 timeout=httpx2.Timeout(None, connect=CONNECT_TIMEOUT),
             ) as client,
-            client.stream(
+            _plain(client).stream(
                 method,
                 f"{target.scheme}://{literal(address)}:{target.port}{target.path}",
                 headers={**headers, "host": target.authority},
@@ -186,6 +188,12 @@ class Outbound:
             # The system's trust store, which is where a company puts its own authority.
             self._tls = ssl.create_default_context()
         return self._tls
+
+
+def _plain(client: httpx2.AsyncClient) -> httpx2.AsyncClient:
+    """Without a User-Agent of the library's own, where the caller left it out."""
+    client.headers.pop("user-agent", None)
+    return client
 
 
 async def _resolve(host: str, port: int) -> Sequence[Address]:
