@@ -14,6 +14,7 @@ from tests.arch.tree import ROOT
 DOCUMENTED = (
     "README.md",
     "docs/clients.md",
+    "docs/doctor.md",
     "docs/local.md",
     "docs/audit.md",
     "docs/configuration.md",
@@ -51,6 +52,7 @@ def test_issue_two_commands_exist() -> None:
     wanted = [
         "init",
         "check",
+        "doctor",
         "serve",
         "stdio",
         "bridge",

@@ -141,10 +141,11 @@ def _print(order: Order, result: Result) -> None:
 def _row(course: Course, width: int) -> str:
     title = course.profile.title.ljust(width)
     if course.stopped is None:
-        return f"  {_mark('failure', ok=True)}  {title}  {' · '.join(course.steps)}"
-    steps = " · ".join(course.steps) or "nothing"
+        far = "signs in, calls and refreshes" if "refresh" in course.steps else "gets to the sign-in page"
+        return f"  {_mark('failure', ok=True)}  {title}  {far}"
+    after = f"after {course.steps[-1]}" if course.steps else "at once"
     mark = _mark(course.stopped.level)
-    return f"  {mark}  {title}  {steps}, then: {plain(course.stopped.title)}"
+    return f"  {mark}  {title}  stops {after}: {plain(course.stopped.title)}"
 
 
 def _mark(level: str, ok: bool = False) -> str:
@@ -155,7 +156,7 @@ def _mark(level: str, ok: bool = False) -> str:
 
 def _print_finding(finding: Finding) -> None:
     ailment = finding.ailment
-    click.echo(f"{_mark(ailment.level)} {click.style(plain(ailment.title), bold=True)}  [{ailment.code}]")
+    click.echo(f"{_mark(finding.level)} {click.style(plain(ailment.title), bold=True)}  [{ailment.code}]")
     _paragraph("hits", ", ".join(finding.clients))
     _paragraph("why", ailment.why)
     if finding.between:
@@ -185,7 +186,9 @@ def _summary(order: Order, result: Result) -> str:
     text = f"{good} of {len(order.profiles)} clients get in"
     text += "." if order.somebody is not None else ", as far as the sign-in page (--user NAME goes further)."
     if result.left_behind:
-        text += f" {result.left_behind} unused registrations are left; the gateway forgets them after a day."
+        text += f"\n{result.left_behind} registrations named '… (gatekit doctor)' could not be deleted again"
+        used = order.somebody is not None
+        text += ": gatekit clients delete" if used else "; Gatekit forgets unused ones after a day."
     return text
 
 
@@ -208,7 +211,7 @@ def _document(result: Result) -> dict[str, Any]:
         "findings": [
             {
                 "code": finding.ailment.code,
-                "level": finding.ailment.level,
+                "level": finding.level,
                 "title": finding.ailment.title,
                 "clients": list(finding.clients),
                 "why": finding.ailment.why,

@@ -12,12 +12,13 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from gatekit.doctor import ground
-from gatekit.doctor.ailments import Ailment, Level
+from gatekit.doctor.ailments import Ailment
 from gatekit.doctor.line import Line, ailing, origin_of
 from gatekit.doctor.opening import contact, discover
 from gatekit.doctor.profile import Profile
 from gatekit.doctor.signin import SignIn, Somebody
 from gatekit.doctor.walk import Course, Walk
+from gatekit.doctor.words import Level
 from gatekit.errors import ClientWouldFail, OutboundRefused
 from gatekit.model.ports import Clock, Entropy
 from gatekit.platform.outbound import Outbound
@@ -47,6 +48,11 @@ class Finding(Struct, frozen=True, kw_only=True):
     between: bool = False
     """Whether the gateway itself does it right, so that something in front of it is to blame."""
 
+    @property
+    def level(self) -> Level:
+        """What hits none of the clients that were asked about is no failure."""
+        return self.ailment.level if self.clients else "warning"
+
 
 class Result(Struct, frozen=True, kw_only=True):
     url: str
@@ -60,7 +66,7 @@ class Result(Struct, frozen=True, kw_only=True):
 
     @property
     def ok(self) -> bool:
-        return all(finding.ailment.level == "warning" for finding in self.findings)
+        return all(finding.level == "warning" for finding in self.findings)
 
 
 class Examination:

@@ -217,13 +217,13 @@ async def stream(line: Line, profile: Profile, url: str, access: str) -> None:
     if opened.status != 200 or not session:
         return  # a stateless endpoint has no stream of its own
     held = {**bearer, "accept": "text/event-stream", "mcp-session-id": session}
-    held |= {"mcp-protocol-version": LATEST_HANDSHAKE}
+    # What clients really say: a proxy that compresses streams holds them back, and Outbound refuses it.
+    held |= {"mcp-protocol-version": LATEST_HANDSHAKE, "accept-encoding": "gzip, deflate, br"}
     try:
         await _first_bytes(line, url, headers_of(profile, **held))
     except (TimeoutError, OutboundRefused) as late:
-        raise ailing(
-            Ailment("stream-held", {"seconds": f"{STREAM_SECONDS:g}", "reason": str(late)})
-        ) from late
+        shown = f"it is cut off ({late})" if str(late) else f"nothing was seen within {STREAM_SECONDS:g} s"
+        raise ailing(Ailment("stream-held", {"shown": shown})) from late
     finally:
         await _end_session(line, url, access, opened)
 

@@ -217,7 +217,7 @@ def _registration_refused(answer: Answer, document: dict[str, Any]) -> Ailment:
     error = str(document.get("error", ""))
     remedies = {
         "invalid_redirect_uri": "A scheme of one application's own goes into "
-        "registration.private_use_schemes.",
+        "proxy.auth.registration.private_use_schemes.",
         "": "What answered is not the gateway: a proxy with a limit on bodies or methods, or a firewall.",
     }
     facts = {
