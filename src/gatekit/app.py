@@ -26,6 +26,7 @@ from gatekit.assembly import (
     document_fetch,
     gateway_settings,
     hosts,
+    key_fetch,
     oauth_settings,
     providers,
     tables,
@@ -196,7 +197,7 @@ class Application:
 
     async def _standing_changed(self) -> None:
         self.directory.forget()
-        self.authorization.bearer.forget()
+        await self.authorization.changed()
         await self.gateway.recheck()
 
     async def _tidy(self) -> None:
@@ -254,6 +255,7 @@ class Application:
             invitations=Invitations(store.users, store.invites, self._hasher, clock, store.browser_sessions),
             providers=self._providers,
             fetch=document_fetch(self.config, clock),
+            key_fetch=key_fetch(clock),
         )
 
     def _control_plane(self) -> Hardening:

@@ -5,6 +5,7 @@ Nothing here keeps anything: the same configuration always gives the same settin
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import urlsplit
 
 from gatekit import __version__
@@ -14,7 +15,7 @@ from gatekit.gateway.published import Merging, Published
 from gatekit.identity.ports import RedirectProvider
 from gatekit.model.ports import Clock, Entropy
 from gatekit.model.rules import ByProviderGroup
-from gatekit.oauth.ports import Fetch
+from gatekit.oauth.ports import Answer, Fetch
 from gatekit.oauth.settings import OAuthSettings
 from gatekit.platform.limits import Rate
 from gatekit.platform.targets import parse
@@ -65,6 +66,7 @@ def oauth_settings(config: Config) -> OAuthSettings:
         legacy_sse=config.legacy_sse,
         access_token_format=tokens.format,
         access_token_lifetime=tokens.access_ttl,
+        rotate_keys_every=tokens.rotate_keys,
         refresh_token_lifetime=tokens.refresh_ttl,
         refresh_grace=tokens.refresh_grace,
         code_lifetime=tokens.code_ttl,
@@ -89,6 +91,25 @@ def document_fetch(config: Config, clock: Clock) -> Fetch | None:
     from gatekit.platform.outbound import Outbound  # noqa: PLC0415  (as below: 100 ms and 7 MB)
 
     return Outbound(clock).fetch
+
+
+def key_fetch(clock: Clock, hosts: Callable[[], Iterable[str]] = tuple) -> Fetch:
+    """How key sets of clients are fetched; ``hosts``: names that may lie in a private network now."""
+
+    async def fetch(
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        max_bytes: int,
+        timeout: float,  # noqa: ASYNC109
+    ) -> Answer:
+        from gatekit.platform.outbound import Outbound  # noqa: PLC0415  (as above; few gateways need it)
+
+        outbound = Outbound(clock, hosts())
+        return await outbound.fetch(method, url, headers=headers, max_bytes=max_bytes, timeout=timeout)
+
+    return fetch
 
 
 def dialler(clock: Clock) -> Dial:

@@ -27,7 +27,7 @@
     │   ├── InvalidRequest · InvalidClient · InvalidGrant · UnauthorizedClient
     │   ├── UnsupportedGrantType · UnsupportedResponseType · InvalidScope · InvalidTarget
     │   ├── AccessDenied · LoginRequired · ServerError · TemporarilyUnavailable
-    │   ├── ConsentRequired · PayloadTooLarge
+    │   ├── ConsentRequired · RequestNotSupported · PayloadTooLarge
     │   ├── AuthorizationPending · SlowDown · ExpiredToken                        (RFC 8628 §3.5)
     │   ├── InvalidProof · ProofNonceWanted                                       (RFC 9449 §5, §8)
     │   ├── InvalidRedirectUri · InvalidClientMetadata · TooManyRegistrations     (RFC 7591 §3.2.2)
@@ -301,6 +301,12 @@ class ConsentRequired(OAuthError):
     """OpenID Connect Core §3.1.2.6: ``prompt=none`` and the person has not agreed yet."""
 
     error = "consent_required"
+
+
+class RequestNotSupported(OAuthError):
+    """OpenID Connect Core §6.1: the parameter ``request`` is not for us."""
+
+    error = "request_not_supported"
 
 
 class PayloadTooLarge(OAuthError):

@@ -17,6 +17,7 @@ DOCUMENTED = (
     "docs/doctor.md",
     "docs/local.md",
     "docs/audit.md",
+    "docs/keys.md",
     "docs/configuration.md",
     "CHANGELOG.md",
 )

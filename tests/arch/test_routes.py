@@ -111,6 +111,8 @@ WALK = {
     ("POST", "/token"): same(401),
     ("POST", "/par"): same(401),
     ("POST", "/revoke"): same(401),
+    ("GET", "/userinfo"): Row(401, 403, 401, "a token without the scope openid", audience=403),
+    ("POST", "/userinfo"): Row(401, 403, 401, audience=403),
     ("POST", "/device_authorization"): same(401),
     ("GET", "/device"): same(200, "the field for a device's code, or the sign-in page before it"),
     ("POST", "/device"): Row(303, 403, 303, FORM),

@@ -17,9 +17,12 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from gatekit.model.audit import ClientEvent
+from gatekit.model.oauth import Client
 from gatekit.platform.addresses import Address
 from gatekit.platform.clock import SystemClock
+from gatekit.platform.limits import Rate
 from gatekit.platform.outbound import Outbound
+from tests.attack.signing import Signer
 from tests.attack.world import LOOPBACK, World, returned, world_in
 from tests.emulators.serving import serving
 from tests.support.tls import certificate_for
@@ -37,10 +40,13 @@ class Publisher:
         self.status = 200
         self.headers: dict[str, str] = {}
         self.raw: bytes | None = None
+        self.keys: dict[str, Any] = {"keys": []}
+        self.keys_fetched = 0
         self.delay = 0.0
         self.app = Starlette(
             routes=[
                 Route("/client.json", self.document),
+                Route("/keys.json", self.published_keys),
                 Route("/moved.json", self.moved),
                 Route("/huge.json", self.huge),
             ]
@@ -66,6 +72,10 @@ class Publisher:
         }
         body = self.raw if self.raw is not None else json.dumps(content).encode()
         return Response(body, self.status, {"content-type": "application/json", **self.headers})
+
+    async def published_keys(self, _request: Request) -> Response:
+        self.keys_fetched += 1
+        return Response(json.dumps(self.keys), 200, {"content-type": "application/jwk-set+json"})
 
     async def moved(self, _request: Request) -> Response:
         return RedirectResponse(self.client_id)
@@ -341,3 +351,99 @@ async def test_a_forgotten_row_is_fetched_again_though_its_document_is_fresh(
     await world.server.tidy()
     assert not await world.store.clients.get(publisher.client_id)
     assert (await world.browser().visit(url)).status_code == 200
+
+
+def described_keys(publisher: Publisher, signer: Signer, inline: bool) -> None:
+    """The client publishes its key, in its document or beside it."""
+    publisher.keys = signer.jwks
+    keys = {"jwks": signer.jwks} if inline else {"jwks_uri": f"{publisher.origin}/keys.json"}
+    publisher.changes = {"token_endpoint_auth_method": "private_key_jwt", **keys}
+
+
+@pytest.mark.parametrize("inline", [True, False], ids=["jwks", "jwks_uri"])
+async def test_A2_a_documented_client_signs(world: World, publisher: Publisher, inline: bool) -> None:
+    """A2, M1: a client known by its URL alone proves itself with the keys that it publishes."""
+    signer = Signer()
+    described_keys(publisher, signer, inline)
+    client = publisher.client
+    code = await world.code(client)
+    for wrong in ({}, Signer().fields(world, publisher.client_id)):
+        assert (await world.redeem(client, code, **wrong)).status_code == 401
+    answer = await world.redeem(client, code, **signer.fields(world, publisher.client_id))
+    assert answer.status_code == 200, answer.text
+    assert await world.alive(answer.json()["access_token"])
+    assert publisher.keys_fetched == (0 if inline else 1)
+
+
+async def test_A2_keys_that_rolled_over_are_looked_for_with_restraint(
+    world: World, publisher: Publisher
+) -> None:
+    """A2, T6: a key of a new name is found at the next look; made-up names cause one look in 30 seconds."""
+    old, new = Signer(kid="old"), Signer(kid="new")
+    described_keys(publisher, old, inline=False)
+    client, ident = publisher.client, publisher.client_id
+    tokens = (await world.redeem(client, await world.code(client), **old.fields(world, ident))).json()
+    refreshing = tokens["refresh_token"]
+    publisher.keys = {"keys": [*old.jwks["keys"], *new.jwks["keys"]]}
+    world.clock.advance(31)
+    for _ in range(5):
+        made_up = Signer(kid="made up").fields(world, ident)
+        assert (await world.refresh(client, refreshing, **made_up)).status_code == 401
+    assert publisher.keys_fetched == 2
+    assert (await world.refresh(client, refreshing, **new.fields(world, ident))).status_code == 200
+    assert publisher.keys_fetched == 2
+
+
+async def test_M2_key_sets_at_inward_addresses_are_not_fetched(world: World, publisher: Publisher) -> None:
+    """M2: a jwks_uri of a stranger leads nowhere that its document could not be."""
+    port = publisher.origin.rpartition(":")[2]
+    signer = Signer()
+    for host in ("127.0.0.1", "inside.example", "169.254.169.254", "[::ffff:127.0.0.1]"):
+        uri = f"https://{host}:{port}/keys.json"
+        client = await world.register(token_endpoint_auth_method="private_key_jwt", jwks_uri=uri)
+        answer = await world.refresh(client, "gk_rt_x", **signer.fields(world, client["client_id"]))
+        assert answer.status_code == 503
+        assert host not in answer.text
+    assert publisher.keys_fetched == 0
+
+
+async def test_K1_key_sets_of_strangers_are_fetched_within_a_budget(
+    tmp_path: Path, template: Path, certificate: tuple[Path, Path], publisher: Publisher
+) -> None:
+    """K1: whoever registers many clients cannot use us to knock at somebody's server without end."""
+    few = Rate(10, 1)
+    async with world_in(tmp_path, template, fetch=fetch_with(certificate), registration_global=few) as world:
+        clients = [
+            await world.register(
+                token_endpoint_auth_method="private_key_jwt",
+                jwks_uri=f"{publisher.origin}/keys.json?{number}",
+            )
+            for number in range(10)
+        ]
+        for _ in range(3):
+            for client in clients:
+                fields = Signer().fields(world, client["client_id"])
+                assert (await world.refresh(client, "gk_rt_x", **fields)).status_code in (401, 503)
+            world.clock.advance(31)
+    assert 10 <= publisher.keys_fetched <= 11
+
+
+async def test_M3_the_operators_word_wins_over_the_clients_own(world: World, publisher: Publisher) -> None:
+    """M3: a pre-registered client whose identifier is a URL is not fetched and cannot change itself."""
+    signer = Signer()
+    configured = Client(
+        id=publisher.client_id,
+        name="Named by the operator",
+        redirect_uris=(LOOPBACK,),
+        auth_method="private_key_jwt",
+        jwks=json.dumps(signer.jwks),
+        source="configured",
+    )
+    await world.store.clients.configure([configured])
+    page = await world.sign_in(world.browser(), world.authorize_url(publisher.client))
+    assert "Named by the operator" in page.text
+    code = await world.code(publisher.client)
+    assert (await world.redeem(publisher.client, code)).status_code == 401
+    fields = signer.fields(world, publisher.client_id)
+    assert (await world.redeem(publisher.client, code, **fields)).status_code == 200
+    assert publisher.fetched == 0

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from gatekit.model.oauth import Client
+from gatekit.oauth.keys import new_key
+from gatekit.platform.vault import Vault
+from gatekit.store.follow import follow, newest
 from tests.attack.world import World, prepare, world_in
 
 
@@ -43,6 +46,94 @@ async def test_T6_each_gateway_believes_the_others_tokens(pair: tuple[World, Wor
     client = await one.register()
     assert await two.alive((await one.tokens(client))["access_token"])
     assert await one.alive((await two.tokens(client))["access_token"])
+
+
+@pytest.fixture
+async def following(pair: tuple[World, World]) -> AsyncIterator[tuple[World, World]]:
+    """Both follow the feed of changes, as running gateways do."""
+    jobs = [
+        asyncio.ensure_future(follow(world.store.changes, await newest(world.store.changes), world.changed))
+        for world in pair
+    ]
+    yield pair
+    for job in jobs:
+        job.cancel()
+
+
+async def soon(happened: Callable[[], Awaitable[bool]]) -> None:
+    """Within five seconds, because machines are slow; a second is what an operator is promised."""
+    for _ in range(100):
+        if await happened():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("it did not happen")
+
+
+@pytest.mark.parametrize("form", ["jwt", "opaque"])
+@pytest.mark.parametrize("which", ["access_token", "refresh_token"])
+async def test_T7_a_revocation_at_one_gateway_is_felt_at_the_other(
+    following: tuple[World, World], form: str, which: str
+) -> None:
+    """T7: both have verified and remember the token; one of them is told to revoke it."""
+    one, two = following
+    for world in following:
+        await world.reopen(access_token_format=form)
+    client = await one.register()
+    tokens = await one.tokens(client)
+    token = tokens["access_token"]
+    assert await one.alive(token)
+    assert await two.alive(token)
+    header = f"Bearer {token}".encode()
+    assert two.server.bearer.cached(header) is not None
+    async with one.http() as http:
+        data = {"client_id": client["client_id"], "token": tokens[which]}
+        assert (await http.post("/revoke", data=data)).status_code == 200
+    assert not await one.alive(token)
+
+    async def refused() -> bool:
+        return not await two.alive(token)
+
+    await soon(refused)
+
+
+async def test_T6_a_key_that_one_gateway_retires_is_dead_at_the_other(following: tuple[World, World]) -> None:
+    """T6: what a leaked key signed is refused everywhere, and everybody signs with the next one."""
+    one, two = following
+    client = await one.register()
+    tokens = await one.tokens(client)
+    assert await two.alive(tokens["access_token"])
+    (key,) = await one.store.signing_keys.list("access-token")
+    await one.server.retire_key(key.kid)
+
+    async def refused() -> bool:
+        return not await two.alive(tokens["access_token"])
+
+    await soon(refused)
+    renewed = (await two.refresh(client, tokens["refresh_token"])).json()
+    assert await two.alive(renewed["access_token"])
+    assert await one.alive(renewed["access_token"])
+    living = [key for key in await one.store.signing_keys.list("access-token") if key.retired_at is None]
+    assert len(living) == 1
+
+
+async def test_T6_rotation_that_is_due_makes_one_key_for_all_gateways(pair: tuple[World, World]) -> None:
+    """T6: every process notices at the same time that a new key is due."""
+    one, two = pair
+    for world in pair:
+        world.clock.advance(91 * 86_400)
+    await asyncio.gather(*(world.server.tidy() for world in (one, two) * 3))
+    newest_first = await one.store.signing_keys.list("access-token")
+    assert len(newest_first) == 2
+    assert newest_first[1].retired_at is None
+
+
+async def test_T6_a_key_of_another_master_key_stops_nobody(pair: tuple[World, World]) -> None:
+    """T6: a key that cannot be opened is left alone, and changes are still followed."""
+    one, two = pair
+    token = (await one.tokens(await one.register()))["access_token"]
+    await two.store.signing_keys.add(new_key(Vault(bytes(32)), "access-token", int(one.clock.now())))
+    await one.server.changed()
+    assert await one.alive(token)
 
 
 async def test_B2_a_login_may_wander_between_gateways(pair: tuple[World, World]) -> None:

@@ -6,6 +6,7 @@ import base64
 import hmac
 import json
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,12 +14,13 @@ from cryptography.hazmat.primitives import serialization
 from joserfc import jwt as oracle
 from joserfc.jwk import ECKey, KeySet
 
+from gatekit.errors import VaultError
 from gatekit.model.audit import TokenEvent
 from gatekit.model.oauth import ApiKey
 from gatekit.oauth.bearer import MAX_HEADER
-from gatekit.oauth.jws import encode_segment, new_private_key, signer_key
-from gatekit.oauth.keys import PUBLISH_AHEAD
-from gatekit.platform.vault import token_hash
+from gatekit.oauth.jws import encode_segment, new_private_key, private_from_text, signer_key
+from gatekit.oauth.keys import PUBLISH_AHEAD, SEAL
+from gatekit.platform.vault import Vault, token_hash
 from tests.attack.world import BOTH_FORMATS, ISSUER, World, world_in
 
 
@@ -321,6 +323,55 @@ async def test_T6_unknown_keys_do_not_hammer_the_store(world: World, monkeypatch
         stranger = signer_key(new_private_key(), "at+jwt")
         assert (await world.use(stranger.sign(b"{}"))).status_code == 401
     assert reads == 1
+
+
+async def test_T6_keys_rotate_by_themselves(tmp_path: Path) -> None:
+    """T6: the next key is published before it signs, and nobody is signed out."""
+    async with world_in(tmp_path, rotate_keys_every=30 * 86_400) as world:
+        client = await world.register()
+        tokens = await world.tokens(client)
+        for _ in range(3):
+            await world.server.tidy()
+        assert len(await world.store.signing_keys.list("access-token")) == 1
+        world.clock.advance(29 * 86_400)
+        old = (await world.refresh(client, tokens["refresh_token"])).json()
+        world.clock.advance(86_400)
+        old = (await world.refresh(client, old["refresh_token"])).json()
+        for _ in range(3):
+            await world.server.tidy()
+        async with world.http() as http:
+            published = [key["kid"] for key in (await http.get("/jwks")).json()["keys"]]
+        assert len(published) == 2
+        world.clock.advance(PUBLISH_AHEAD)
+        new = (await world.refresh(client, old["refresh_token"])).json()
+        assert (_kid(old["access_token"]), _kid(new["access_token"])) == (published[1], published[0])
+        assert await world.alive(old["access_token"])
+
+
+async def test_T6_private_keys_are_sealed_at_rest(world: World) -> None:
+    """T6: neither the file nor a copy of it without the master key gives a private key away."""
+    (row,) = await world.store.signing_keys.list("access-token")
+    pem = world.vault.open(row.private_sealed, SEAL)
+    secret = private_from_text(pem).private_numbers().private_value.to_bytes(32, "big")
+    await world.store.close()
+    kept = b"".join(path.read_bytes() for path in world.directory.glob("gatekit.db*"))
+    await world.open()
+    assert row.kid.encode() in kept
+    forms = [
+        secret,
+        secret.hex().encode(),
+        base64.b64encode(secret).rstrip(b"="),
+        encode_segment(secret).encode(),
+        b"PRIVATE KEY",
+        pem.splitlines()[1].encode(),
+    ]
+    assert not [form for form in forms if form in kept]
+    with pytest.raises(VaultError):
+        Vault(bytes(32)).open(row.private_sealed, SEAL)
+    with pytest.raises(VaultError):
+        world.vault.open(row.private_sealed, "refresh-successor")
+    async with world.http() as http:
+        assert '"d"' not in (await http.get("/jwks")).text
 
 
 async def test_T6_a_compromised_key_is_dead_at_once(world: World) -> None:

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx2
+import msgspec
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -266,6 +267,8 @@ class World:
             ),
             providers=self.providers,
             fetch=self.fetch,
+            key_fetch=self.fetch,
+            own_key_fetch=self.fetch,
         )
         await self.boot()
 
@@ -280,6 +283,16 @@ class World:
                 Route("/mcp", self._resource, methods=["GET", "POST", "DELETE"]),
             ]
         )
+
+    async def reopen(self, **settings: Any) -> None:
+        """Restart with other settings."""
+        self.settings = msgspec.structs.replace(self.settings, **settings)
+        await self.boot()
+
+    async def changed(self) -> None:
+        """What a gateway does when another process has changed something."""
+        self.directory_of_people.forget()
+        await self.server.changed()
 
     async def close(self) -> None:
         self.hasher.close()

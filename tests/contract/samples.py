@@ -13,6 +13,7 @@ from gatekit.model.oauth import (
     Grant,
     PushedRequest,
     RefreshToken,
+    RelyingSession,
     SigningKey,
     Transaction,
 )
@@ -184,3 +185,15 @@ def signing_key(ident: str = "kid-1", **fields: Any) -> SigningKey:
         "created_at": NOW,
     }
     return SigningKey(**(given | fields))
+
+
+def relying(grant_id: str = "grt_1", **fields: Any) -> RelyingSession:
+    given: dict[str, Any] = {
+        "grant_id": grant_id,
+        "session_hash": "session-1",
+        "client_id": "cli_1",
+        "user_id": "usr_alice",
+        "nonce": "n “1”",
+        "created_at": NOW,
+    }
+    return RelyingSession(**(given | fields))

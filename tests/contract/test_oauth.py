@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from gatekit.errors import Conflict, NotFound
 from gatekit.store.ports import Store
+from tests.contract.conftest import Open
 from tests.contract.samples import (
     LATER,
     NOW,
@@ -334,6 +337,26 @@ async def test_signing_keys_newest_first(store: Store) -> None:
     assert found == [signing_key("new", created_at=LATER), signing_key("old", retired_at=LATER)]
     with pytest.raises(Conflict):
         await store.signing_keys.add(signing_key("old"))
+    assert {key.kid for key in await store.signing_keys.list()} == {"old", "new", "other"}
+    told = [f"signing_key:{kid}" for kid in ("old", "new", "other", "old")]
+    assert await entries(store, 0) == told, "each once, and a second retirement is none"
+
+
+async def test_one_of_several_that_rotate_at_once_makes_the_key(store: Store, another: Open) -> None:
+    stores = [store, await another()]
+    first = [one.signing_keys.succeed(signing_key(f"first-{n}"), None) for n, one in enumerate(stores * 3)]
+    assert sum(await asyncio.gather(*first)) == 1
+    (newest,) = await store.signing_keys.list("access_token")
+    assert not await store.signing_keys.succeed(signing_key("late"), None)
+    assert not await store.signing_keys.succeed(signing_key("late"), "never there")
+    next_one = [
+        one.signing_keys.succeed(signing_key(f"next-{n}", created_at=LATER), newest.kid)
+        for n, one in enumerate(stores * 3)
+    ]
+    assert sum(await asyncio.gather(*next_one)) == 1
+    for key in await store.signing_keys.list("access_token"):
+        await store.signing_keys.retire(key.kid, LATER)
+    assert await store.signing_keys.succeed(signing_key("again"), None), "retired ones do not count"
 
 
 async def test_settings(store: Store) -> None:

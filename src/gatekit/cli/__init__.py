@@ -33,6 +33,11 @@ COMMANDS = {
     "keys": ("gatekit.cli.keys", "keys", "API keys for clients that cannot do OAuth."),
     "clients": ("gatekit.cli.clients", "clients", "Registered OAuth clients."),
     "grants": ("gatekit.cli.grants", "grants", "What people allowed which clients; revoke it."),
+    "signing-keys": (
+        "gatekit.cli.signing_keys",
+        "signing_keys",
+        "The keys that sign tokens: list, rotate, retire.",
+    ),
     "audit": ("gatekit.cli.audit", "audit", "Search and follow the audit trail."),
     "version": ("gatekit.cli.version", "version", "Show the version."),
 }

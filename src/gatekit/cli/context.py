@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gatekit.admin.groups import Groups
     from gatekit.admin.keys import Keys
     from gatekit.admin.people import People
+    from gatekit.admin.signing import SigningKeys
     from gatekit.store.ports import Store
 
 T = TypeVar("T")
@@ -39,10 +40,11 @@ _META = "gatekit.place"
 class Office:
     """The use cases, over an open store and trail."""
 
-    def __init__(self, store: Store, audit: Audit, actor: Actor) -> None:
+    def __init__(self, store: Store, audit: Audit, actor: Actor, data_dir: Path) -> None:
         from gatekit.platform.clock import SystemClock, SystemEntropy
 
         self.actor = actor
+        self._data_dir = data_dir
         self._parts = (store, audit, SystemClock(), SystemEntropy())
 
     @property
@@ -74,6 +76,18 @@ class Office:
         from gatekit.admin.grants import Grants
 
         return Grants(*self._parts)
+
+    @property
+    def signing_keys(self) -> SigningKeys:
+        from gatekit.admin.signing import SigningKeys
+        from gatekit.oauth.keys import new_key
+        from gatekit.platform.vault import Vault, load_master_key
+
+        # Read when a key is made, not before: a list must not leave a new master key behind.
+        return SigningKeys(
+            *self._parts,
+            lambda purpose, now: new_key(Vault(load_master_key(self._data_dir)), purpose, now),
+        )
 
 
 class Workspace(Struct, frozen=True, kw_only=True):
@@ -121,7 +135,7 @@ class Workspace(Struct, frozen=True, kw_only=True):
 
         store = await open_store(self.data_dir / DATABASE)
         try:
-            return await work(Office(store, audit or _NoChanges(), Actor(_who(), "cli")))
+            return await work(Office(store, audit or _NoChanges(), Actor(_who(), "cli"), self.data_dir))
         finally:
             await store.close()
 

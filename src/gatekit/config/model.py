@@ -68,6 +68,8 @@ class TokenSettings(Struct, frozen=True, kw_only=True):
 
     format: TokenFormat = "jwt"
     access_ttl: int = 3600
+    rotate_keys: int = 90 * 86400
+    """0: only by hand."""
     refresh_ttl: int = 30 * 86400
     refresh_grace: int = 45
     """How long a used refresh token still yields the same successor (parallel copies of one client)."""

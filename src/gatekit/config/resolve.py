@@ -80,7 +80,7 @@ def resolve(file: FileIn, document: doc.Document, references: References, path: 
         rules=rules,
         servers=servers,
         virtual=virtual,
-        tokens=_tokens(file.proxy.auth),
+        tokens=_tokens(file.proxy.auth, document),
         registration=_registration(file.proxy.auth, document),
         pushed_requests=_pushed_requests(file.proxy.auth),
         dpop=DpopSettings(required=file.proxy.auth.dpop.required, nonce=file.proxy.auth.dpop.nonce),
@@ -129,10 +129,14 @@ def _group(
     return selectors.many(members, ("groups", name))
 
 
-def _tokens(auth: AuthIn) -> TokenSettings:
+def _tokens(auth: AuthIn, document: doc.Document) -> TokenSettings:
+    if 0 < auth.tokens.rotate_keys < 86400:
+        # Each key stays published as long as its tokens live: a key a minute would be a JWK set of hundreds.
+        document.fault((*AUTH, "tokens", "rotate_keys"), "must be at least 1d, or 0 for never")
     return TokenSettings(
         format=auth.tokens.format,
         access_ttl=int(auth.tokens.access_ttl),
+        rotate_keys=int(auth.tokens.rotate_keys),
         refresh_ttl=int(auth.tokens.refresh_ttl),
         refresh_grace=int(auth.tokens.refresh_grace),
         code_ttl=int(auth.tokens.code_ttl),

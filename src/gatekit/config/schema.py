@@ -41,6 +41,7 @@ Globs = dict[str, Names]
 class TokensIn(Section, frozen=True):
     format: Annotated[TokenFormat, OneOf(("jwt", "opaque"))] = "jwt"
     access_ttl: Annotated[float, Duration(60, _DAY)] = 3600
+    rotate_keys: Annotated[float, Duration(0, 3660 * _DAY)] = 90 * _DAY
     refresh_ttl: Annotated[float, Duration(300, 366 * _DAY)] = 30 * _DAY
     refresh_grace: Annotated[float, Duration(0, 300)] = 45
     # RFC 6749 §4.1.2: a maximum of ten minutes is recommended.

@@ -134,6 +134,7 @@ def _auth(config: Config) -> dict[str, Any]:
         "tokens": {
             "format": tokens.format,
             "access_ttl": show_seconds(tokens.access_ttl),
+            "rotate_keys": show_seconds(tokens.rotate_keys),
             "refresh_ttl": show_seconds(tokens.refresh_ttl),
             "refresh_grace": show_seconds(tokens.refresh_grace),
             "code_ttl": show_seconds(tokens.code_ttl),

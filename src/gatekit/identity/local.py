@@ -15,7 +15,8 @@ from gatekit.identity.passwords import PasswordHasher, check_password
 from gatekit.model.people import LOCAL, User
 from gatekit.model.ports import Clock
 from gatekit.platform.vault import token_hash
-from gatekit.store.ports import BrowserSessions, Invites, Users
+from gatekit.store.browser_ports import BrowserSessions
+from gatekit.store.ports import Invites, Users
 
 __all__ = ["Invitations", "LocalPasswords", "PasswordHasher"]
 

@@ -132,6 +132,8 @@ class Transaction(Struct, frozen=True, kw_only=True):
     resources: tuple[str, ...]
     """Empty: the client named none and the person picks (RFC 8707 leaves it to us)."""
     prompt: str = ""
+    nonce: str = ""
+    """Of an OpenID Connect request: goes into the id_token as it came."""
     user_id: str | None = None
     provider: str = ""
     provider_state: str = ""
@@ -155,6 +157,22 @@ class PushedRequest(Struct, frozen=True, kw_only=True):
     created_at: int
     expires_at: int
     used_at: int | None = None
+
+
+class RelyingSession(Struct, frozen=True, kw_only=True):
+    """A browser session that signed a person in at a relying party (OpenID Connect), and what is still owed
+    to that party when the session ends."""
+
+    grant_id: str
+    session_hash: str
+    """``BrowserSession.token_hash``; the session's row may be gone."""
+    client_id: str
+    user_id: str
+    nonce: str
+    created_at: int
+    due_at: int | None = None
+    """When to tell the relying party (next) that the session has ended; None: nothing to tell."""
+    attempts: int = 0
 
 
 DeviceStatus = Literal["pending", "approved", "denied", "used"]

@@ -33,6 +33,7 @@ from gatekit.oauth.http import Form, address, form, page, place, query, redirect
 from gatekit.oauth.pages import ProviderButton, SignInView
 from gatekit.oauth.pushed import Opened, Pushed
 from gatekit.oauth.readmission import Readmission
+from gatekit.oauth.relying import Relying, sign_in_only
 from gatekit.oauth.request import AuthorizationRequest, Target, read_request, read_target
 from gatekit.platform.limits import KeyedBuckets
 from gatekit.platform.vault import token_hash
@@ -56,6 +57,7 @@ class Authorize:
         self._consents = consents
         self._codes = codes
         self._pushed = pushed
+        self._relying = Relying(core)
         self._readmission = Readmission(core)
         self._budget = KeyedBuckets(core.settings.authorize_per_address, core.services.clock)
 
@@ -72,7 +74,7 @@ class Authorize:
             if opened is None:
                 self._pushed.check_required(target.client)
             wanted = read_request(params, target, self._core.resources)
-            return await self.advance(request, self._start(target, wanted, opened), target)
+            return await self.advance(request, await self._start(target, wanted, opened), target)
         except OAuthError as failure:
             return answers.early_error(self._core.settings.issuer, target, failure)
 
@@ -104,10 +106,11 @@ class Authorize:
             refused = "This account may not use this gateway." if isinstance(someone, Inactive) else ""
             return await self.sign_in_page(request, run, target.client.name, error=refused)
         offered = self._consents.offered(run.transaction, someone.person)
-        if not offered:
+        alone = sign_in_only(run.transaction.scopes)
+        if not offered and not alone:
             await self._record_refusal(request, run, target, someone)
             raise AccessDenied("this account may not use what the application asked for")
-        choosing = not run.transaction.resources
+        choosing = not run.transaction.resources and not alone
         ask = choosing or "consent" in prompt or "select_account" in prompt
         if not ask and await self._consents.remembered(run.transaction, target, someone.person, offered):
             return await self._codes.finish(run, target, someone, offered)
@@ -176,23 +179,26 @@ class Authorize:
         except InvalidRequest as bad:
             raise PageProblem(400, "The link is not usable", bad.description, detail=bad.detail) from bad
 
-    def _start(self, target: Target, wanted: AuthorizationRequest, opened: Opened | None) -> Run:
+    async def _start(self, target: Target, wanted: AuthorizationRequest, opened: Opened | None) -> Run:
         run = self._new_run(
             client_id=target.client.id,
             redirect_uri=target.redirect_uri,
             state=target.state,
             code_challenge=wanted.code_challenge,
-            scopes=self._core.scopes(wanted.scope),
+            scopes=self._relying.scopes(target.client, wanted),
             resources=wanted.resources,
         )
         prompt = set(wanted.prompt)
         if wanted.max_age is not None:
             prompt.add(f"max_age:{wanted.max_age}")
+        if hinted := await self._relying.hinted(target.client, wanted):
+            prompt.add(f"person:{hinted}")
         run.transaction = msgspec.structs.replace(
             run.transaction,
             prompt=" ".join(sorted(prompt)),
             pushed_hash=opened.uri_hash if opened else "",
             jkt=wanted.jkt,
+            nonce=wanted.nonce,
         )
         return run
 
@@ -223,11 +229,16 @@ class Authorize:
         return Run(id=run_id, cookie=cookie, transaction=transaction)
 
     def _must_sign_in(self, run: Run, prompt: list[str], someone: SignedIn) -> bool:
-        """``prompt=login`` and ``max_age`` (OpenID Connect Core §3.1.2.1), unless it happened in this run."""
-        if run.transaction.user_id == someone.person.user.id:
+        """``id_token_hint``, ``prompt=login`` and ``max_age`` (OpenID Connect Core §3.1.2.1); the last two
+        unless it happened in this run."""
+        user_id = someone.person.user.id
+        if any(item.startswith("person:") and item[7:] != user_id for item in prompt):
+            return True  # somebody else is meant
+        if run.transaction.user_id == user_id:
             return False
         max_age = next((int(item[8:]) for item in prompt if item.startswith("max_age:")), None)
-        too_old = max_age is not None and self._core.now() - someone.session.auth_time > max_age
+        age = self._core.now() - someone.session.auth_time
+        too_old = max_age is not None and (age > max_age or not max_age)  # 0 is "now", as ``login`` is
         return "login" in prompt or too_old
 
     async def _record_refusal(self, request: Request, run: Run, target: Target, someone: SignedIn) -> None:
@@ -263,6 +274,7 @@ class Authorize:
             ("prompt", "login"),
             *((("state", transaction.state),) if transaction.state is not None else ()),
             *((("dpop_jkt", transaction.jkt),) if transaction.jkt else ()),
+            *((("nonce", transaction.nonce),) if transaction.nonce else ()),
             *(("resource", resource) for resource in transaction.resources),
         ]
         return f"/authorize?{urlencode(params)}"

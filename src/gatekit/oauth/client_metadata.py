@@ -8,11 +8,19 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from gatekit.errors import InvalidClientMetadata
+from msgspec import Struct
+
+from gatekit.errors import ForeignTokenInvalid, InvalidClientMetadata
 from gatekit.model.oauth import Client
+from gatekit.oauth import foreign
 
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 GRANT_TYPES = ("authorization_code", "refresh_token", DEVICE_CODE)
+SIGNING_ALGORITHMS = (
+    *("ES256", "ES384", "ES512", "EdDSA"),
+    *("PS256", "PS384", "PS512", "RS256", "RS384", "RS512"),
+)
+"""What an assertion may be signed with: with a private key, never with something that we know as well."""
 MAX_NAME = 100
 MAX_TEXT = 2048
 
@@ -72,6 +80,45 @@ def grant_types(metadata: Mapping[str, Any]) -> tuple[str, ...]:
 def demands(client: Client, name: str) -> bool:
     """Whether ``client`` asked to be held to the stricter way that ``name`` stands for."""
     return name in client.metadata and json.loads(client.metadata).get(name) is True
+
+
+class PublishedKeys(Struct, frozen=True):
+    """What ``private_key_jwt`` is verified with; empty for clients of other methods."""
+
+    jwks: str = ""
+    jwks_uri: str = ""
+    algorithm: str = ""
+
+    def members(self) -> dict[str, Any]:
+        """As they are registered (RFC 7591 §2)."""
+        found: dict[str, Any] = {"jwks": json.loads(self.jwks)} if self.jwks else {}
+        if self.jwks_uri:
+            found["jwks_uri"] = self.jwks_uri
+        if self.algorithm:
+            found["token_endpoint_auth_signing_alg"] = self.algorithm
+        return found
+
+
+def published_keys(metadata: Mapping[str, Any]) -> PublishedKeys:
+    """RFC 7591 §2, strictly: one of ``jwks`` and ``jwks_uri``, public keys that can verify (checklist K2)."""
+    jwks, uri = metadata.get("jwks"), texts(metadata, "jwks_uri")
+    algorithm = texts(metadata, "token_endpoint_auth_signing_alg")
+    if (jwks is None) == (not uri):
+        raise InvalidClientMetadata("private_key_jwt needs one of jwks and jwks_uri, and only one")
+    if algorithm and algorithm not in SIGNING_ALGORITHMS:
+        offered = ", ".join(SIGNING_ALGORITHMS)
+        raise InvalidClientMetadata(f"token_endpoint_auth_signing_alg must be one of {offered}")
+    if uri:
+        if not _web_url(uri) or not uri.startswith("https://") or "#" in uri:
+            raise InvalidClientMetadata("jwks_uri must be an https URL")
+        return PublishedKeys(jwks_uri=uri, algorithm=algorithm)
+    try:
+        keys = foreign.local_keys(jwks, strict=True)
+    except ForeignTokenInvalid as bad:
+        raise InvalidClientMetadata(f"jwks: {bad.description}") from bad
+    if algorithm and not any(key.fits(algorithm) for key in keys):
+        raise InvalidClientMetadata("no key in jwks fits token_endpoint_auth_signing_alg")
+    return PublishedKeys(json.dumps(jwks, sort_keys=True, separators=(",", ":")), "", algorithm)
 
 
 def extras(metadata: Mapping[str, Any]) -> dict[str, Any]:

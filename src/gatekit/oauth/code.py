@@ -5,10 +5,11 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from gatekit.errors import PageProblem
-from gatekit.model.oauth import AuthorizationCode, Grant
+from gatekit.model.oauth import AuthorizationCode, Grant, RelyingSession
 from gatekit.oauth import answers
 from gatekit.oauth.browser import START_AGAIN, Browser, Run, SignedIn
 from gatekit.oauth.core import Core
+from gatekit.oauth.relying import OPENID
 from gatekit.oauth.request import Target
 from gatekit.platform.vault import token_hash
 
@@ -53,6 +54,17 @@ class Codes:
                 jkt=run.transaction.jkt,
             ),
         )
+        if OPENID in grant.scopes:
+            await self._core.store.relying_sessions.add(
+                RelyingSession(
+                    grant_id=grant.id,
+                    session_hash=someone.session.token_hash,
+                    client_id=target.client.id,
+                    user_id=grant.user_id,
+                    nonce=run.transaction.nonce,
+                    created_at=now,
+                )
+            )
         response = answers.success(settings.issuer, target, code)
         self._browser.unbind(response, run)
         return response

@@ -22,6 +22,7 @@ from gatekit.oauth.core import Core
 from gatekit.oauth.http import Form, address, page, request_id
 from gatekit.oauth.pages import ConsentView, ServerChoice
 from gatekit.oauth.redirects import display_host, is_loopback, match
+from gatekit.oauth.relying import sign_in_only
 from gatekit.oauth.request import Target
 
 
@@ -34,6 +35,8 @@ class Consents:
 
     def offered(self, transaction: Transaction, person: Upright) -> tuple[str, ...]:
         """What the client asked for and this person may use now; all of that if the client named nothing."""
+        if sign_in_only(transaction.scopes):
+            return ()
         rights = self._core.services.policy().rights(person.principal)
         permitted = self._core.resources.permitted(rights.servers())
         if not transaction.resources:
@@ -83,7 +86,8 @@ class Consents:
             resources=tuple(
                 ServerChoice(resource=url, name=name, title=resources.title(name)) for url, name in names
             ),
-            choosing=not run.transaction.resources,
+            choosing=not run.transaction.resources and not sign_in_only(run.transaction.scopes),
+            learns=learned(run.transaction.scopes),
             scopes=run.transaction.scopes,
             may_call=may_call(run.transaction.scopes),
             switch_url=switch_url,
@@ -121,7 +125,13 @@ class Consents:
         return tuple(resource for resource in offered if resource in chosen)
 
     async def record(
-        self, request: Request, run: Run, target: Target, someone: SignedIn, approved: tuple[str, ...]
+        self,
+        request: Request,
+        run: Run,
+        target: Target,
+        someone: SignedIn,
+        approved: tuple[str, ...],
+        agreed: bool,
     ) -> None:
         """Audit the answer first, then remember an approval."""
         user, client = someone.person.user, target.client
@@ -134,13 +144,13 @@ class Consents:
                 client_id=client.id,
                 client=client.name,
                 address=address(request),
-                decision="approve" if approved else "deny",
+                decision="approve" if agreed else "deny",
                 resources=approved or run.transaction.resources,
                 scopes=run.transaction.scopes,
                 redirect_host=display_host(target.redirect_uri),
             )
         )
-        if approved and run.transaction.resources:
+        if agreed and (run.transaction.resources or sign_in_only(run.transaction.scopes)):
             await self._core.store.transactions.remember_consent(
                 Consent(
                     user_id=user.id,
@@ -151,6 +161,24 @@ class Consents:
                     created_at=self._core.now(),
                 )
             )
+
+
+def agrees(form: Form, run: Run, approved: tuple[str, ...]) -> bool:
+    """Whether a form that was judged says yes to anything: to resources, or to being known."""
+    return bool(approved) or (form.get("decision") == "approve" and sign_in_only(run.transaction.scopes))
+
+
+def learned(scopes: tuple[str, ...]) -> tuple[str, ...]:
+    """What a relying party learns about the person, in words."""
+    return tuple(_LEARNED[scope] for scope in scopes if scope in _LEARNED)
+
+
+_LEARNED = {
+    "openid": "that it is you",
+    "profile": "your name",
+    "email": "your e-mail address",
+    "groups": "your groups",
+}
 
 
 def denied() -> AccessDenied:

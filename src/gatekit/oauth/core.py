@@ -39,6 +39,10 @@ class Services:
     """Asked each time, so that a reload is seen."""
     fetch: Fetch | None = None
     """The guarded HTTP client, if clients may be identified by metadata documents."""
+    key_fetch: Fetch | None = None
+    """The guarded HTTP client for key sets that clients publish and strangers name."""
+    own_key_fetch: Fetch | None = None
+    """The same for key sets that the configuration names, which may lie in a private network."""
     passwords: PasswordProvider | None = None
     invitations: Invitations | None = None
     providers: Mapping[str, RedirectProvider]
@@ -55,10 +59,15 @@ class Core:
         self.store = services.store
         self.resources = Resources(settings.issuer, settings.servers, settings.legacy_sse)
         self.standings = Standings(services.store, services.directory, services.policy, self.connections)
+        signing, rotate_every = services.store.signing_keys, settings.rotate_keys_every
         self.keys = KeyRing(
-            services.store.signing_keys, services.vault, services.clock, settings.access_token_lifetime
+            signing,
+            services.vault,
+            services.clock,
+            settings.access_token_lifetime,
+            rotate_every=rotate_every,
         )
-        self.statements = Statements(services.store.signing_keys, services.vault, services.clock)
+        self.statements = Statements(signing, services.vault, services.clock, rotate_every)
         self.access_tokens = AccessTokens(
             self.keys, services.store.access_tokens, services.entropy, settings.access_token_format
         )

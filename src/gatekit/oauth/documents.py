@@ -21,7 +21,15 @@ from starlette.requests import Request
 from gatekit.errors import ClientDocumentRefused, InvalidClient, OAuthError, OutboundRefused, PageProblem
 from gatekit.model.audit import ClientEvent
 from gatekit.model.oauth import Client
-from gatekit.oauth.client_metadata import MAX_NAME, clean_text, extras, grant_types, texts
+from gatekit.oauth.client_metadata import (
+    MAX_NAME,
+    PublishedKeys,
+    clean_text,
+    extras,
+    grant_types,
+    published_keys,
+    texts,
+)
 from gatekit.oauth.core import Core
 from gatekit.oauth.http import address, place, request_id
 from gatekit.oauth.ports import Answer, Fetch
@@ -82,8 +90,11 @@ class Documents:
         fetch = self._core.services.fetch
         if fetch is None or client_id is None or not client_id.startswith("https://"):
             return
+        known = await self._core.store.clients.get(client_id)
+        if known is not None and known.source == "configured":
+            return  # the operator's word wins over the client's own (checklist M3)
         if self._fresh.get(client_id, 0) > self._core.now():
-            if await self._core.store.clients.get(client_id) is not None:
+            if known is not None:
                 return
             del self._fresh[client_id]  # the row was never used and is gone; its document is still there
         # Before anything is fetched or recorded: both could be made to happen without end. Each fetch can
@@ -136,11 +147,16 @@ class Documents:
     def _client(self, url: str, answer: Answer) -> Client:
         try:
             document = read(url, answer)
+            signs = document.get("token_endpoint_auth_method") == "private_key_jwt"
+            keys = published_keys(document) if signs else PublishedKeys()
             return Client(
                 id=url,
                 name=clean_text(texts(document, "client_name"), MAX_NAME),
                 redirect_uris=acceptable(_uris(document), self._core.settings.private_use_schemes),
-                auth_method="none",
+                auth_method="private_key_jwt" if signs else "none",
+                jwks=keys.jwks,
+                jwks_uri=keys.jwks_uri,
+                signing_algorithm=keys.algorithm,
                 grant_types=grant_types(document),
                 scope=clean_text(texts(document, "scope"), 2048),
                 application_type="native" if document.get("application_type") == "native" else "web",
@@ -219,8 +235,10 @@ def read(url: str, answer: Answer) -> Mapping[str, Any]:
     if any(name.startswith("client_secret") for name in document):
         raise ClientDocumentRefused("it holds a secret, which everybody can read")
     # RFC 7591's default means a shared secret, and there can be none: left out means none here.
-    if document.get("token_endpoint_auth_method", "none") != "none":
-        raise ClientDocumentRefused("its token_endpoint_auth_method is not offered; use none")
+    if document.get("token_endpoint_auth_method", "none") not in ("none", "private_key_jwt"):
+        raise ClientDocumentRefused(
+            "its token_endpoint_auth_method is not offered; use none or private_key_jwt"
+        )
     if _private_key(document.get("jwks")):
         raise ClientDocumentRefused("it holds a private key")
     return document

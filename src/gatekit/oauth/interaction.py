@@ -18,7 +18,7 @@ from gatekit.oauth import answers
 from gatekit.oauth.authorize import Authorize, to_resume
 from gatekit.oauth.browser import START_AGAIN, Browser, Run, SignedIn
 from gatekit.oauth.code import Codes
-from gatekit.oauth.consent import Consents, denied
+from gatekit.oauth.consent import Consents, agrees, denied
 from gatekit.oauth.core import Core
 from gatekit.oauth.http import address, form, query, redirect, request_id
 from gatekit.platform.vault import token_hash
@@ -117,8 +117,9 @@ class Interaction:
         if not isinstance(someone, SignedIn):
             return to_resume(run)
         approved = self._consents.judge(fields, run, someone)
-        await self._consents.record(request, run, target, someone, approved)
-        if approved:
+        agreed = agrees(fields, run, approved)
+        await self._consents.record(request, run, target, someone, approved, agreed)
+        if agreed:
             return await self._codes.finish(run, target, someone, approved)
         await self._codes.close(run)
         response = answers.error(self._core.settings.issuer, target, denied())

@@ -56,7 +56,7 @@ class Issuer:
         claims = AccessClaims(
             iss=self._core.settings.issuer,
             sub=grant.user_id,
-            aud=tuple(resources),
+            aud=tuple(resources) or (self._core.settings.issuer,),  # none: it opens /userinfo only
             client_id=grant.client_id,
             gid=grant.id,
             jti=self._core.services.entropy.token("", 16),
@@ -68,7 +68,9 @@ class Issuer:
         )
         return await self._core.access_tokens.mint(claims), claims
 
-    def answer(self, token: str, claims: AccessClaims, refresh_token: str | None) -> Response:
+    def answer(
+        self, token: str, claims: AccessClaims, refresh_token: str | None, id_token: str | None = None
+    ) -> Response:
         """RFC 6749 §5.1, RFC 9449 §5."""
         content = {
             "access_token": token,
@@ -78,6 +80,8 @@ class Issuer:
         }
         if refresh_token is not None:
             content["refresh_token"] = refresh_token
+        if id_token is not None:
+            content["id_token"] = id_token
         return json_answer(content)
 
     def narrowed(self, grant: Grant, form: Form) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 The newest key that has been public for ``PUBLISH_AHEAD`` seconds signs; every key that is not retired
 verifies. Retiring is the end of a key: at once in the compromised-key drill, otherwise when the last token it
-can have signed has expired (checklist T6).
+can have signed has expired (checklist T6). Other processes hear of both by the feed of changes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
-from gatekit.errors import TokenInvalid
+from gatekit.errors import StoreError, TokenInvalid
 from gatekit.model.oauth import SigningKey
 from gatekit.model.ports import Clock
 from gatekit.oauth.claims import AccessClaims
@@ -26,6 +26,7 @@ from gatekit.oauth.jws import (
     private_to_text,
     public_jwk,
     signer_key,
+    thumbprint,
     verify,
 )
 from gatekit.oauth.ports import Vault
@@ -52,13 +53,17 @@ class KeyRing:
         token_lifetime: int,
         purpose: str = PURPOSE,
         typ: str = TYP,
+        rotate_every: int = 0,
     ) -> None:
+        """``token_lifetime``: the longest that anything signed is good for, in seconds. ``rotate_every``:
+        seconds, 0 for never."""
         self._store = store
         self._purpose = purpose
         self._typ = typ
         self._vault = vault
         self._clock = clock
         self._token_lifetime = token_lifetime
+        self._rotate_every = rotate_every
         self._rows: Sequence[SigningKey] = ()
         self._signers: dict[str, SignerKey] = {}
         self._verifying: dict[str, EllipticCurvePublicKey] = {}
@@ -70,7 +75,7 @@ class KeyRing:
         """Read the keys; make the first one if there is none."""
         await self._read()
         if not self._rows:
-            await self._add()
+            await self._store.succeed(self._new(), None)
             await self._read()
 
     async def read(self) -> None:
@@ -79,9 +84,10 @@ class KeyRing:
 
     async def rotate(self) -> str:
         """Publish the next key and return its kid. It signs ``PUBLISH_AHEAD`` seconds from now."""
-        kid = await self._add()
+        key = self._new()
+        await self._store.add(key)
         await self._read()
-        return kid
+        return key.kid
 
     async def retire(self, kid: str) -> None:
         """The key counts for nothing from now on (a drill, or a key that leaked)."""
@@ -89,8 +95,12 @@ class KeyRing:
         await self.load()
 
     async def tidy(self) -> None:
-        """Retire keys whose last token has expired."""
+        """Publish the next key when it is time for one; retire keys whose last token has expired."""
+        await self._read()
         now = self._clock.now()
+        if self._rotate_every and self._rows and self._rows[0].created_at + self._rotate_every <= now:
+            # Every process comes to this conclusion; one key is made.
+            await self._store.succeed(self._new(), self._rows[0].kid)
         for older, newer in zip(self._rows[1:], self._rows, strict=False):
             if newer.created_at + PUBLISH_AHEAD + self._token_lifetime < now:
                 await self._store.retire(older.kid, int(now))
@@ -139,26 +149,13 @@ class KeyRing:
         return [{**json.loads(row.public_jwk), "kid": row.kid, **_USE} for row in self._rows]
 
     def _current(self) -> SignerKey:
-        ripe = self._clock.now() - PUBLISH_AHEAD
-        for row in self._rows:
-            if row.created_at <= ripe:
-                return self._signers[row.kid]
-        return self._signers[self._rows[-1].kid]
+        kid = signs(self._rows, self._clock.now())
+        if kid is None:  # ``load`` made one, so somebody has retired everything behind our back
+            raise StoreError("there is no signing key")
+        return self._signers[kid]
 
-    async def _add(self) -> str:
-        private = new_private_key()
-        key = signer_key(private, self._typ)
-        await self._store.add(
-            SigningKey(
-                kid=key.kid,
-                purpose=self._purpose,
-                algorithm=ALGORITHM,
-                public_jwk=json.dumps(public_jwk(key.public), sort_keys=True),
-                private_sealed=self._vault.seal(private_to_text(private), SEAL),
-                created_at=int(self._clock.now()),
-            )
-        )
-        return key.kid
+    def _new(self) -> SigningKey:
+        return new_key(self._vault, self._purpose, int(self._clock.now()))
 
     async def _read(self) -> None:
         self._reloaded_at = self._clock.monotonic()
@@ -171,6 +168,30 @@ class KeyRing:
         self._rows = rows
         self._signers = signers
         self._verifying = {key.header: key.public for key in signers.values()}
+
+
+def new_key(vault: Vault, purpose: str, now: int) -> SigningKey:
+    """A fresh key, its private half sealed. Nothing is stored."""
+    private = new_private_key()
+    public = public_jwk(private.public_key())
+    return SigningKey(
+        kid=thumbprint(public),
+        purpose=purpose,
+        algorithm=ALGORITHM,
+        public_jwk=json.dumps(public, sort_keys=True),
+        private_sealed=vault.seal(private_to_text(private), SEAL),
+        created_at=now,
+    )
+
+
+def signs(rows: Sequence[SigningKey], now: float) -> str | None:
+    """The kid of the key that signs now, of the keys of one purpose, newest first.
+
+    The newest that has been public long enough; if none has, the oldest there is: somebody has to.
+    """
+    living = [row for row in rows if row.retired_at is None]
+    ripe = [row for row in living if row.created_at <= now - PUBLISH_AHEAD]
+    return ripe[0].kid if ripe else living[-1].kid if living else None
 
 
 _USE = {"use": "sig", "alg": ALGORITHM}

@@ -10,14 +10,21 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gatekit.oauth.client_metadata import GRANT_TYPES
+from gatekit.oauth.client_metadata import GRANT_TYPES, SIGNING_ALGORITHMS
 from gatekit.oauth.core import Core
 from gatekit.oauth.dpop import ALGORITHMS
 from gatekit.oauth.http import json_answer
 from gatekit.oauth.registration import AUTH_METHODS
+from gatekit.oauth.relying import IDENTITY_SCOPES
 from gatekit.oauth.resources import AGGREGATE
 
 CACHED = {"Cache-Control": "public, max-age=60", "Pragma": "", "X-Content-Type-Options": "nosniff"}
+
+
+CLAIMS = (
+    *("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "sid"),
+    *("name", "preferred_username", "email", "email_verified", "groups"),
+)
 
 
 class Metadata:
@@ -27,9 +34,25 @@ class Metadata:
         self._core = core
 
     async def authorization_server(self, _request: Request) -> Response:
-        """RFC 8414 §3.2. The three OpenID members make the same document valid for clients that only look
-        there (clients.md §5.5)."""
+        """RFC 8414 §3.2."""
         return _document(self.document())
+
+    async def openid(self, _request: Request) -> Response:
+        """OpenID Connect Discovery §4.2: the same document, and what only relying parties ask for. MCP
+        clients that look nowhere else find everything of theirs in it (clients.md §5.5)."""
+        issuer = self._core.settings.issuer
+        base = self.document()
+        return _document(
+            base
+            | {
+                "scopes_supported": [*base["scopes_supported"], *IDENTITY_SCOPES],
+                "userinfo_endpoint": f"{issuer}/userinfo",
+                "claims_supported": list(CLAIMS),
+                "claims_parameter_supported": False,
+                "request_parameter_supported": False,
+                "request_uri_parameter_supported": False,  # left out it would mean true (§3)
+            }
+        )
 
     async def protected_resource(self, request: Request) -> Response:
         """RFC 9728 §3.2, one document per endpoint. There is no document for the bare origin: it would name
@@ -75,7 +98,9 @@ class Metadata:
             "response_modes_supported": ["query"],
             "grant_types_supported": list(GRANT_TYPES),
             "token_endpoint_auth_methods_supported": list(AUTH_METHODS),
+            "token_endpoint_auth_signing_alg_values_supported": list(SIGNING_ALGORITHMS),
             "revocation_endpoint_auth_methods_supported": list(AUTH_METHODS),
+            "revocation_endpoint_auth_signing_alg_values_supported": list(SIGNING_ALGORITHMS),
             "code_challenge_methods_supported": ["S256"],
             "authorization_response_iss_parameter_supported": True,
             "prompt_values_supported": ["none", "login", "consent", "select_account"],

@@ -53,6 +53,8 @@ class ConsentView(Struct, frozen=True, kw_only=True):
     scopes: tuple[str, ...] = ()
     may_call: bool = True
     """It asks for more than reading; the person may let it read only."""
+    learns: tuple[str, ...] = ()
+    """What a relying party learns about the person (OpenID Connect)."""
     switch_url: str = ""
     """Sign in as somebody else."""
 

@@ -29,6 +29,8 @@ class Policy(Protocol):
 
     def rights(self, principal: Principal) -> Rights: ...
 
+    def groups(self, principal: Principal) -> frozenset[str]: ...
+
 
 class Mapping(Protocol):
     """``identity.mapping.Mapping``."""

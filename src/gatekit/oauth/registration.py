@@ -17,7 +17,16 @@ from starlette.responses import Response
 from gatekit.errors import InvalidClientMetadata, InvalidRedirectUri, InvalidRequest, TooManyRegistrations
 from gatekit.model.audit import ClientEvent
 from gatekit.model.oauth import Client, TokenAuthMethod
-from gatekit.oauth.client_metadata import MAX_NAME, MAX_TEXT, clean_text, extras, grant_types, texts
+from gatekit.oauth.client_metadata import (
+    MAX_NAME,
+    MAX_TEXT,
+    PublishedKeys,
+    clean_text,
+    extras,
+    grant_types,
+    published_keys,
+    texts,
+)
 from gatekit.oauth.core import Core
 from gatekit.oauth.http import address, body, json_answer, place, request_id
 from gatekit.oauth.readmission import Readmission
@@ -25,7 +34,11 @@ from gatekit.oauth.redirects import acceptable
 from gatekit.platform.limits import KeyedBuckets, TokenBucket
 from gatekit.platform.vault import token_hash
 
-AUTH_METHODS: tuple[TokenAuthMethod, ...] = ("none", "client_secret_post", "client_secret_basic")
+AUTH_METHODS: tuple[TokenAuthMethod, ...] = (
+    *("none", "client_secret_post", "client_secret_basic"),
+    "private_key_jwt",
+)
+SECRET_METHODS = ("client_secret_post", "client_secret_basic")
 
 
 class Registration:
@@ -77,7 +90,8 @@ class Registration:
     def _client(self, metadata: Mapping[str, Any]) -> tuple[str | None, Client]:
         services = self._core.services
         method = _auth_method(metadata)
-        secret = None if method == "none" else services.entropy.token("gk_cs_")
+        secret = services.entropy.token("gk_cs_") if method in SECRET_METHODS else None
+        keys = published_keys(metadata) if method == "private_key_jwt" else PublishedKeys()
         kept = extras(metadata)
         grants = grant_types(metadata)
         given = _redirect_uris(metadata)
@@ -91,6 +105,9 @@ class Registration:
             redirect_uris=redirect_uris,
             auth_method=method,
             secret_hash=token_hash(secret) if secret else None,
+            jwks=keys.jwks,
+            jwks_uri=keys.jwks_uri,
+            signing_algorithm=keys.algorithm,
             grant_types=grants,
             scope=clean_text(texts(metadata, "scope"), MAX_TEXT),
             application_type="native" if metadata.get("application_type") == "native" else "web",
@@ -115,6 +132,7 @@ class Registration:
             "token_endpoint_auth_method": client.auth_method,
             "application_type": client.application_type,
             "scope": " ".join(self._core.settings.scopes),
+            **PublishedKeys(client.jwks, client.jwks_uri, client.signing_algorithm).members(),
             **json.loads(client.metadata),
         }
         if secret is not None:

@@ -11,7 +11,13 @@ import re
 
 from msgspec import Struct
 
-from gatekit.errors import InvalidRequest, PageProblem, UnauthorizedClient, UnsupportedResponseType
+from gatekit.errors import (
+    InvalidRequest,
+    PageProblem,
+    RequestNotSupported,
+    UnauthorizedClient,
+    UnsupportedResponseType,
+)
 from gatekit.model.oauth import Client
 from gatekit.oauth.http import Form
 from gatekit.oauth.redirects import match
@@ -19,6 +25,7 @@ from gatekit.oauth.resources import Resources
 from gatekit.store.client_ports import Clients
 
 MAX_STATE = 4096
+MAX_NONCE = 1024
 CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}\Z")
 """BASE64URL(SHA-256(…)) without padding (RFC 7636 §4.2) has exactly this shape."""
 
@@ -44,6 +51,8 @@ class AuthorizationRequest(Struct, frozen=True, kw_only=True):
     max_age: int | None
     jkt: str
     """Thumbprint of the key that the code will be bound to (RFC 9449 §10); empty: none."""
+    nonce: str
+    id_token_hint: str
 
 
 async def read_target(form: Form, clients: Clients) -> Target:
@@ -87,6 +96,9 @@ def read_request(form: Form, target: Target, resources: Resources) -> Authorizat
         raise UnsupportedResponseType("the only response_type is code")
     if form.get("response_mode") not in (None, "query"):
         raise InvalidRequest("the only response_mode is query")
+    if form.get("request") is not None:
+        # To ignore it would be to answer another question than the one that was asked.
+        raise RequestNotSupported("request objects are not supported")
     if "authorization_code" not in target.client.grant_types:
         raise UnauthorizedClient("the client is not registered for the authorization code grant")
     return AuthorizationRequest(
@@ -96,6 +108,8 @@ def read_request(form: Form, target: Target, resources: Resources) -> Authorizat
         prompt=_prompt(form),
         max_age=_max_age(form),
         jkt=_jkt(form),
+        nonce=_nonce(form),
+        id_token_hint=form.get("id_token_hint") or "",
     )
 
 
@@ -133,6 +147,13 @@ def _jkt(form: Form) -> str:
     if value and not CHALLENGE.match(value):  # of the same shape: BASE64URL(SHA-256(…))
         raise InvalidRequest("dpop_jkt is not the thumbprint of a key")
     return value
+
+
+def _nonce(form: Form) -> str:
+    nonce = form.get("nonce") or ""
+    if len(nonce) > MAX_NONCE:
+        raise InvalidRequest("nonce is too long")
+    return nonce
 
 
 def _problem(title: str, message: str, remedy: str = REMEDY) -> PageProblem:

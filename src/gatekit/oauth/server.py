@@ -6,12 +6,14 @@ Read ``authorize.py`` for what happens to a login, ``grants/`` for what happens 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gatekit.errors import VaultError
 from gatekit.identity.standing import Upright
 from gatekit.model.access import Access
 from gatekit.oauth.account import Account
@@ -38,8 +40,11 @@ from gatekit.oauth.registration import Registration
 from gatekit.oauth.revoke import Revocation
 from gatekit.oauth.settings import OAuthSettings
 from gatekit.oauth.token import GrantType, Tokens
+from gatekit.oauth.userinfo import UserInfo
 from gatekit.oauth.verification import DECIDE as DEVICE_DECIDE
 from gatekit.oauth.verification import Verification
+
+log = logging.getLogger("gatekit.oauth")
 
 RESOURCE_METADATA = "/.well-known/oauth-protected-resource"
 
@@ -60,6 +65,7 @@ class AuthorizationServer:
         self._authorize = Authorize(self._core, browser, consents, codes, documents, self._pushed)
         self._interaction = Interaction(self._core, browser, self._authorize, consents, codes)
         self._account = Account(self._core, browser, self._authorize)
+        self._userinfo = UserInfo(self._core)
         self._devices = Devices(self._core, clients)
         self._verification = Verification(self._core, browser, self._authorize)
         issuer = Issuer(self._core)
@@ -93,6 +99,17 @@ class AuthorizationServer:
         await self._core.keys.retire(kid)
         self._core.bearer.forget()
 
+    async def changed(self) -> None:
+        """Another process changed something: a person, a grant, a key. Raises ``StoreError``."""
+        core = self._core
+        core.bearer.forget()
+        try:
+            await core.keys.load()
+            await core.statements.load()
+        except VaultError as bad:  # sealed with another master key: whoever follows changes must go on
+            log.error("a signing key cannot be read, the keys stay as they are error=%s", bad)
+        core.bearer.forget()  # what was verified meanwhile may have been verified with an old key
+
     async def tidy(self) -> None:
         """Remove what has expired. For a background job, every few minutes."""
         store, now = self._core.store, self._core.now()
@@ -103,6 +120,7 @@ class AuthorizationServer:
         await store.pushed_requests.purge(now - self._core.settings.transaction_lifetime)
         await store.browser_sessions.purge(now)
         await store.grants.purge(now)
+        await store.relying_sessions.purge(now - self._core.settings.grant_lifetime)
         await store.access_tokens.purge(now)
         await store.clients.expire_unused(now - self._core.settings.unused_client_lifetime)
         await self._core.keys.tidy()
@@ -139,7 +157,7 @@ class AuthorizationServer:
         resource = self._metadata.protected_resource
         return [
             api_route("/.well-known/oauth-authorization-server", document, ["GET"]),
-            api_route("/.well-known/openid-configuration", document, ["GET"]),
+            api_route("/.well-known/openid-configuration", self._metadata.openid, ["GET"]),
             api_route(f"{RESOURCE_METADATA}/s/{{server}}/mcp", resource, ["GET"]),
             api_route(f"{RESOURCE_METADATA}/mcp", resource, ["GET"]),
             *self._legacy_resources(),
@@ -157,6 +175,7 @@ class AuthorizationServer:
         routes = [
             api_route("/token", self._tokens.token, ["POST"]),
             *self._pushed.routes(),
+            api_route("/userinfo", self._userinfo.userinfo, ["GET", "POST"]),
             api_route("/revoke", self._revocation.revoke, ["POST"]),
             api_route("/device_authorization", self._devices.authorization, ["POST"]),
         ]

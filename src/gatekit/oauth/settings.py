@@ -36,6 +36,8 @@ class OAuthSettings(Struct, frozen=True, kw_only=True):
     scopes: tuple[str, ...] = ALL
     access_token_format: TokenFormat = "jwt"
     access_token_lifetime: int = 3600
+    rotate_keys_every: int = 90 * DAY
+    """0: only when an operator says so."""
     refresh_token_lifetime: int = 30 * DAY
     """Without use."""
     grant_lifetime: int = 90 * DAY

@@ -32,9 +32,10 @@ LIFETIME = 3600
 class Statements:
     """Signs and reads back statements. ``load`` before use."""
 
-    def __init__(self, store: SigningKeys, vault: Vault, clock: Clock) -> None:
+    def __init__(self, store: SigningKeys, vault: Vault, clock: Clock, rotate_every: int = 0) -> None:
         self._rings: Mapping[Kind, KeyRing] = {
-            kind: KeyRing(store, vault, clock, LIFETIME, kind, _TYPES[kind]) for kind in get_args(Kind)
+            kind: KeyRing(store, vault, clock, LIFETIME, kind, _TYPES[kind], rotate_every)
+            for kind in get_args(Kind)
         }
 
     async def load(self) -> None:

@@ -22,7 +22,8 @@ from gatekit.model.oauth import (
     SigningKey,
     Transaction,
 )
-from gatekit.model.people import BrowserSession, Invite, Membership, User
+from gatekit.model.people import Invite, Membership, User
+from gatekit.store.browser_ports import BrowserSessions, RelyingSessions
 from gatekit.store.client_ports import Clients
 
 
@@ -192,24 +193,6 @@ class ApiKeys(Protocol):
     async def used(self, key_id: str, now: int) -> None: ...
 
 
-class BrowserSessions(Protocol):
-    async def add(self, session: BrowserSession) -> None: ...
-
-    async def get(self, token_hash: str, now: int) -> BrowserSession | None:
-        """The session if it has neither ended nor expired."""
-        ...
-
-    async def list(self, user_id: str, now: int) -> Sequence[BrowserSession]:
-        """Those of a person that have neither ended nor expired, newest first."""
-        ...
-
-    async def end(self, token_hash: str, now: int) -> None: ...
-
-    async def end_all(self, user_id: str, now: int) -> None: ...
-
-    async def purge(self, now: int) -> None: ...
-
-
 class Transactions(Protocol):
     """Runs through the authorization endpoint, and remembered approvals."""
 
@@ -304,10 +287,17 @@ class Replays(Protocol):
 
 
 class SigningKeys(Protocol):
+    """``add``, ``succeed`` and ``retire`` record a change ``signing_key:<kid>``."""
+
     async def add(self, key: SigningKey) -> None: ...
 
-    async def list(self, purpose: str) -> list[SigningKey]:
-        """Newest first, retired ones included until removed."""
+    async def succeed(self, key: SigningKey, newest: str | None) -> bool:
+        """Compare-and-swap: add ``key`` if ``newest`` is still the newest of its purpose that is not retired
+        (None: there is none). Several processes that rotate at once add one key."""
+        ...
+
+    async def list(self, purpose: str | None = None) -> list[SigningKey]:
+        """Newest first, retired ones included until removed; of every purpose if none is named."""
         ...
 
     async def retire(self, kid: str, now: int) -> None: ...
@@ -361,6 +351,8 @@ class Store(Protocol):
     def api_keys(self) -> ApiKeys: ...
     @property
     def browser_sessions(self) -> BrowserSessions: ...
+    @property
+    def relying_sessions(self) -> RelyingSessions: ...
     @property
     def transactions(self) -> Transactions: ...
     @property

@@ -23,6 +23,7 @@ from gatekit.oauth.http import Form
 from gatekit.oauth.issuing import Issuer
 from gatekit.oauth.jws import encode_segment
 from gatekit.oauth.redirects import match
+from gatekit.oauth.relying import Relying
 from gatekit.platform.vault import token_hash
 
 GRANT_TYPE = "authorization_code"
@@ -37,6 +38,7 @@ class CodeGrant:
     def __init__(self, core: Core, issuer: Issuer) -> None:
         self._core = core
         self._issuer = issuer
+        self._relying = Relying(core)
 
     async def answer(self, request: Request, form: Form, client: Client) -> Response:
         """RFC 6749 §4.1.3, RFC 7636 §4.5."""
@@ -63,6 +65,7 @@ class CodeGrant:
         if "refresh_token" in client.grant_types:
             refresh_token, row = self._issuer.new_refresh(found.grant, client, key)
         token, claims = await self._issuer.access_token(found.grant, resources, found.grant.scopes, key)
+        id_token = await self._relying.id_token(found)
         if await self._core.store.grants.redeem(code_hash, self._core.now(), row) is None:
             # Somebody was faster, with the same code and the right verifier: that is a replay, too (C2).
             await self._replayed(request, code, client)
@@ -71,7 +74,7 @@ class CodeGrant:
         await self._issuer.record(
             request, client, "issued", found=found, claims=claims, grant_type=GRANT_TYPE
         )
-        return self._issuer.answer(token, claims, refresh_token)
+        return self._issuer.answer(token, claims, refresh_token, id_token)
 
     async def _find(self, form: Form, client: Client) -> tuple[str, AuthorizationCode]:
         value = form.get("code")

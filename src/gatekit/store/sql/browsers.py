@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from gatekit.errors import NotFound
 from gatekit.model.oauth import Consent, Transaction
 from gatekit.model.people import BrowserSession
-from gatekit.store.sql.engine import Database
+from gatekit.store.sql.engine import Database, Row, Work
 from gatekit.store.sql.rows import as_list, decode, encode, insert, update
 
 _INSERT_SESSION = insert("browser_sessions", BrowserSession)
@@ -51,25 +51,39 @@ class SqlBrowserSessions:
 
     async def end(self, token_hash: str, now: int) -> None:
         async with self._database.transaction() as work:
-            await work.all(
-                "UPDATE browser_sessions SET ended_at = :now WHERE token_hash = :hash AND ended_at IS NULL",
+            ended = await work.all(
+                "UPDATE browser_sessions SET ended_at = :now WHERE token_hash = :hash AND ended_at IS NULL "
+                "RETURNING token_hash",
                 now=now,
                 hash=token_hash,
             )
+            await _make_due(work, ended, now)
 
     async def end_all(self, user_id: str, now: int) -> None:
         async with self._database.transaction() as work:
-            await work.all(
-                "UPDATE browser_sessions SET ended_at = :now WHERE user_id = :user AND ended_at IS NULL",
+            ended = await work.all(
+                "UPDATE browser_sessions SET ended_at = :now WHERE user_id = :user AND ended_at IS NULL "
+                "RETURNING token_hash",
                 now=now,
                 user=user_id,
             )
+            await _make_due(work, ended, now)
 
     async def purge(self, now: int) -> None:
         async with self._database.transaction() as work:
             await work.all(
                 "DELETE FROM browser_sessions WHERE expires_at <= :now OR ended_at IS NOT NULL", now=now
             )
+
+
+async def _make_due(work: Work, ended: Sequence[Row], now: int) -> None:
+    """Relying parties are told that these sessions have ended."""
+    for row in ended:
+        await work.all(
+            "UPDATE relying_sessions SET due_at = :now WHERE session_hash = :hash",
+            now=now,
+            hash=row["token_hash"],
+        )
 
 
 class SqlTransactions:

@@ -48,21 +48,39 @@ class SqlSigningKeys:
     async def add(self, key: SigningKey) -> None:
         async with self._database.transaction() as work:
             await work.run(_INSERT_KEY, encode(key))
+            await work.changed("signing_key", key.kid)
 
-    async def list(self, purpose: str) -> list[SigningKey]:
+    async def succeed(self, key: SigningKey, newest: str | None) -> bool:
+        async with self._database.transaction() as work:
+            found = await work.one(
+                "SELECT kid FROM signing_keys WHERE purpose = :purpose AND retired_at IS NULL "
+                "ORDER BY created_at DESC, kid DESC LIMIT 1",
+                purpose=key.purpose,
+            )
+            if (found["kid"] if found else None) != newest:
+                return False
+            await work.run(_INSERT_KEY, encode(key))
+            await work.changed("signing_key", key.kid)
+            return True
+
+    async def list(self, purpose: str | None = None) -> list[SigningKey]:
         rows = await self._database.all(
-            "SELECT * FROM signing_keys WHERE purpose = :purpose ORDER BY created_at DESC, kid DESC",
-            purpose=purpose,
+            "SELECT * FROM signing_keys WHERE :any OR purpose = :purpose ORDER BY created_at DESC, kid DESC",
+            any=purpose is None,
+            purpose=purpose or "",
         )
         return [decode(SigningKey, row) for row in rows]
 
     async def retire(self, kid: str, now: int) -> None:
         async with self._database.transaction() as work:
-            await work.all(
-                "UPDATE signing_keys SET retired_at = :now WHERE kid = :kid AND retired_at IS NULL",
+            done = await work.all(
+                "UPDATE signing_keys SET retired_at = :now WHERE kid = :kid AND retired_at IS NULL "
+                "RETURNING kid",
                 now=now,
                 kid=kid,
             )
+            if done:
+                await work.changed("signing_key", kid)
 
 
 class SqlSettings:

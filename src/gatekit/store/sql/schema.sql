@@ -147,6 +147,19 @@ CREATE TABLE browser_sessions (
 );
 CREATE INDEX browser_sessions_user ON browser_sessions (user_id);
 
+CREATE TABLE relying_sessions (
+    grant_id TEXT NOT NULL PRIMARY KEY REFERENCES grants (id) ON DELETE CASCADE,
+    session_hash TEXT NOT NULL,
+    client_id TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    nonce TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    due_at BIGINT,
+    attempts BIGINT NOT NULL
+);
+CREATE INDEX relying_sessions_session ON relying_sessions (session_hash);
+CREATE INDEX relying_sessions_due ON relying_sessions (due_at);
+
 CREATE TABLE login_transactions (
     id_hash TEXT NOT NULL PRIMARY KEY,
     browser_hash TEXT NOT NULL,
@@ -164,7 +177,8 @@ CREATE TABLE login_transactions (
     expires_at BIGINT NOT NULL,
     finished_at BIGINT,
     pushed_hash TEXT NOT NULL DEFAULT '',
-    jkt TEXT NOT NULL DEFAULT ''
+    jkt TEXT NOT NULL DEFAULT '',
+    nonce TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX login_transactions_user ON login_transactions (user_id);
 CREATE INDEX login_transactions_expiry ON login_transactions (expires_at);

@@ -15,6 +15,7 @@ from gatekit.store.sql.facts import SqlChanges, SqlReplays, SqlSettings, SqlSign
 from gatekit.store.sql.grants import SqlGrants
 from gatekit.store.sql.people import SqlGroups, SqlInvites, SqlUsers
 from gatekit.store.sql.pushed import SqlPushedRequests
+from gatekit.store.sql.relying import SqlRelyingSessions
 from gatekit.store.sql.revision import bring_up_to_date
 
 _PROBE = "store.ready"
@@ -33,6 +34,7 @@ class SqlStore:
         self.access_tokens = SqlAccessTokens(database)
         self.api_keys = SqlApiKeys(database)
         self.browser_sessions = SqlBrowserSessions(database)
+        self.relying_sessions = SqlRelyingSessions(database)
         self.transactions = SqlTransactions(database)
         self.pushed_requests = SqlPushedRequests(database)
         self.device_authorizations = SqlDeviceAuthorizations(database)

@@ -1,0 +1,56 @@
+"""Where browser sessions signed people in (OpenID Connect), and whom to tell when they end."""
+
+from __future__ import annotations
+
+from gatekit.model.oauth import RelyingSession
+from gatekit.store.sql.engine import Database
+from gatekit.store.sql.rows import decode, encode, insert
+
+_INSERT = insert("relying_sessions", RelyingSession)
+
+
+class SqlRelyingSessions:
+    """Implements ``store.ports.RelyingSessions``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, session: RelyingSession) -> None:
+        async with self._database.transaction() as work:
+            await work.run(_INSERT, encode(session))
+
+    async def of_grant(self, grant_id: str) -> RelyingSession | None:
+        row = await self._database.one("SELECT * FROM relying_sessions WHERE grant_id = :id", id=grant_id)
+        return decode(RelyingSession, row) if row else None
+
+    async def of_session(self, session_hash: str) -> list[RelyingSession]:
+        rows = await self._database.all(
+            "SELECT * FROM relying_sessions WHERE session_hash = :hash ORDER BY created_at", hash=session_hash
+        )
+        return [decode(RelyingSession, row) for row in rows]
+
+    async def due(self, now: int, again_at: int, limit: int) -> list[RelyingSession]:
+        # Looked at without the writer's lock first: this is asked every few seconds, and mostly for nothing.
+        if not await self._database.one("SELECT 1 FROM relying_sessions WHERE due_at <= :now", now=now):
+            return []
+        async with self._database.transaction() as work:
+            rows = await work.all(
+                "UPDATE relying_sessions SET due_at = :again, attempts = attempts + 1 WHERE grant_id IN "
+                "(SELECT grant_id FROM relying_sessions WHERE due_at <= :now ORDER BY due_at LIMIT :limit) "
+                "RETURNING *",
+                now=now,
+                again=again_at,
+                limit=limit,
+            )
+            return [decode(RelyingSession, row) for row in rows]
+
+    async def told(self, grant_id: str) -> None:
+        async with self._database.transaction() as work:
+            await work.all("UPDATE relying_sessions SET due_at = NULL WHERE grant_id = :id", id=grant_id)
+
+    async def purge(self, created_before: int) -> None:
+        async with self._database.transaction() as work:
+            await work.all(
+                "DELETE FROM relying_sessions WHERE created_at <= :before AND due_at IS NULL",
+                before=created_before,
+            )
