@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from gatekit.errors import StoreFull
+from gatekit.errors import AuditUnavailable, StoreFull
 from gatekit.model.audit import TokenEvent
 from gatekit.model.rules import ByLogin, Rules, ServerRules
 from gatekit.policy.engine import Policy
@@ -30,14 +32,16 @@ async def test_R1_a_used_token_yields_the_same_successor_within_its_grace(world:
     assert (await world.refresh(client, first["refresh_token"])).status_code == 200
 
 
-async def test_R1_the_grace_goes_on_when_a_faster_copy_rotated_twice(world: World) -> None:
+async def test_R1_a_late_copy_gets_what_is_good_when_a_faster_one_rotated_twice(world: World) -> None:
+    """R1, R3: Copies that share a token file never lock each other out."""
     client = await world.register()
     old = (await world.tokens(client))["refresh_token"]
     second = (await world.refresh(client, old)).json()["refresh_token"]
     third = (await world.refresh(client, second)).json()["refresh_token"]
     late = (await world.refresh(client, old)).json()["refresh_token"]
-    assert late == second
-    assert (await world.refresh(client, late)).json()["refresh_token"] == third
+    assert late == third, "not a link that is used up: it would look stolen in an hour"
+    world.clock.advance(3000)
+    assert (await world.refresh(client, late)).status_code == 200
 
 
 @BOTH_FORMATS
@@ -267,3 +271,104 @@ async def test_R7_a_store_that_fails_leaves_the_token_usable(
         assert (failed.status_code, failed.json()["error"]) == (503, "temporarily_unavailable")
     world.clock.advance(100)
     assert (await world.refresh(client, old)).status_code == 200
+
+
+@BOTH_FORMATS
+@pytest.mark.parametrize("action", ["refreshed", "grace"])
+async def test_R7_a_trail_that_fails_leaves_the_token_usable(world: World, action: str) -> None:
+    """R7: Nothing is answered without a record, and who tries again long after that is no thief."""
+    client = await world.register()
+    old = (await world.tokens(client))["refresh_token"]
+    if action == "grace":
+        expected = (await world.refresh(client, old)).json()["refresh_token"]
+    world.trail.failure = AuditUnavailable("no room")
+    failed = await world.refresh(client, old)
+    assert (failed.status_code, failed.json()["error"]) == (503, "temporarily_unavailable")
+    world.trail.failure = None
+    world.clock.advance(10 if action == "grace" else 500)
+    again = await world.refresh(client, old)
+    assert again.status_code == 200, again.text
+    if action == "grace":
+        assert again.json()["refresh_token"] == expected
+
+
+async def test_R7_a_disk_that_fails_in_the_middle_undoes_the_rotation(world: World) -> None:
+    """R7: The old token is marked used and its successor written in one transaction, or neither."""
+    client = await world.register()
+    old = (await world.tokens(client))["refresh_token"]
+    with sqlite3.connect(world.directory / "gatekit.db", timeout=10) as disk:
+        disk.execute(
+            "CREATE TRIGGER broken BEFORE INSERT ON refresh_tokens BEGIN SELECT RAISE(ABORT, 'disk I/O'); END"
+        )
+    failed = await world.refresh(client, old)
+    assert failed.status_code == 503, failed.text
+    with sqlite3.connect(world.directory / "gatekit.db", timeout=10) as disk:
+        disk.execute("DROP TRIGGER broken")
+        [(used,)] = disk.execute("SELECT COUNT(*) FROM refresh_tokens WHERE used_at IS NOT NULL").fetchall()
+    assert used == 0
+    world.clock.advance(500)
+    assert (await world.refresh(client, old)).status_code == 200
+
+
+async def test_R3_parallel_copies_while_the_store_fails_now_and_then(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R3, R7: Each copy tries again when it gets 503; at the end all of them have the same live token."""
+    client = await world.register()
+    old = (await world.tokens(client))["refresh_token"]
+    grants, failures = world.store.grants, iter([True, False, True, True])
+    rotate = grants.rotate
+
+    async def shaky(*arguments: Any) -> Any:
+        if next(failures, False):
+            raise StoreFull("no room")
+        return await rotate(*arguments)
+
+    monkeypatch.setattr(grants, "rotate", shaky)
+
+    async def copy() -> str:
+        for _ in range(10):
+            answer = await world.refresh(client, old)
+            if answer.status_code == 200:
+                return str(answer.json()["refresh_token"])
+            assert answer.status_code == 503, answer.text
+            await asyncio.sleep(0)
+        raise AssertionError("never let in")
+
+    [kept] = set(await asyncio.gather(*(copy() for _ in range(12))))
+    world.clock.advance(3000)
+    assert (await world.refresh(client, kept)).status_code == 200
+
+
+@BOTH_FORMATS
+async def test_R1_a_restart_between_two_refreshes_changes_nothing(world: World) -> None:
+    """R1, R2: The grace and the detection of reuse outlive the process."""
+    client = await world.register()
+    old = (await world.tokens(client))["refresh_token"]
+    new = (await world.refresh(client, old)).json()
+    await world.boot()
+    again = (await world.refresh(client, old)).json()
+    assert again["refresh_token"] == new["refresh_token"]
+    assert await world.alive(new["access_token"])
+    latest = (await world.refresh(client, new["refresh_token"])).json()
+    await world.boot()
+    world.clock.advance(46)
+    assert (await world.refresh(client, old)).json()["error"] == "invalid_grant"
+    assert not await world.alive(latest["access_token"])
+
+
+async def test_R2_a_grant_that_ends_meanwhile_is_no_reuse(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R2: Whoever is revoked between two statements is refused, and not called a thief in the trail."""
+    client = await world.register()
+    old = (await world.tokens(client))["refresh_token"]
+    rotate = world.store.grants.rotate
+
+    async def too_late(*arguments: Any) -> Any:
+        await _revoke_grant(world, client["client_id"])
+        return await rotate(*arguments)
+
+    monkeypatch.setattr(world.store.grants, "rotate", too_late)
+    assert (await world.refresh(client, old)).json()["error"] == "invalid_grant"
+    assert not world.trail.named(TokenEvent, action="reused")

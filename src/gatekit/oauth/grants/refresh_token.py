@@ -7,6 +7,8 @@ After that, a used token means that somebody has a copy who should not, and the 
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -23,6 +25,8 @@ from gatekit.platform.vault import token_hash
 
 GRANT_TYPE = "refresh_token"
 SEAL = "refresh-successor"
+MAX_LINKS = 20
+"""How far a chain is followed in one request; only a client that refreshes every second gets there."""
 
 _COMMON = frozenset(("offline_access", "openid", "profile", "email", "address", "phone"))
 """Scopes that clients add by habit. We have none of them, so they ask for nothing."""
@@ -36,7 +40,11 @@ class RefreshGrant:
         self._issuer = issuer
 
     async def answer(self, request: Request, form: Form, client: Client) -> Response:
-        """Check everything that can be refused first; rotate last (checklist R5)."""
+        """Check everything that can be refused first; rotate last (checklist R5).
+
+        Also what can fail comes first, the record among it: a token that was used up without an answer
+        would fell its own family when its client tries again after the grace (R7).
+        """
         token, row = await self._find(form, client)
         key = proven_key(request)
         if row.jkt and row.jkt != key:  # first of all: who has only the token changes nothing by trying
@@ -50,8 +58,12 @@ class RefreshGrant:
         scopes = self._narrowed_scopes(found.grant, form, client)
         resources = self._issuer.narrowed(found.grant, form)
         access_token, claims = await self._issuer.access_token(found.grant, resources, scopes, key)
-        action, successor = await self._successor(request, token, row, found, client)
+        action: Action = "refreshed" if row.used_at is None else "grace"
+        if action == "grace":
+            successor = await self._in_grace(request, token, row, found, client)
         await self._issuer.record(request, client, action, found=found, claims=claims, grant_type=GRANT_TYPE)
+        if action == "refreshed":
+            successor = await self._rotated(request, token, row, found, client)
         return self._issuer.answer(access_token, claims, successor)
 
     async def _find(self, form: Form, client: Client) -> tuple[str, RefreshToken]:
@@ -75,31 +87,44 @@ class RefreshGrant:
             return tuple(scope for scope in scopes.read_only(grant.scopes) if scope in asked)
         return tuple(scope for scope in grant.scopes if scope in asked) or grant.scopes
 
-    async def _successor(
+    async def _rotated(
         self, request: Request, token: str, row: RefreshToken, found: Upright, client: Client
-    ) -> tuple[Action, str]:
-        """Rotate, or find out what somebody else rotated to."""
+    ) -> str:
+        """A new successor, or that of a copy that was faster."""
         if found.grant is None:
             raise InvalidGrant(INVALID, "no grant")
-        if row.used_at is None:
-            successor, successor_row = self._issuer.new_refresh(found.grant, client, proven_key(request))
-            sealed = self._core.services.vault.seal_with(token, successor, SEAL)
-            grants = self._core.store.grants
-            won = await grants.rotate(row.token_hash, self._core.now(), successor_row, sealed)
-            if won is not None:
-                return "refreshed", successor
-            again = await grants.refresh_token(row.token_hash)
-            if again is None:
-                raise InvalidGrant(INVALID, "refresh token vanished")
-            row = again
-        return "grace", await self._in_grace(request, token, row, found, client)
+        successor, successor_row = self._issuer.new_refresh(found.grant, client, proven_key(request))
+        sealed = self._core.services.vault.seal_with(token, successor, SEAL)
+        grants = self._core.store.grants
+        if await grants.rotate(row.token_hash, self._core.now(), successor_row, sealed) is not None:
+            return successor
+        again = await grants.refresh_token(row.token_hash)
+        if again is None or again.used_at is None:
+            raise InvalidGrant(INVALID, "the grant ended meanwhile")
+        return await self._in_grace(request, token, again, found, client)
 
     async def _in_grace(
         self, request: Request, token: str, row: RefreshToken, found: Upright, client: Client
     ) -> str:
-        used_for = self._core.now() - (row.used_at or 0)
-        if row.used_at is not None and row.successor_sealed and used_for <= self._core.settings.refresh_grace:
-            return self._core.services.vault.open_with(token, row.successor_sealed, SEAL)
+        """The end of the chain that starts at a used token. Not the next link: a faster copy may have used it
+        as well, and whoever kept it would be taken for a thief once its grace is over. Later links were used
+        later, so all of them are in their grace if the first is.
+        """
+        for _ in range(MAX_LINKS):
+            if row.used_at is None:
+                return token
+            used_for = self._core.now() - row.used_at
+            if not row.successor_sealed or used_for > self._core.settings.refresh_grace:
+                await self._reused(request, row, found, client)
+            token = self._core.services.vault.open_with(token, row.successor_sealed or "", SEAL)
+            following = await self._core.store.grants.refresh_token(token_hash(token))
+            if following is None:
+                raise InvalidGrant(INVALID, "the successor is gone")
+            row = following
+        return token
+
+    async def _reused(self, request: Request, row: RefreshToken, found: Upright, client: Client) -> NoReturn:
+        """Somebody has a copy who should not: the whole family falls (OAuth 2.1 §4.3.1)."""
         reason = "refresh token used again after its grace"
         await self._issuer.fell(row.grant_id, reason)
         await self._issuer.record(
