@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import urllib.parse
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +10,7 @@ import pytest
 
 from gatekit.demo.browser import StoryError
 from gatekit.demo.wire import Answer, Login, McpClient, fetch
-from tests.support.running import ECHO, RunningGateway
+from tests.support.running import ECHO, RunningGateway, eventually
 
 COPIES = 8
 PATIENCE = 30.0
@@ -44,17 +43,19 @@ def refresh(login: Login, token: str) -> Answer:
 
 def until_let_in(login: Login, token: str) -> dict[str, str]:
     """As a client that waits while nobody answers."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
+    answers: list[Answer] = []
+
+    def answered() -> bool:
         try:
-            answer = refresh(login, token)
+            answers.append(refresh(login, token))
         except StoryError:
-            time.sleep(0.05)
-            continue
-        assert answer.status == 200, answer.body
-        found: dict[str, str] = answer.json()
-        return found
-    raise AssertionError("nobody answered")
+            return False
+        return True
+
+    eventually(answered, PATIENCE, "nobody answered")
+    assert answers[0].status == 200, answers[0].body
+    found: dict[str, str] = answers[0].json()
+    return found
 
 
 def test_R3_copies_refresh_at_once_and_all_stay_in(gateway: RunningGateway, login: Login) -> None:
