@@ -233,7 +233,8 @@ class Recorder:
     def _tick_over(self) -> None:
         self._calm = self._added == 1
         self._added = 0
-        self._flush()
+        if self._batch is not None:
+            self._flush()
 
     def _flush(self) -> None:
         batch = self._batch

@@ -146,7 +146,8 @@ class Pipes:
     def _tick_over(self) -> None:
         self._calm = self._written == 1
         self._written = 0
-        self._flush()
+        if self._unsent:
+            self._flush()
 
     def _flush(self) -> None:
         data, self._unsent = b"".join(self._unsent), []
