@@ -34,6 +34,7 @@ from gatekit.identity.passwords import HashCost, PasswordHasher
 from gatekit.identity.ports import Leg
 from gatekit.model.access import Asked
 from gatekit.model.audit import AuditEvent
+from gatekit.model.oauth import Client
 from gatekit.model.people import LOCAL, ExternalIdentity, Membership, User
 from gatekit.model.rules import Anyone, ByGroup, ByLogin, Rules, ServerRules
 from gatekit.oauth.bearer import reaches
@@ -343,6 +344,10 @@ class World:
         assert response.status_code == 201, response.text
         found: dict[str, Any] = response.json()
         return found
+
+    async def configure(self, *clients: Client) -> None:
+        """These are the clients of the configuration file from now on."""
+        await self.server.set_clients(clients)
 
     def authorize_url(self, client: Mapping[str, Any], **changes: str | None) -> str:
         """A correct request of ``client``; a parameter set to None is left out."""

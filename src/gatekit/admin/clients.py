@@ -8,7 +8,7 @@ from typing import Literal
 from msgspec.structs import replace
 
 from gatekit.admin.desk import Actor, Desk
-from gatekit.errors import NotFound
+from gatekit.errors import Conflict, NotFound
 from gatekit.model.audit import ClientEvent
 from gatekit.model.oauth import Client
 
@@ -36,6 +36,11 @@ class Clients(Desk):
     async def delete(self, actor: Actor, client_id: str) -> Client:
         """Remove the client and all its grants; whoever uses it has to register and sign in again."""
         client = await self.show(client_id)
+        if client.source == "configured":
+            raise Conflict(
+                f"{client_id} stands in the configuration file; remove it there "
+                f"(`gatekit clients disable {client_id}` refuses it at once)"
+            )
         await self._store.clients.delete(client_id)
         await self._note(actor, "deleted", client)
         return client

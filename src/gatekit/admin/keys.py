@@ -11,6 +11,7 @@ from gatekit.admin.desk import Actor, Desk
 from gatekit.errors import Conflict, InvalidInput, NotFound
 from gatekit.model.audit import KeyEvent
 from gatekit.model.oauth import ApiKey
+from gatekit.model.people import SERVICE
 from gatekit.platform.vault import token_hash
 
 KEY_PREFIX = "gk_key_"
@@ -63,6 +64,8 @@ class Keys(Desk):
         owner = await self._person(username)
         if owner.disabled:
             raise Conflict(f"{owner.username} is disabled; `gatekit users enable {owner.username}` first")
+        if owner.connection == SERVICE:
+            raise InvalidInput(f"{owner.username} is a client and has credentials of its own")
         token, now = self._entropy.token(KEY_PREFIX), self._now()
         key = ApiKey(
             id=self._entropy.ident("key_"),

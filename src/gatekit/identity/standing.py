@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from gatekit.identity.ports import Admission
 from gatekit.model.access import Active, Inactive, Standing
-from gatekit.model.oauth import Client, Grant
-from gatekit.model.people import Principal, User
+from gatekit.model.oauth import CLIENT_CREDENTIALS, Client, Grant
+from gatekit.model.people import SERVICE, Principal, User
 from gatekit.store.client_ports import Clients
 from gatekit.store.ports import Grants, Users
 
@@ -93,6 +93,18 @@ def _refuse_grant(
     return None
 
 
+def acts_for_itself(client: Client | None) -> bool:
+    """Whether a client is a principal of its own (RFC 6749 §4.4): the operator says so, it can prove itself,
+    and it is not disabled."""
+    return (
+        client is not None
+        and client.source == "configured"
+        and client.auth_method != "none"
+        and CLIENT_CREDENTIALS in client.grant_types
+        and not client.disabled
+    )
+
+
 class Directory(Protocol):
     """``identity.directory`` implements it."""
 
@@ -148,6 +160,12 @@ class Standings:
         client = await self._rows.clients.get(grant.client_id)
         return await self._judge(user, client, grant, now)
 
+    async def _vouched_for(self, user: User) -> bool:
+        """Whether whoever says that somebody is who they are is configured."""
+        if user.connection == SERVICE:
+            return acts_for_itself(await self._rows.clients.get(user.subject))
+        return user.connection in self._connections()
+
     async def _judge(
         self, user: User | None, client: Client | NotInvolved | None, grant: Grant | NotInvolved, now: float
     ) -> Upright | Inactive:
@@ -156,7 +174,7 @@ class Standings:
             user,
             client,
             grant,
-            connection_enabled=user is not None and user.connection in self._connections(),
+            connection_enabled=user is not None and await self._vouched_for(user),
             admitted=principal is not None and self._policy().admits(principal),
             now=now,
         )

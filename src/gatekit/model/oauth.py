@@ -7,6 +7,9 @@ from typing import Literal
 from msgspec import Struct
 
 TokenAuthMethod = Literal["none", "client_secret_post", "client_secret_basic", "private_key_jwt"]
+CLIENT_CREDENTIALS = "client_credentials"
+"""The grant type of a client that acts for itself (RFC 6749 §4.4)."""
+
 ClientSource = Literal["dynamic", "configured", "document"]
 
 

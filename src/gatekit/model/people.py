@@ -7,6 +7,14 @@ from msgspec import Struct
 LOCAL = "local"
 """Name of the embedded connection: accounts with a password in Gatekit's own store."""
 
+SERVICE = "client"
+"""Stands where a connection stands for principals that are clients acting for themselves."""
+
+
+def service_name(client_id: str) -> str:
+    """What such a client is called: in access lists, in the audit, on the command line."""
+    return f"{SERVICE}:{client_id.lower()}"
+
 
 class User(Struct, frozen=True, kw_only=True):
     """A stored person. Identity is (connection, issuer, subject), never an e-mail address or a login."""

@@ -4,7 +4,8 @@ A *selector* names people. In the file it is one string:
 
 ``alice@example.com`` a verified e-mail address · ``alice`` a username of the default connection ·
 ``github:octocat`` a login at the connection ``github`` · ``group:developers`` a group ·
-``org:acme`` and ``team:acme/platform`` what GitHub asserts · ``*`` everybody who can sign in.
+``org:acme`` and ``team:acme/platform`` what GitHub asserts · ``client:ci-bot`` a client of the file that acts
+for itself · ``*`` everybody who can sign in, which such a client cannot.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class ByProviderGroup(Struct, frozen=True, tag=True):
 
 
 class Anyone(Struct, frozen=True, tag=True):
-    """Everybody who can sign in."""
+    """Everybody who can sign in: people, and no clients that act for themselves."""
 
 
 Selector = ByEmail | ByLogin | ByGroup | ByProviderGroup | Anyone

@@ -24,6 +24,7 @@ from gatekit.model.access import Inactive
 from gatekit.model.audit import DoorRefused
 from gatekit.model.oauth import Transaction
 from gatekit.oauth import answers
+from gatekit.oauth.bounds import granted_to
 from gatekit.oauth.browser import Browser, Run, SignedIn
 from gatekit.oauth.code import Codes
 from gatekit.oauth.consent import Consents
@@ -180,13 +181,16 @@ class Authorize:
             raise PageProblem(400, "The link is not usable", bad.description, detail=bad.detail) from bad
 
     async def _start(self, target: Target, wanted: AuthorizationRequest, opened: Opened | None) -> Run:
+        client = target.client
+        scopes = granted_to(client, self._relying.scopes(client, wanted))
+        limit = () if sign_in_only(scopes) else self._core.resources.limit(client.servers)
         run = self._new_run(
-            client_id=target.client.id,
+            client_id=client.id,
             redirect_uri=target.redirect_uri,
             state=target.state,
             code_challenge=wanted.code_challenge,
-            scopes=self._relying.scopes(target.client, wanted),
-            resources=wanted.resources,
+            scopes=scopes,
+            resources=wanted.resources or limit,
         )
         prompt = set(wanted.prompt)
         if wanted.max_age is not None:

@@ -28,6 +28,7 @@ from gatekit.model.access import EVERY_SERVER, Access, Asked, Inactive
 from gatekit.model.oauth import ApiKey, Client
 from gatekit.model.ports import Clock
 from gatekit.model.scopes import may_read
+from gatekit.oauth.bounds import bounded, reach_of
 from gatekit.oauth.claims import AccessClaims
 from gatekit.oauth.dpop import ALGORITHMS, Proofs, Target
 from gatekit.oauth.formats import AccessTokens
@@ -189,10 +190,10 @@ class Bearer:
     async def _access_token(self, token: str) -> Access:
         claims = await self._tokens.read(token)
         found = await self.stands(claims)
-        scopes = frozenset(claims.scope.split())
+        scopes = frozenset(bounded(found.client, claims.scope.split()))
         if not may_read(scopes):
             raise InsufficientScope("the access token has no scope for this gateway")
-        reach = self._resources.reach(claims.aud)
+        reach = reach_of(found.client, self._resources.reach(claims.aud))
         return Access(
             principal=found.principal,
             client_id=claims.client_id,

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gatekit.identity.ports import PasswordProvider, RedirectProvider
-from gatekit.identity.standing import Directory, Standings
+from gatekit.identity.standing import Directory, Standings, acts_for_itself
+from gatekit.model.oauth import Client
 from gatekit.model.ports import Clock, Entropy
 from gatekit.model.scopes import granted
 from gatekit.oauth.bearer import Bearer
@@ -77,9 +78,17 @@ class Core:
             settings, services.store, services.clock, self.access_tokens, self.standings, proofs
         )
 
+        self.serves_programs = False
+        """Whether the configuration has a client that acts for itself."""
+
     def set_servers(self, servers: Sequence[tuple[str, str]]) -> None:
         """Publish other servers from now on."""
         self.resources = Resources(self.settings.issuer, servers, self.settings.legacy_sse)
+        self.bearer.forget()
+
+    def set_clients(self, clients: Sequence[Client]) -> None:
+        """Those of the configuration are others from now on."""
+        self.serves_programs = any(acts_for_itself(client) for client in clients)
         self.bearer.forget()
 
     def connections(self) -> frozenset[str]:

@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from gatekit.errors import Conflict, ServerError, TooManyRegistrations, UnauthorizedClient
 from gatekit.model.oauth import Client, DeviceAuthorization
+from gatekit.oauth.bounds import granted_to
 from gatekit.oauth.client_metadata import DEVICE_CODE
 from gatekit.oauth.clients import ClientAuthentication
 from gatekit.oauth.core import Core
@@ -65,7 +66,8 @@ class Devices:
 
     async def _store(self, request: Request, fields: Form, client: Client, device_code: str) -> str:
         settings, now = self._core.settings, self._core.now()
-        resources = self._core.resources.resolve(fields.all("resource"))
+        known = self._core.resources
+        resources = known.resolve(fields.all("resource"), client.servers) or known.limit(client.servers)
         for _ in range(_ATTEMPTS):
             user_code = self._user_code()
             with contextlib.suppress(Conflict):  # one chance in 25 thousand million for each code in use
@@ -74,7 +76,7 @@ class Devices:
                         device_hash=token_hash(device_code),
                         user_code_hash=user_code_hash(self._core, user_code),
                         client_id=client.id,
-                        scopes=self._core.scopes(fields.get("scope")),
+                        scopes=granted_to(client, self._core.scopes(fields.get("scope"))),
                         resources=resources,
                         address=address(request),
                         interval=settings.device_interval,

@@ -10,6 +10,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gatekit.model.oauth import CLIENT_CREDENTIALS
 from gatekit.oauth.client_metadata import GRANT_TYPES, SIGNING_ALGORITHMS
 from gatekit.oauth.core import Core
 from gatekit.oauth.dpop import ALGORITHMS
@@ -96,7 +97,7 @@ class Metadata:
             "scopes_supported": list(settings.scopes),
             "response_types_supported": ["code"],
             "response_modes_supported": ["query"],
-            "grant_types_supported": list(GRANT_TYPES),
+            "grant_types_supported": list(self._grant_types()),
             "token_endpoint_auth_methods_supported": list(AUTH_METHODS),
             "token_endpoint_auth_signing_alg_values_supported": list(SIGNING_ALGORITHMS),
             "revocation_endpoint_auth_methods_supported": list(AUTH_METHODS),
@@ -113,6 +114,10 @@ class Metadata:
         if settings.registration_enabled:
             found["registration_endpoint"] = f"{issuer}/register"
         return found
+
+    def _grant_types(self) -> tuple[str, ...]:
+        # Only the operator makes clients for it; where there are none it is of no use to anybody.
+        return (*GRANT_TYPES, CLIENT_CREDENTIALS) if self._core.serves_programs else GRANT_TYPES
 
 
 def _document(content: dict[str, Any]) -> Response:

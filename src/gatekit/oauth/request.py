@@ -104,7 +104,7 @@ def read_request(form: Form, target: Target, resources: Resources) -> Authorizat
     return AuthorizationRequest(
         code_challenge=_challenge(form),
         scope=form.get("scope") or "",
-        resources=resources.resolve(form.all("resource")),
+        resources=resources.resolve(form.all("resource"), target.client.servers),
         prompt=_prompt(form),
         max_age=_max_age(form),
         jkt=_jkt(form),

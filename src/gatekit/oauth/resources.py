@@ -60,11 +60,11 @@ class Resources:
         names = [name for name in servers if name in self.titles]
         return tuple(self.url(name) for name in (AGGREGATE, *names)) if names else ()
 
-    def resolve(self, values: Sequence[str]) -> tuple[str, ...]:
+    def resolve(self, values: Sequence[str], only: Sequence[str] = ()) -> tuple[str, ...]:
         """Canonical identifiers of what a client asked for, without repetition.
 
-        Empty if it named nothing; a bare origin counts as nothing (Copilot and mcp-remote send it). Raise
-        ``InvalidTarget`` for anything unknown (RFC 8707 §2).
+        ``only``: names of servers that it is limited to. Empty if it named nothing; a bare origin counts as
+        nothing (Copilot and mcp-remote send it). Raise ``InvalidTarget`` for anything unknown (RFC 8707 §2).
         """
         found: dict[str, None] = {}
         for value in values:
@@ -75,7 +75,19 @@ class Resources:
             if match is None:
                 raise InvalidTarget("unknown resource", f"unknown resource {value[:200]!r}")
             found[match] = None
+        if found and only and not found.keys() <= set(self.limit(only)):
+            raise InvalidTarget("the client may not use this resource")
         return tuple(found)
+
+    def limit(self, only: Sequence[str]) -> tuple[str, ...]:
+        """What a client that is limited to these servers asks for by naming nothing; empty without a limit.
+
+        Raise ``InvalidTarget`` if none of them is published: nothing is not the same as everything.
+        """
+        limit = tuple(self.url(name) for name in only if name in self.titles)
+        if only and not limit:
+            raise InvalidTarget("the client may not use any resource")
+        return limit
 
     def names(self, resources: Iterable[str]) -> tuple[str, ...]:
         """Server names of known identifiers, in their order; others are left out."""

@@ -16,6 +16,7 @@ from starlette.routing import Route
 from gatekit.errors import VaultError
 from gatekit.identity.standing import Upright
 from gatekit.model.access import Access
+from gatekit.model.oauth import CLIENT_CREDENTIALS, Client
 from gatekit.oauth.account import Account
 from gatekit.oauth.authorize import Authorize
 from gatekit.oauth.bearer import Bearer
@@ -29,6 +30,7 @@ from gatekit.oauth.device import PAGE as DEVICE_PAGE
 from gatekit.oauth.device import Devices
 from gatekit.oauth.documents import Documents
 from gatekit.oauth.grants.authorization_code import CodeGrant
+from gatekit.oauth.grants.client_credentials import ClientCredentialsGrant
 from gatekit.oauth.grants.device_code import DeviceGrant
 from gatekit.oauth.grants.refresh_token import RefreshGrant
 from gatekit.oauth.http import api_route, json_answer, page_route
@@ -73,6 +75,7 @@ class AuthorizationServer:
             "authorization_code": CodeGrant(self._core, issuer),
             "refresh_token": RefreshGrant(self._core, issuer),
             DEVICE_CODE: DeviceGrant(self._core, issuer),
+            CLIENT_CREDENTIALS: ClientCredentialsGrant(self._core, issuer),
         }
         self._tokens = Tokens(self._core, issuer, grants, clients)
         self._revocation = Revocation(self._core, issuer, clients)
@@ -89,6 +92,11 @@ class AuthorizationServer:
     def set_servers(self, servers: Sequence[tuple[str, str]]) -> None:
         """Publish other servers, (name, title) each, from now on."""
         self._core.set_servers(servers)
+
+    async def set_clients(self, clients: Sequence[Client]) -> None:
+        """These are the clients of the configuration from now on, and only these. Raises ``StoreError``."""
+        await self._core.store.clients.configure(clients)
+        self._core.set_clients(clients)
 
     async def rotate_keys(self) -> str:
         """Publish the next signing key; return its kid."""

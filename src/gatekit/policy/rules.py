@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from msgspec import Struct
 
-from gatekit.model.people import LOCAL, Principal
+from gatekit.model.people import LOCAL, SERVICE, Principal
 from gatekit.model.rules import (
     AccessList,
     ByEmail,
@@ -57,7 +57,8 @@ def usable_email(address: str) -> bool:
 def keys_of(principal: Principal) -> Keys:
     """Every key that names this person. An unverified e-mail address names nobody."""
     connection = principal.connection
-    keys: set[Key] = {ANYONE}
+    # "Everybody" was written with people in mind. A program is let in by its name, or not at all.
+    keys: set[Key] = set() if connection == SERVICE else {ANYONE}
     # At the embedded connection the username is the login; elsewhere our username may differ from it.
     login = principal.username if connection == LOCAL else principal.login
     if login:
