@@ -21,12 +21,13 @@ from typing import Any, ClassVar, Protocol, cast
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from gatekit.gateway.endpoint import endpoint_of
 from gatekit.gateway.inbound import Refused
 from gatekit.gateway.ports import Headers, Wire
+from gatekit.web.bounds import BODY_SECONDS, HEAD_SECONDS, NO_HEAD, Bounded
 
 Read = Callable[[int], Awaitable[bytes]]
 Enter = Callable[[], Awaitable[None]]
@@ -56,10 +57,18 @@ class Allows(Protocol):
     def __call__(self, host: bytes, /) -> bool: ...
 
 
-def front(serve: Serve, allows: Allows) -> type[asyncio.Protocol]:
+def front(
+    serve: Serve, allows: Allows, *, head_seconds: float = HEAD_SECONDS, body_seconds: float = BODY_SECONDS
+) -> type[asyncio.Protocol]:
     """For ``uvicorn.Config(http=…)``."""
     # Class attributes, because an instance with more than thirty pays two kilobytes for its dictionary.
-    ours = {"serve": staticmethod(serve), "allows": staticmethod(allows), "endpoints": {}}
+    ours = {
+        "serve": staticmethod(serve),
+        "allows": staticmethod(allows),
+        "endpoints": {},
+        "head_seconds": head_seconds,
+        "body_seconds": body_seconds,
+    }
     return type("OurFront", (Front,), ours)
 
 
@@ -221,7 +230,7 @@ class Flow(FlowControl):
             self._writable = None
 
 
-class Front(HttpToolsProtocol):
+class Front(Bounded):
     """One connection. An idle stream holds one, so it is kept small."""
 
     endpoints: ClassVar[dict[bytes, str]]
@@ -237,7 +246,6 @@ class Front(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self._idle_since: float | None = None
         self.pipeline = _NOTHING_WAITS
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -257,11 +265,13 @@ class Front(HttpToolsProtocol):
             self.pipeline = deque()
         if server is None:
             self._long_way()
+            self.headers = NO_HEAD
             return
         cycle = self.cycle = ShortCycle(self)
         peer = self.client[0] if self.client else ""
         method = _METHODS[self.parser.get_method()]
         enter = partial(self.serve, method, server, self.headers, peer, cycle, cycle.read)
+        self.headers = NO_HEAD
         if waiting:  # pipelined: taken up when the one before it is answered
             self.flow.pause_reading()
             self.pipeline.appendleft((cycle, enter))
@@ -271,6 +281,8 @@ class Front(HttpToolsProtocol):
     def _short_way(self) -> str | None:
         """Name of the Server if this request may take the short way (``""``: the aggregate endpoint)."""
         parser, table = self.parser, dict(self.headers)
+        if b"transfer-encoding" in table:
+            self.chunked = True
         if parser.get_method() not in _METHODS or parser.should_upgrade() or b"expect" in table:
             return None
         if len(table) != len(self.headers) or parser.get_http_version() != "1.1":
@@ -302,6 +314,8 @@ class Front(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         cycle = self.cycle
+        if self.chunked:
+            self.body_received(len(body))
         if type(cycle) is not ShortCycle:
             super().on_body(body)
         elif not cycle.response_complete:
@@ -312,13 +326,13 @@ class Front(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         cycle = self.cycle
+        if self.chunked:
+            self.message_complete()
         if type(cycle) is not ShortCycle:
             super().on_message_complete()
         elif not cycle.response_complete:
             cycle.more_body = False
             cycle.message_event.set()
-
-    # -- keep-alive: one timer a connection, where uvicorn sets and cancels one a request ------------------
 
     def on_response_complete(self) -> None:
         self.server_state.total_requests += 1
@@ -332,27 +346,4 @@ class Front(HttpToolsProtocol):
             else:
                 self._start_asgi_task(cycle, app)
             return
-        self._idle_since = self.loop.time()
-        if self.timeout_keep_alive_task is None:
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
-
-    def _unset_keepalive_if_required(self) -> None:
-        self._idle_since = None  # uvicorn calls this when data comes in
-
-    def timeout_keep_alive_handler(self) -> None:
-        self.timeout_keep_alive_task = None
-        if self._idle_since is None or self.transport.is_closing():
-            return  # busy: the next answer sets a timer again
-        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
-        if left > 0:
-            self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
-        else:
-            self.transport.close()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        if self.timeout_keep_alive_task is not None:
-            self.timeout_keep_alive_task.cancel()
-            self.timeout_keep_alive_task = None
+        self.rest()
