@@ -31,6 +31,7 @@ from gatekit.assembly import (
     providers,
     tables,
     titles,
+    trusted_exchange,
     warm_up,
 )
 from gatekit.audit.recorder import Recorder
@@ -256,13 +257,15 @@ class Application:
             providers=self._providers,
             fetch=document_fetch(self.config, clock),
             key_fetch=key_fetch(clock),
+            exchange=trusted_exchange(self.config, clock),
         )
 
     def _control_plane(self) -> Hardening:
         routes: list[BaseRoute] = [*asset_routes(), *health_routes(self._readiness())]
         if self.config.auth.enabled:
             routes += self.authorization.routes()
-            routes += self._own_pages().routes()
+            if self.config.external is None:  # our own pages need our own sign-in
+                routes += self._own_pages().routes()
         self.routes = tuple(routes)
         return Hardening(Starlette(routes=routes), self._entropy)
 

@@ -15,7 +15,8 @@ from gatekit.gateway.published import Merging, Published
 from gatekit.identity.ports import RedirectProvider
 from gatekit.model.ports import Clock, Entropy
 from gatekit.model.rules import ByProviderGroup
-from gatekit.oauth.ports import Answer, Fetch
+from gatekit.model.trust import Issuer
+from gatekit.oauth.ports import Answer, Exchange, Fetch
 from gatekit.oauth.settings import OAuthSettings
 from gatekit.platform.limits import Rate
 from gatekit.platform.targets import parse
@@ -74,6 +75,7 @@ def oauth_settings(config: Config) -> OAuthSettings:
         require_pushed=config.pushed_requests.required,
         dpop_required=config.dpop.required,
         dpop_nonce=config.dpop.nonce,
+        external=config.external,
         private_use_schemes=registration.private_use_schemes,
         registration_enabled=registration.enabled,
         document_domains=registration.metadata_document_domains,
@@ -110,6 +112,21 @@ def key_fetch(clock: Clock, hosts: Callable[[], Iterable[str]] = tuple) -> Fetch
         return await outbound.fetch(method, url, headers=headers, max_bytes=max_bytes, timeout=timeout)
 
     return fetch
+
+
+def trusted_exchange(config: Config, clock: Clock) -> Exchange | None:
+    """How other issuers are asked for their keys, if any is believed."""
+    issuers: list[Issuer] = [*config.assertions, *([config.external] if config.external else [])]
+    if not issuers:
+        return None
+    from gatekit.platform.outbound import Outbound  # noqa: PLC0415  (as above)
+
+    named = [url for issuer in issuers for url in (issuer.issuer, issuer.jwks_uri)]
+    if config.external is not None and config.external.introspection is not None:
+        named.append(config.external.introspection.endpoint)
+    # The operator named these hosts, so they may lie in a private network. What an issuer publishes about
+    # itself may name further ones, and those must be public.
+    return Outbound(clock, [parse(url).host for url in named if url]).fetch
 
 
 def dialler(clock: Clock) -> Dial:

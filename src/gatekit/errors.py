@@ -36,7 +36,8 @@
     ├── BearerError                      RFC 6750 §3
     │   ├── TokenMissing · TokenInvalid · TokenMalformed
     │   ├── ProofInvalid                                                          (RFC 9449 §7.1, §9)
-    │   └── InsufficientScope
+    │   ├── InsufficientScope · PersonRefused
+    │   └── CheckUnavailable
     ├── ProtocolFault                    a JSON-RPC error answer
     │   ├── ParseFault · InvalidRequestFault · MethodNotFound · InvalidParams · InternalFault
     │   ├── HeaderMismatch · MissingClientCapability · UnsupportedVersion      (MCP 2026-07-28)
@@ -441,6 +442,21 @@ class TokenMalformed(BearerError):
 class InsufficientScope(BearerError):
     error = "insufficient_scope"
     status = 403
+
+
+class PersonRefused(BearerError):
+    """A genuine token of another issuer, for a person who may not come in. No new token would change that,
+    so there is no error code that would send a client for one."""
+
+    error = ""
+    status = 403
+
+
+class CheckUnavailable(BearerError):
+    """What the check needs cannot be had now (another issuer's keys, the audit): neither a yes nor a no."""
+
+    error = ""
+    status = 503
 
 
 # -- MCP protocol ------------------------------------------------------------------------------------------

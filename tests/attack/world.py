@@ -39,7 +39,7 @@ from gatekit.model.people import LOCAL, ExternalIdentity, Membership, User
 from gatekit.model.rules import Anyone, ByGroup, ByLogin, Rules, ServerRules
 from gatekit.oauth.bearer import reaches
 from gatekit.oauth.core import Services
-from gatekit.oauth.ports import Fetch
+from gatekit.oauth.ports import Exchange, Fetch
 from gatekit.oauth.server import AuthorizationServer
 from gatekit.oauth.settings import OAuthSettings
 from gatekit.platform.clock import SystemEntropy
@@ -211,8 +211,13 @@ class World:
     """The server under test with its people, and shortcuts for what honest clients do."""
 
     def __init__(
-        self, directory: Path, settings: Mapping[str, Any] | None = None, fetch: Fetch | None = None
+        self,
+        directory: Path,
+        settings: Mapping[str, Any] | None = None,
+        fetch: Fetch | None = None,
+        exchange: Exchange | None = None,
     ) -> None:
+        self.exchange = exchange
         self.directory = directory
         self.fetch = fetch
         self.clock = ManualClock()
@@ -268,6 +273,7 @@ class World:
             ),
             providers=self.providers,
             fetch=self.fetch,
+            exchange=self.exchange,
             key_fetch=self.fetch,
             own_key_fetch=self.fetch,
         )
@@ -466,7 +472,11 @@ class World:
 
 @asynccontextmanager
 async def world_in(
-    directory: Path, template: Path | None = None, fetch: Fetch | None = None, **settings: Any
+    directory: Path,
+    template: Path | None = None,
+    fetch: Fetch | None = None,
+    exchange: Exchange | None = None,
+    **settings: Any,
 ) -> AsyncIterator[World]:
     """An open world with alice (developers) and bob (nobody in particular).
 
@@ -474,7 +484,7 @@ async def world_in(
     """
     if template is not None and template != directory:
         shutil.copytree(template, directory, dirs_exist_ok=True)
-    world = World(directory, settings, fetch)
+    world = World(directory, settings, fetch, exchange)
     await world.open()
     try:
         if template is None:

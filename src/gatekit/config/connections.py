@@ -11,7 +11,9 @@ from gatekit.config.faults import nearest
 from gatekit.config.fields import kinds
 from gatekit.config.model import AuthConfig, Connection, GitHubConnection, LocalConnection
 from gatekit.config.schema import AuthIn, GitHubKeys, ProviderIn
+from gatekit.config.trust import external_server
 from gatekit.model.people import LOCAL
+from gatekit.model.trust import AssertionIssuer, ExternalServer
 
 KINDS = ("local", "github")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
@@ -21,8 +23,28 @@ _RESERVED = frozenset({"group", "org", "team"})
 AUTH: doc.Path = ("proxy", "auth")
 
 
+def resolve_trust(
+    auth: AuthIn, document: doc.Document
+) -> tuple[ExternalServer | None, tuple[AssertionIssuer, ...]]:
+    """Who else is believed: the authorization server in charge, and issuers of identity assertions."""
+    external = None
+    if auth.external is not None:
+        path: doc.Path = (*AUTH, "external")
+        _check_name(auth.external.name, (*path, "name"), document)
+        external = external_server(auth.external, path, document)
+    return external, ()
+
+
+def _check_name(name: str, path: doc.Path, document: doc.Document) -> None:
+    if not _NAME.fullmatch(name) or name in _RESERVED or name == LOCAL:
+        text = "cannot name a connection (small letters, digits, - and _; not local, group, org or team)"
+        document.fault(path, text)
+
+
 def resolve_auth(auth: AuthIn, document: doc.Document) -> tuple[AuthConfig, tuple[str, ...], str | None]:
     """The connections; every name that the file gives one (even a faulty one); the owner of bare names."""
+    if auth.external is not None:
+        return _elsewhere(auth, auth.external.name, document)
     if auth.provider is not None and auth.providers is not None:
         document.fault((*AUTH, "providers"), "write either provider or providers, not both")
     if auth.providers is not None:
@@ -41,6 +63,18 @@ def resolve_auth(auth: AuthIn, document: doc.Document) -> tuple[AuthConfig, tupl
         default_connection=bare or (names[0] if names else LOCAL),
     )
     return config, names or (LOCAL,), bare
+
+
+def _elsewhere(
+    auth: AuthIn, name: str, document: doc.Document
+) -> tuple[AuthConfig, tuple[str, ...], str | None]:
+    """Nobody signs in here: another authorization server is in charge."""
+    for key in ("provider", "providers"):
+        if getattr(auth, key) is not None:
+            text = "excludes `external`: people sign in at that authorization server"
+            document.fault((*AUTH, key), text)
+    _refuse_github_keys(auth, AUTH, document, "needs `provider: github`")
+    return AuthConfig(enabled=auth.enabled, connections=(), default_connection=name), (name,), name
 
 
 def _inline(auth: AuthIn, document: doc.Document) -> tuple[tuple[str, ...], list[Connection | None]]:

@@ -10,6 +10,7 @@ from msgspec import Struct
 from gatekit.model.people import LOCAL
 from gatekit.model.rules import Rules
 from gatekit.model.server import Server
+from gatekit.model.trust import AssertionIssuer, ExternalServer
 from gatekit.model.virtual import Virtual
 
 TokenFormat = Literal["jwt", "opaque"]
@@ -174,6 +175,10 @@ class Config(Struct, frozen=True, kw_only=True):
     """Origin that clients see: scheme, host and maybe port; no path, no trailing slash. Also the issuer."""
     data_dir: Path
     auth: AuthConfig = AuthConfig()
+    external: ExternalServer | None = None
+    """The authorization server in charge, if it is not we."""
+    assertions: tuple[AssertionIssuer, ...] = ()
+    """Identity providers whose assertions are exchanged for our tokens."""
     rules: Rules = Rules()
     servers: tuple[ServerConfig, ...] = ()
     virtual: tuple[VirtualConfig, ...] = ()

@@ -32,6 +32,7 @@ NEEDS_RESTART = {
     "drain_timeout": "proxy.drain_timeout",
     "tokens": "proxy.auth.tokens",
     "registration": "proxy.auth.registration",
+    "external": "proxy.auth.external",
     "pushed_requests": "proxy.auth.pushed_requests",
     "dpop": "proxy.auth.dpop",
     "audit": "audit",
@@ -153,7 +154,7 @@ class Reloader:
             auth, rules = replace(config.auth, enabled=enabled), replace(config.rules, auth_enabled=enabled)
             config = replace(config, auth=auth, rules=rules)
             waiting.append("proxy.auth.enabled")
-        if _has_local(wanted) != _has_local(current):
+        if _has_local(wanted) != _has_local(current) or "external" in changed:
             held = replace(config.auth, connections=current.auth.connections)
             config = replace(config, auth=held)
             waiting.append("proxy.auth.providers")

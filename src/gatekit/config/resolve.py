@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gatekit.config import document as doc
 from gatekit.config.addresses import host_of, is_loopback, listen_host, network, origin, secure_origin
-from gatekit.config.connections import AUTH, resolve_auth
+from gatekit.config.connections import AUTH, resolve_auth, resolve_trust
 from gatekit.config.model import (
     AggregateSettings,
     AuditSettings,
@@ -55,7 +55,10 @@ def resolve(file: FileIn, document: doc.Document, references: References, path: 
     host, public_url = _addresses(file.proxy, document)
     auth, names, bare = resolve_auth(file.proxy.auth, document)
     _check_disabled(auth, host, public_url, document)
-    selectors = Selectors(document, names, bare, tuple(file.groups))
+    external, assertions = resolve_trust(file.proxy.auth, document)
+    issuers = (*([external.name] if external else []), *(entry.name for entry in assertions))
+    names = tuple(dict.fromkeys((*names, *issuers)))
+    selectors = Selectors(document, names, bare, tuple(file.groups), issuers)
     real = Servers(document, references, selectors, base)
     servers, server_rules = real.resolve(file.servers)
     names_of_servers = frozenset(entry.server.name for entry in servers)
@@ -77,6 +80,8 @@ def resolve(file: FileIn, document: doc.Document, references: References, path: 
         public_url=public_url,
         data_dir=(base / file.data_dir).absolute(),
         auth=auth,
+        external=external,
+        assertions=assertions,
         rules=rules,
         servers=servers,
         virtual=virtual,

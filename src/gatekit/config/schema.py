@@ -28,6 +28,7 @@ from gatekit.config.fields import (
     kinds,
 )
 from gatekit.config.model import PRIVATE_USE_SCHEMES, Durability, TokenFormat
+from gatekit.config.trust_schema import ExternalIn, IntrospectionIn
 from gatekit.model.server import Instances, RemoteKind
 
 _DAY = 86400
@@ -94,6 +95,7 @@ class AuthIn(GitHubKeys, frozen=True):
     registration: RegistrationIn = RegistrationIn()
     pushed_requests: PushedRequestsIn = PushedRequestsIn()
     dpop: DpopIn = DpopIn()
+    external: Annotated[ExternalIn | None, Sub(ExternalIn)] = None
 
 
 _STDIO_ELSEWHERE = "only http here; for stdio a client starts `gatekit stdio` with this file"
@@ -224,6 +226,8 @@ PLACES: dict[str, type[Section]] = {
     "proxy.auth.registration": RegistrationIn,
     "proxy.auth.pushed_requests": PushedRequestsIn,
     "proxy.auth.dpop": DpopIn,
+    "proxy.auth.external": ExternalIn,
+    "proxy.auth.external.introspection": IntrospectionIn,
     "servers.*": NamedServerIn,
     "virtual_servers.*": VirtualIn,
     "virtual_servers.*.tools.*": ExposedToolIn,

@@ -28,9 +28,16 @@ class Selectors:
     """Parses entries against the connections that the file declares."""
 
     def __init__(
-        self, document: doc.Document, connections: Sequence[str], default: str | None, groups: Sequence[str]
+        self,
+        document: doc.Document,
+        connections: Sequence[str],
+        default: str | None,
+        groups: Sequence[str],
+        issuers: Sequence[str] = (),
     ) -> None:
+        """``issuers``: connections whose people only come with another issuer's tokens."""
         self._document = document
+        self._issuers = frozenset(issuers)
         self._connections = tuple(connections)
         self._default = default
         """Connection of bare names; None when that would be a guess."""
@@ -72,6 +79,8 @@ class Selectors:
             return self._provider_group(self._only_provider(prefix, path), prefix, rest, path)
         if prefix in self._connections:
             inner, colon, name = rest.partition(":")
+            if colon and inner == "group" and prefix in self._issuers:
+                return self._asserted_group(prefix, name.strip(), path)
             if colon and inner in ("org", "team"):
                 return self._provider_group(prefix, inner, name.strip(), path)
             return self._login(prefix, rest, path)
@@ -94,8 +103,8 @@ class Selectors:
             names = " or ".join(f"{name}:{text}" for name in self._connections)
             self._document.fault(path, f"which connection? There are several, write {names}")
             return None
-        # At the embedded connection a username may look like an address; elsewhere it is a mistake.
-        if not _LOGIN.fullmatch(text) or ("@" in text and connection != LOCAL):
+        # Where a username may look like an address it is one; at GitHub it is a mistake.
+        if not _LOGIN.fullmatch(text) or ("@" in text and connection not in (LOCAL, *self._issuers)):
             self._document.fault(path, f"'{text}' is not a username (patterns are not possible here)")
             return None
         return ByLogin(connection, text.lower() if text.isascii() else text)
@@ -127,8 +136,15 @@ class Selectors:
             return None
         return ByProviderGroup(connection, name.lower() if name.isascii() else name)
 
+    def _asserted_group(self, connection: str, name: str, path: doc.Path) -> Selector | None:
+        """A group as another issuer writes it: ``/acme/eng``, ``Domain Users`` …"""
+        if not name or len(name) > 256 or not name.isprintable():
+            self._document.fault(path, f"expected {connection}:group:NAME")
+            return None
+        return ByProviderGroup(connection, name.lower() if name.isascii() else name)
+
     def _only_provider(self, prefix: str, path: doc.Path) -> str | None:
-        others = [name for name in self._connections if name != LOCAL]
+        others = [name for name in self._connections if name not in (LOCAL, *self._issuers)]
         if len(others) == 1:
             return others[0]
         if others:

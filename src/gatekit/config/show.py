@@ -17,6 +17,7 @@ from gatekit.model.rules import (
     Selector,
     ServerRules,
 )
+from gatekit.model.trust import Issuer
 from gatekit.model.virtual import Exposed, Virtual
 
 MASK = "***"
@@ -152,6 +153,54 @@ def _auth(config: Config) -> dict[str, Any]:
             "ttl": show_seconds(config.pushed_requests.ttl),
         },
         "dpop": {"required": config.dpop.required, "nonce": config.dpop.nonce},
+        **_trust(config),
+    }
+
+
+def _trust(config: Config) -> dict[str, Any]:
+    """Other issuers, if any is believed."""
+    shown: dict[str, Any] = {}
+    if config.external is not None:
+        external, asked = config.external, config.external.introspection
+        shown["external"] = {
+            "name": external.name,
+            **_issuer(external),
+            "audiences": list(external.audiences) or "the URLs of the endpoints",
+            "token_types": [kind or "none" for kind in external.token_types],
+            "required_scopes": list(external.required_scopes),
+            "scopes": list(external.scopes),
+        }
+        if asked is not None:
+            shown["external"]["introspection"] = {
+                "client_id": asked.client_id,
+                "client_secret": MASK,
+                "endpoint": asked.endpoint or "as discovered",
+                "every_token": asked.every_token,
+                "cache": show_seconds(asked.cache),
+            }
+    if config.assertions:
+        shown["identity_assertions"] = {
+            entry.name: {**_issuer(entry), "max_age": show_seconds(entry.longest)}
+            for entry in config.assertions
+        }
+    return shown
+
+
+def _issuer(issuer: Issuer) -> dict[str, Any]:
+    claims = issuer.claims
+    return {
+        "issuer": issuer.issuer,
+        "jwks_uri": issuer.jwks_uri or "as discovered",
+        "algorithms": list(issuer.algorithms),
+        "clients": list(issuer.clients) or "every client of the issuer",
+        "subject_claim": claims.subject,
+        "username_claim": claims.username,
+        "email_claim": claims.email,
+        "trust_email": not claims.email_verified,
+        "name_claim": claims.name,
+        "groups_claim": claims.groups,
+        "unknown_people": issuer.unknown_people,
+        "clock_skew": show_seconds(issuer.clock_skew),
     }
 
 

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Final, Literal, Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gatekit.identity.ports import Admission
 from gatekit.model.access import Active, Inactive, Standing
@@ -151,6 +152,11 @@ class Standings:
         user = await self._rows.users.get(user_id)
         return await self._judge(user, NOT_INVOLVED, NOT_INVOLVED, now)
 
+    async def asserted(self, user_id: str, provider_groups: frozenset[str], now: float) -> Upright | Inactive:
+        """Judge a person with the groups that another issuer's token names, instead of the stored ones."""
+        user = await self._rows.users.get(user_id)
+        return await self._judge(user, NOT_INVOLVED, NOT_INVOLVED, now, provider_groups)
+
     async def grant(self, grant_id: str, now: float) -> Upright | Inactive:
         """Judge a grant, its person and its client: a code, a refresh token, an access token."""
         grant = await self._rows.grants.get(grant_id)
@@ -167,9 +173,16 @@ class Standings:
         return user.connection in self._connections()
 
     async def _judge(
-        self, user: User | None, client: Client | NotInvolved | None, grant: Grant | NotInvolved, now: float
+        self,
+        user: User | None,
+        client: Client | NotInvolved | None,
+        grant: Grant | NotInvolved,
+        now: float,
+        provider_groups: frozenset[str] | None = None,
     ) -> Upright | Inactive:
         principal = await self._directory.principal(user.id) if user is not None else None
+        if principal is not None and provider_groups is not None:
+            principal = replace(principal, provider_groups=provider_groups)
         standing = principal_is_active(
             user,
             client,

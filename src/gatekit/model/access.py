@@ -23,6 +23,8 @@ class Access(Struct, frozen=True, kw_only=True):
     credential_id: str
     """jti of the access token, or id of the API key; empty for a local person (``gatekit stdio``)."""
     grant_id: str = ""
+    issuer: str = ""
+    """Who issued the access token, if it was not us."""
     servers: frozenset[str] = frozenset()
     """Names of the servers this credential may reach at all; ``*`` stands for every one."""
     aggregate: bool = False

@@ -46,12 +46,16 @@ class ConsentGiven(AuditEvent, frozen=True, kw_only=True, tag="consent"):
 
 
 class TokenEvent(AuditEvent, frozen=True, kw_only=True, tag="token"):
-    action: Literal["issued", "refreshed", "grace", "reused", "revoked", "refused"]
+    action: Literal["issued", "refreshed", "grace", "reused", "revoked", "refused", "accepted"]
+    """``accepted``: a token of another authorization server was seen for the first time."""
     grant_type: str = ""
     grant_id: str = ""
     token_id: str = ""
     resources: tuple[str, ...] = ()
     reason: str = ""
+    issuer: str = ""
+    """Another issuer whose word it rests on, and who the person is there."""
+    subject: str = ""
 
 
 class KeyEvent(AuditEvent, frozen=True, kw_only=True, tag="key"):

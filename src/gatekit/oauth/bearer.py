@@ -31,6 +31,7 @@ from gatekit.model.scopes import may_read
 from gatekit.oauth.bounds import bounded, reach_of
 from gatekit.oauth.claims import AccessClaims
 from gatekit.oauth.dpop import ALGORITHMS, Proofs, Target
+from gatekit.oauth.external.tokens import ExternalTokens
 from gatekit.oauth.formats import AccessTokens
 from gatekit.oauth.resources import AGGREGATE, Resources
 from gatekit.oauth.settings import OAuthSettings
@@ -60,15 +61,18 @@ class Bearer:
         tokens: AccessTokens,
         standings: Standings,
         proofs: Proofs,
+        external: ExternalTokens | None = None,
     ) -> None:
+        """``external``: judges access tokens instead of us."""
         self._settings = settings
+        self._external = external
         self._store = store
         self._clock = clock
         self._tokens = tokens
         self._standings = standings
         self._proofs = proofs
         self._resources = Resources(settings.issuer, ())
-        self._scopes = " ".join(settings.scopes)
+        self._scopes = " ".join(settings.offered_scopes)
         self._now = clock.now
         self._entries: _Entries = {}
         """By the hash of the whole header: nothing in here needs a proof."""
@@ -148,7 +152,9 @@ class Bearer:
         who used it, or must (RFC 9449 §7.1): others read the first challenge, or none of several.
         """
         url = metadata_url(self._settings.issuer, server, legacy)
-        parts = [f'resource_metadata="{url}"', f'scope="{self._scopes}"']
+        parts = [f'resource_metadata="{url}"']
+        if self._scopes:
+            parts.append(f'scope="{self._scopes}"')
         if error.error:
             parts.append(f'error="{error.error}"')
             if error.description:
@@ -188,6 +194,8 @@ class Bearer:
         return found
 
     async def _access_token(self, token: str) -> Access:
+        if self._external is not None:
+            return await self._external.access(token)
         claims = await self._tokens.read(token)
         found = await self.stands(claims)
         scopes = frozenset(bounded(found.client, claims.scope.split()))

@@ -12,10 +12,12 @@ from gatekit.model.ports import Clock, Entropy
 from gatekit.model.scopes import granted
 from gatekit.oauth.bearer import Bearer
 from gatekit.oauth.dpop import EndpointProofs, Proofs
+from gatekit.oauth.external.people import People
+from gatekit.oauth.external.tokens import ExternalTokens
 from gatekit.oauth.formats import AccessTokens
 from gatekit.oauth.keys import KeyRing
 from gatekit.oauth.pages import Pages
-from gatekit.oauth.ports import Audit, Fetch, Invitations, Policy, Vault
+from gatekit.oauth.ports import Audit, Exchange, Fetch, Invitations, Policy, Vault
 from gatekit.oauth.ports import Mapping as IdentityMapping
 from gatekit.oauth.refusals import Refusals
 from gatekit.oauth.resources import Resources
@@ -46,6 +48,8 @@ class Services:
     """The same for key sets that the configuration names, which may lie in a private network."""
     passwords: PasswordProvider | None = None
     invitations: Invitations | None = None
+    exchange: Exchange | None = None
+    """The guarded HTTP client for issuers that the operator named."""
     providers: Mapping[str, RedirectProvider]
     """By connection name. May be a live view: it is read at each request."""
 
@@ -74,8 +78,17 @@ class Core:
         )
         proofs = Proofs(settings, services.store.replays, services.vault, services.clock)
         self.proofs = EndpointProofs(settings, proofs)
+        self.people = People(
+            services.store.users, services.mapping, self.standings, services.audit, services.clock
+        )
         self.bearer = Bearer(
-            settings, services.store, services.clock, self.access_tokens, self.standings, proofs
+            settings,
+            services.store,
+            services.clock,
+            self.access_tokens,
+            self.standings,
+            proofs,
+            self._external(),
         )
 
         self.serves_programs = False
@@ -93,8 +106,23 @@ class Core:
 
     def connections(self) -> frozenset[str]:
         """Names of the identity connections that are configured."""
-        passwords = self.services.passwords
-        return frozenset(self.services.providers) | ({passwords.name} if passwords else set())
+        passwords, external = self.services.passwords, self.settings.external
+        named = {passwords.name} if passwords else set()
+        return frozenset(self.services.providers) | named | ({external.name} if external else set())
+
+    def _external(self) -> ExternalTokens | None:
+        settings, services = self.settings, self.services
+        if settings.external is None or services.exchange is None:
+            return None
+        return ExternalTokens(
+            settings.external,
+            settings.issuer,
+            settings.scopes,
+            services.exchange,
+            services.clock,
+            self.people,
+            services.audit,
+        )
 
     def now(self) -> int:
         """Seconds since the epoch, whole, as rows store them."""

@@ -63,17 +63,18 @@ class Metadata:
         if not resources.knows(server):
             return json_answer({"error": "not_found"}, 404)
         legacy, settings = request.url.path.endswith("/sse"), self._core.settings
-        return _document(
-            {
-                "resource": resources.legacy_url(server) if legacy else resources.url(server),
-                "authorization_servers": [settings.issuer],
-                "scopes_supported": list(settings.scopes),
-                "bearer_methods_supported": ["header"],
-                "dpop_signing_alg_values_supported": list(ALGORITHMS),
-                **({"dpop_bound_access_tokens_required": True} if settings.dpop_required else {}),
-                "resource_name": resources.title(server),
-            }
-        )
+        found: dict[str, Any] = {
+            "resource": resources.legacy_url(server) if legacy else resources.url(server),
+            "authorization_servers": [settings.authorization_server],
+            "scopes_supported": list(settings.offered_scopes),
+            "bearer_methods_supported": ["header"],
+            "dpop_signing_alg_values_supported": list(ALGORITHMS),
+            **({"dpop_bound_access_tokens_required": True} if settings.dpop_required else {}),
+            "resource_name": resources.title(server),
+        }
+        if not settings.offered_scopes:  # RFC 9728 §3.2: empty lists must be left out
+            del found["scopes_supported"]
+        return _document(found)
 
     async def jwks(self, _request: Request) -> Response:
         """RFC 7517 §5: access tokens' keys first, then those of other purposes."""

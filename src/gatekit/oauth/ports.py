@@ -75,6 +75,21 @@ class Answer(Protocol):
     def body(self) -> bytes: ...
 
 
+class Exchange(Protocol):
+    """``Fetch`` that can also send a form."""
+
+    async def __call__(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: StrMapping[str, str],
+        form: StrMapping[str, str] | None = None,
+        max_bytes: int,
+        timeout: float,  # noqa: ASYNC109
+    ) -> Answer: ...
+
+
 class Fetch(Protocol):
     """``platform.outbound.Outbound.fetch``. Raises ``OutboundRefused``."""
 

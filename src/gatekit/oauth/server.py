@@ -29,6 +29,7 @@ from gatekit.oauth.core import Core, Services
 from gatekit.oauth.device import PAGE as DEVICE_PAGE
 from gatekit.oauth.device import Devices
 from gatekit.oauth.documents import Documents
+from gatekit.oauth.external.elsewhere import routes as elsewhere
 from gatekit.oauth.grants.authorization_code import CodeGrant
 from gatekit.oauth.grants.client_credentials import ClientCredentialsGrant
 from gatekit.oauth.grants.device_code import DeviceGrant
@@ -141,6 +142,9 @@ class AuthorizationServer:
         now = core.services.clock.now()
         if access.expires_at <= now:  # a stream does not outlive its token (checklist T11)
             return False
+        if access.issuer:
+            groups = access.principal.provider_groups
+            return isinstance(await core.standings.asserted(access.principal.id, groups, now), Upright)
         if access.credential == "api_key":
             key = await core.store.api_keys.get(access.credential_id)
             if key is None or key.revoked_at is not None or key.expires_at <= now:
@@ -158,25 +162,23 @@ class AuthorizationServer:
     def routes(self) -> list[Route]:
         """Everything this room answers. Unknown paths below /.well-known/ are a plain 404, never a 401:
         clients probe there."""
+        if self._core.settings.external is not None:
+            return [*self._resource_documents(), *elsewhere(self._core.settings.external.issuer)]
         return [*self._well_known(), *self._endpoints(), *self._pages()]
 
     def _well_known(self) -> list[Route]:
         document = self._metadata.authorization_server
-        resource = self._metadata.protected_resource
         return [
             api_route("/.well-known/oauth-authorization-server", document, ["GET"]),
             api_route("/.well-known/openid-configuration", self._metadata.openid, ["GET"]),
-            api_route(f"{RESOURCE_METADATA}/s/{{server}}/mcp", resource, ["GET"]),
-            api_route(f"{RESOURCE_METADATA}/mcp", resource, ["GET"]),
-            *self._legacy_resources(),
+            *self._resource_documents(),
             api_route("/.well-known/{rest:path}", _not_found, ["GET"]),
             api_route("/jwks", self._metadata.jwks, ["GET"]),
         ]
 
-    def _legacy_resources(self) -> list[Route]:
-        if not self._core.settings.legacy_sse:
-            return []
-        paths = (f"{RESOURCE_METADATA}/s/{{server}}/sse", f"{RESOURCE_METADATA}/sse")
+    def _resource_documents(self) -> list[Route]:
+        kinds = ("mcp", "sse") if self._core.settings.legacy_sse else ("mcp",)
+        paths = [f"{RESOURCE_METADATA}{place}/{kind}" for kind in kinds for place in ("/s/{server}", "")]
         return [api_route(path, self._metadata.protected_resource, ["GET"]) for path in paths]
 
     def _endpoints(self) -> list[Route]:

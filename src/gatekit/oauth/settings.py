@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from gatekit.model.scopes import ALL
+from gatekit.model.trust import ExternalServer
 from gatekit.oauth.formats import TokenFormat
 from gatekit.platform.limits import Rate
 
@@ -76,6 +77,8 @@ class OAuthSettings(Struct, frozen=True, kw_only=True):
     authorize_per_address: Rate = Rate(120, 120)
     """Each GET /authorize writes a row, so it has a budget as well."""
     form_max_bytes: int = 64 * 1024
+    external: ExternalServer | None = None
+    """Another authorization server issues the tokens for our endpoints; then we issue none."""
     bearer_cache_size: int = 20_000
     bearer_cache_seconds: float = 30.0
     """Upper bound for a verified credential to be trusted without looking again."""
@@ -86,6 +89,16 @@ class OAuthSettings(Struct, frozen=True, kw_only=True):
             raise ValueError(
                 f"the issuer must be a bare origin like https://mcp.example.com: {self.issuer!r}"
             )
+
+    @property
+    def authorization_server(self) -> str:
+        """The issuer of the tokens that our endpoints accept (RFC 9728 §2)."""
+        return self.external.issuer if self.external else self.issuer
+
+    @property
+    def offered_scopes(self) -> tuple[str, ...]:
+        """What clients are told to ask for there."""
+        return self.external.scopes if self.external else self.scopes
 
     @property
     def secure(self) -> bool:
