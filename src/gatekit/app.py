@@ -180,7 +180,7 @@ class Application:
         self._providers.clear()
         self._providers.update(providers(config, self._clock, self._entropy))
         self.gateway.apply(self._tables)
-        self.authorization.set_servers(titles(config))
+        self.authorization.set_servers(titles(config), config.resources)
         self.pool.replace([entry.server for entry in config.servers])
         await self._standing_changed()
         await self.recorder.write(self._config_event("applied", str(config.path)))

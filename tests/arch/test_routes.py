@@ -113,6 +113,7 @@ WALK = {
     ("POST", "/revoke"): same(401),
     ("GET", "/userinfo"): Row(401, 403, 401, "a token without the scope openid", audience=403),
     ("POST", "/userinfo"): Row(401, 403, 401, audience=403),
+    ("POST", "/introspect"): same(401),
     ("POST", "/device_authorization"): same(401),
     ("GET", "/device"): same(200, "the field for a device's code, or the sign-in page before it"),
     ("POST", "/device"): Row(303, 403, 303, FORM),

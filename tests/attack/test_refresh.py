@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -185,19 +185,19 @@ async def _connection_gone(world: World, _: str) -> None:
     world.directory_of_people.forget()
 
 
-@BOTH_FORMATS
-@pytest.mark.parametrize(
-    "loss",
-    [
-        _disable_user,
-        _delete_user,
-        _disable_client,
-        _delete_client,
-        _revoke_grant,
-        _not_admitted,
-        _connection_gone,
-    ],
+LOSSES: Sequence[Loss] = (
+    _disable_user,
+    _delete_user,
+    _disable_client,
+    _delete_client,
+    _revoke_grant,
+    _not_admitted,
+    _connection_gone,
 )
+
+
+@BOTH_FORMATS
+@pytest.mark.parametrize("loss", LOSSES)
 async def test_R6_lost_standing_refuses_code_refresh_and_bearer(world: World, loss: Loss) -> None:
     client = await world.register()
     tokens = await world.tokens(client)

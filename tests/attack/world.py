@@ -36,6 +36,7 @@ from gatekit.model.access import Asked
 from gatekit.model.audit import AuditEvent
 from gatekit.model.oauth import Client
 from gatekit.model.people import LOCAL, ExternalIdentity, Membership, User
+from gatekit.model.resource import ResourceServer
 from gatekit.model.rules import Anyone, ByGroup, ByLogin, Rules, ServerRules
 from gatekit.oauth.bearer import reaches
 from gatekit.oauth.core import Services
@@ -43,7 +44,7 @@ from gatekit.oauth.ports import Exchange, Fetch
 from gatekit.oauth.server import AuthorizationServer
 from gatekit.oauth.settings import OAuthSettings
 from gatekit.platform.clock import SystemEntropy
-from gatekit.platform.vault import Vault, load_master_key
+from gatekit.platform.vault import Vault, load_master_key, token_hash
 from gatekit.policy.engine import Policy
 from gatekit.store.sql.store import open_store
 from gatekit.web.pages import HtmlPages
@@ -52,6 +53,22 @@ ISSUER = "https://gate.example"
 START = 1_790_000_000.0
 PAGES = HtmlPages()
 """Stateless but for compiled templates, so one is enough for all worlds."""
+REPORTS = ResourceServer(
+    name="reports",
+    uri="https://reports.example/api",
+    title="Reports",
+    scopes=("reports:read", "reports:write"),
+    auth_method="client_secret_basic",
+    secret_hash=token_hash("the secret of reports"),
+)
+LEDGER = ResourceServer(
+    name="ledger",
+    uri="api://ledger",
+    title="Ledger",
+    auth_method="client_secret_post",
+    secret_hash=token_hash("the secret of ledger"),
+)
+"""Resource servers elsewhere, for ``resource_servers=`` of a world."""
 VERIFIER = "v" * 20 + "-._~" + "A1b2" * 10
 LOOPBACK = "http://127.0.0.1/callback"
 USED_LOOPBACK = "http://127.0.0.1:49152/callback"
@@ -230,6 +247,10 @@ class World:
                 ServerRules(server="files", allowed=(ByGroup("developers"),)),
                 ServerRules(server="clock", allowed=(Anyone(),)),
                 ServerRules(server="vault", allowed=(ByLogin(LOCAL, "alice"),)),
+            ),
+            resources=(
+                ServerRules(server="reports", allowed=(Anyone(),)),
+                ServerRules(server="ledger", allowed=(ByLogin(LOCAL, "alice"),)),
             ),
         )
         self.policy = Policy.compile(self.rules)

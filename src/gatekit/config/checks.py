@@ -24,6 +24,7 @@ def warnings(config: Config, environ: Mapping[str, str] | None = None) -> tuple[
         *config.notes,
         *_sign_in(config),
         *_gateway_list(config),
+        *_resources(config),
         *_servers(config, os.environ if environ is None else environ),
         *_files(config),
     )
@@ -59,7 +60,7 @@ def _open_to_strangers(config: Config) -> bool:
 def _gateway_list(config: Config) -> Iterator[str]:
     if config.auth.enabled and config.rules.gateway == ():
         yield "proxy.auth.allowed_users: is empty, so nobody may come in at all"
-    if not config.servers:
+    if not config.servers and not config.resources:
         yield "servers: there are none, so there is nothing to use"
 
 
@@ -79,6 +80,11 @@ def _servers(config: Config, environ: Mapping[str, str]) -> Iterator[str]:
                 yield f'{place}: {rule.kind}s "{rule.glob}" are closed to everybody'
         if entry.server.command:
             yield from _program(place, entry, environ)
+
+
+def _resources(config: Config) -> Iterator[str]:
+    for rules in config.rules.resources if config.auth.enabled else ():
+        yield from _server_list(f"{rules.place}.{rules.server}", rules.allowed, config.rules.gateway)
 
 
 def _server_list(place: str, allowed: AccessList, gateway: AccessList) -> Iterator[str]:

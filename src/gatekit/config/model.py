@@ -8,6 +8,7 @@ from typing import Literal
 from msgspec import Struct
 
 from gatekit.model.people import LOCAL
+from gatekit.model.resource import ResourceServer
 from gatekit.model.rules import Rules
 from gatekit.model.server import Server
 from gatekit.model.trust import AssertionIssuer, ExternalServer
@@ -183,6 +184,8 @@ class Config(Struct, frozen=True, kw_only=True):
     servers: tuple[ServerConfig, ...] = ()
     virtual: tuple[VirtualConfig, ...] = ()
     tokens: TokenSettings = TokenSettings()
+    resources: tuple[ResourceServer, ...] = ()
+    """Others who take our access tokens."""
     registration: RegistrationSettings = RegistrationSettings()
     pushed_requests: PushedSettings = PushedSettings()
     dpop: DpopSettings = DpopSettings()

@@ -22,6 +22,7 @@ from gatekit.config.model import (
     TokenSettings,
 )
 from gatekit.config.references import References
+from gatekit.config.resources import ResourceServers
 from gatekit.config.schema import AuthIn, FileIn, ProxyIn, SessionsIn
 from gatekit.config.selectors import GROUP_NAME, Selectors
 from gatekit.config.servers import Servers
@@ -65,12 +66,16 @@ def resolve(file: FileIn, document: doc.Document, references: References, path: 
     virtual, virtual_rules = VirtualServers(document, selectors, names_of_servers, real.check_name).resolve(
         file.virtual_servers
     )
+    resources, resource_rules = ResourceServers(document, selectors, real.check_name, public_url).resolve(
+        file.proxy.auth.resources
+    )
     rules = Rules(
         gateway=selectors.access(file.proxy.auth, AUTH),
         groups=tuple(
             (name, _group(name, members, selectors, document)) for name, members in file.groups.items()
         ),
         servers=server_rules + virtual_rules,
+        resources=resource_rules,
         auth_enabled=auth.enabled,
     )
     return Config(
@@ -85,6 +90,7 @@ def resolve(file: FileIn, document: doc.Document, references: References, path: 
         rules=rules,
         servers=servers,
         virtual=virtual,
+        resources=resources,
         tokens=_tokens(file.proxy.auth, document),
         registration=_registration(file.proxy.auth, document),
         pushed_requests=_pushed_requests(file.proxy.auth),

@@ -34,6 +34,8 @@ from gatekit.model.server import Instances, RemoteKind
 _DAY = 86400
 _MB = 1024**2
 
+SecretMethod = Literal["client_secret_basic", "client_secret_post"]
+
 Names = tuple[str, ...]
 """An access list: see the grammar of selectors in ``gatekit.model.rules``."""
 Globs = dict[str, Names]
@@ -84,6 +86,21 @@ class ProviderIn(GitHubKeys, frozen=True):
     title: Annotated[str | None, Text()] = None
 
 
+class ResourceIn(Section, frozen=True):
+    """Somebody else's API that takes our tokens."""
+
+    identifier: Annotated[str, Text()]
+    title: Annotated[str, Text(empty=True)] = ""
+    scopes: Annotated[Names, Texts()] = ()
+    introspection_secret: Annotated[str | None, Text()] = None
+    introspection_auth: Annotated[SecretMethod, OneOf(("client_secret_basic", "client_secret_post"))] = (
+        "client_secret_basic"
+    )
+    allowed_users: Annotated[Names | None, Texts()] = None
+    allowed_groups: Annotated[Names | None, Texts()] = None
+    users: Annotated[Names | None, Texts()] = None
+
+
 class AuthIn(GitHubKeys, frozen=True):
     enabled: Annotated[bool, Flag()] = True
     provider: Annotated[str | None, Text()] = None
@@ -92,6 +109,7 @@ class AuthIn(GitHubKeys, frozen=True):
     allowed_groups: Annotated[Names | None, Texts()] = None
     users: Annotated[Names | None, Texts()] = None
     tokens: TokensIn = TokensIn()
+    resources: Annotated[dict[str, ResourceIn], Entries(Sub(ResourceIn))] = field(default_factory=dict)
     registration: RegistrationIn = RegistrationIn()
     pushed_requests: PushedRequestsIn = PushedRequestsIn()
     dpop: DpopIn = DpopIn()
@@ -223,6 +241,7 @@ PLACES: dict[str, type[Section]] = {
     "proxy.auth": AuthIn,
     "proxy.auth.providers.*": ProviderIn,
     "proxy.auth.tokens": TokensIn,
+    "proxy.auth.resources.*": ResourceIn,
     "proxy.auth.registration": RegistrationIn,
     "proxy.auth.pushed_requests": PushedRequestsIn,
     "proxy.auth.dpop": DpopIn,

@@ -21,6 +21,7 @@ from gatekit.model.trust import Issuer
 from gatekit.model.virtual import Exposed, Virtual
 
 MASK = "***"
+_INHERITED = "everybody on the gateway-wide list"
 
 _SECRET_NAME = re.compile(
     r"key|token|secret|pass|credential|auth|cookie|session|private|dsn|database_url|connection|sas",
@@ -139,6 +140,18 @@ def _auth(config: Config) -> dict[str, Any]:
             "refresh_ttl": show_seconds(tokens.refresh_ttl),
             "refresh_grace": show_seconds(tokens.refresh_grace),
             "code_ttl": show_seconds(tokens.code_ttl),
+        },
+        "resources": {
+            entry.name: {
+                "identifier": entry.uri,
+                "title": entry.title,
+                "scopes": list(entry.scopes),
+                "introspection": "off" if entry.auth_method == "none" else entry.auth_method,
+                "allowed_users": _access(
+                    rules.allowed, absent="nobody" if config.rules.gateway is None else _INHERITED
+                ),
+            }
+            for entry, rules in zip(config.resources, config.rules.resources, strict=True)
         },
         "registration": {
             "enabled": registration.enabled,

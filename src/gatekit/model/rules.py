@@ -80,4 +80,6 @@ class Rules(Struct, frozen=True, kw_only=True):
     gateway: AccessList = None
     groups: tuple[tuple[str, tuple[Selector, ...]], ...] = ()
     servers: tuple[ServerRules, ...] = ()
+    resources: tuple[ServerRules, ...] = ()
+    """Who may get tokens for resource servers elsewhere. Apart from ``servers``: nothing here is called."""
     auth_enabled: bool = True

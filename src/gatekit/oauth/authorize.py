@@ -183,14 +183,16 @@ class Authorize:
     async def _start(self, target: Target, wanted: AuthorizationRequest, opened: Opened | None) -> Run:
         client = target.client
         scopes = granted_to(client, self._relying.scopes(client, wanted))
-        limit = () if sign_in_only(scopes) else self._core.resources.limit(client.servers)
+        resources = wanted.resources
+        if not resources and not sign_in_only(scopes):
+            resources = self._core.resources.limit(client.servers)
         run = self._new_run(
             client_id=client.id,
             redirect_uri=target.redirect_uri,
             state=target.state,
             code_challenge=wanted.code_challenge,
             scopes=scopes,
-            resources=wanted.resources or limit,
+            resources=resources,
         )
         prompt = set(wanted.prompt)
         if wanted.max_age is not None:

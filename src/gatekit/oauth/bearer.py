@@ -197,11 +197,14 @@ class Bearer:
         if self._external is not None:
             return await self._external.access(token)
         claims = await self._tokens.read(token)
+        reach = self._resources.reach(claims.aud)
+        if not reach.servers and not reach.aggregate:
+            raise TokenInvalid("the access token is meant for another resource")
         found = await self.stands(claims)
+        reach = reach_of(found.client, reach)
         scopes = frozenset(bounded(found.client, claims.scope.split()))
         if not may_read(scopes):
             raise InsufficientScope("the access token has no scope for this gateway")
-        reach = reach_of(found.client, self._resources.reach(claims.aud))
         return Access(
             principal=found.principal,
             client_id=claims.client_id,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Mapping
 from hmac import compare_digest
 from urllib.parse import unquote_to_bytes
 
@@ -44,15 +45,18 @@ class ClientAuthentication:
         self._documents = documents
         self._assertions = Assertions(core)
 
-    async def authenticate(self, request: Request, form: Form) -> Client:
-        """The client that makes this request.
+    async def authenticate(
+        self, request: Request, form: Form, known: Mapping[str, Client] | None = None
+    ) -> Client:
+        """The client that makes this request; one of ``known`` before all others.
 
         The method is the registered one and no other (checklist A1). Raises ``InvalidClient`` with the same
         words whatever was wrong, or ``InvalidRequest`` if the request uses two methods (RFC 6749 §2.3).
         """
         given = _credentials(request, form)
         await self._documents.for_client(request, given.client_id)
-        client = await self._core.store.clients.get(given.client_id)
+        client = (known or {}).get(given.client_id)
+        client = client or await self._core.store.clients.get(given.client_id)
         if client is None:
             raise InvalidClient(UNKNOWN, f"unknown client {given.client_id[:80]!r}")
         if client.disabled:

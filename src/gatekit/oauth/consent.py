@@ -38,10 +38,7 @@ class Consents:
         if sign_in_only(transaction.scopes):
             return ()
         rights = self._core.services.policy().rights(person.principal)
-        permitted = self._core.resources.permitted(rights.servers())
-        if not transaction.resources:
-            return permitted
-        return tuple(resource for resource in transaction.resources if resource in permitted)
+        return self._core.resources.offered(transaction.resources, rights)
 
     async def remembered(
         self, transaction: Transaction, target: Target, person: Upright, offered: tuple[str, ...]
@@ -71,7 +68,6 @@ class Consents:
         run.transaction = msgspec.structs.replace(run.transaction, user_id=user.id)
         await self._browser.keep(run)
         resources = self._core.resources
-        names = zip(offered, resources.names(offered), strict=True)
         view = ConsentView(
             action="/consent",
             csrf=self._browser.csrf(run, "consent", user.id, *offered),
@@ -84,12 +80,14 @@ class Consents:
             redirect_host=display_host(target.redirect_uri),
             loopback=is_loopback(target.redirect_uri),
             resources=tuple(
-                ServerChoice(resource=url, name=name, title=resources.title(name)) for url, name in names
+                ServerChoice(resource=url, name=name, title=title)
+                for url, name, title in resources.shown(offered)
             ),
             choosing=not run.transaction.resources and not sign_in_only(run.transaction.scopes),
             learns=learned(run.transaction.scopes),
             scopes=run.transaction.scopes,
             may_call=may_call(run.transaction.scopes),
+            elsewhere=resources.elsewhere(offered) is not None,
             switch_url=switch_url,
         )
         response = page(self._core.services.pages.consent(view))
@@ -115,7 +113,7 @@ class Consents:
         self._browser.check_csrf(run, form.get("csrf"), "consent", user.id, *offered)
         if form.get("decision") != "approve":
             return ()
-        if form.get("read_only"):
+        if form.get("read_only") and may_call(run.transaction.scopes):
             run.transaction = msgspec.structs.replace(
                 run.transaction, scopes=read_only(run.transaction.scopes)
             )

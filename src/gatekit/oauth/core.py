@@ -9,6 +9,7 @@ from gatekit.identity.ports import PasswordProvider, RedirectProvider
 from gatekit.identity.standing import Directory, Standings, acts_for_itself
 from gatekit.model.oauth import Client
 from gatekit.model.ports import Clock, Entropy
+from gatekit.model.resource import ResourceServer
 from gatekit.model.scopes import granted
 from gatekit.oauth.bearer import Bearer
 from gatekit.oauth.dpop import EndpointProofs, Proofs
@@ -62,7 +63,9 @@ class Core:
         self.settings = settings
         self.services = services
         self.store = services.store
-        self.resources = Resources(settings.issuer, settings.servers, settings.legacy_sse)
+        self.resources = Resources(
+            settings.issuer, settings.servers, settings.legacy_sse, settings.resource_servers
+        )
         self.standings = Standings(services.store, services.directory, services.policy, self.connections)
         signing, rotate_every = services.store.signing_keys, settings.rotate_keys_every
         self.keys = KeyRing(
@@ -94,9 +97,11 @@ class Core:
         self.serves_programs = False
         """Whether the configuration has a client that acts for itself."""
 
-    def set_servers(self, servers: Sequence[tuple[str, str]]) -> None:
-        """Publish other servers from now on."""
-        self.resources = Resources(self.settings.issuer, servers, self.settings.legacy_sse)
+    def set_servers(
+        self, servers: Sequence[tuple[str, str]], elsewhere: Sequence[ResourceServer] = ()
+    ) -> None:
+        """Publish other servers, and issue tokens for other resource servers, from now on."""
+        self.resources = Resources(self.settings.issuer, servers, self.settings.legacy_sse, elsewhere)
         self.bearer.forget()
 
     def set_clients(self, clients: Sequence[Client]) -> None:
@@ -132,6 +137,11 @@ class Core:
         """Seconds since the epoch, for audit events."""
         return self.services.clock.now()
 
-    def scopes(self, requested: str | None) -> tuple[str, ...]:
-        """The scopes to grant: what we know of the request, or all if that is nothing."""
-        return granted((requested or "").split(), self.settings.scopes)
+    def scopes(self, requested: str | None, resources: Sequence[str]) -> tuple[str, ...]:
+        """The scopes to grant for ``resources``: what is known there of the request, or all if that is
+        nothing."""
+        asked = (requested or "").split()
+        other = self.resources.elsewhere(resources)
+        if other is not None:
+            return tuple(scope for scope in other.scopes if scope in asked) or other.scopes
+        return granted(asked, self.settings.scopes)

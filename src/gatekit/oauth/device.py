@@ -66,8 +66,7 @@ class Devices:
 
     async def _store(self, request: Request, fields: Form, client: Client, device_code: str) -> str:
         settings, now = self._core.settings, self._core.now()
-        known = self._core.resources
-        resources = known.resolve(fields.all("resource"), client.servers) or known.limit(client.servers)
+        resources = self._core.resources.asked(fields.all("resource"), client.servers)
         for _ in range(_ATTEMPTS):
             user_code = self._user_code()
             with contextlib.suppress(Conflict):  # one chance in 25 thousand million for each code in use
@@ -76,7 +75,7 @@ class Devices:
                         device_hash=token_hash(device_code),
                         user_code_hash=user_code_hash(self._core, user_code),
                         client_id=client.id,
-                        scopes=granted_to(client, self._core.scopes(fields.get("scope"))),
+                        scopes=granted_to(client, self._core.scopes(fields.get("scope"), resources)),
                         resources=resources,
                         address=address(request),
                         interval=settings.device_interval,

@@ -55,6 +55,8 @@ class ConsentView(Struct, frozen=True, kw_only=True):
     """It asks for more than reading; the person may let it read only."""
     learns: tuple[str, ...] = ()
     """What a relying party learns about the person (OpenID Connect)."""
+    elsewhere: bool = False
+    """It is about a resource server that is not part of this gateway; ``scopes`` are that one's."""
     switch_url: str = ""
     """Sign in as somebody else."""
 
@@ -85,6 +87,7 @@ class DeviceConsentView(Struct, frozen=True, kw_only=True):
     choosing: bool
     scopes: tuple[str, ...] = ()
     may_call: bool = True
+    elsewhere: bool = False
 
 
 class DoneView(Struct, frozen=True, kw_only=True):

@@ -21,6 +21,8 @@ class Audit(Protocol):
 class Rights(Protocol):
     def servers(self) -> Sequence[str]: ...
 
+    def resources(self) -> Sequence[str]: ...
+
 
 class Policy(Protocol):
     """``policy.engine.Policy``."""

@@ -48,10 +48,10 @@ class Relying:
         asked = frozenset(wanted.scope.split())
         allowed = frozenset(client.scope.split() or IDENTITY_SCOPES)  # empty: all there are
         if not is_relying_party(client) or OPENID not in asked & allowed:
-            return self._core.scopes(wanted.scope)
+            return self._core.scopes(wanted.scope, wanted.resources)
         identity = tuple(scope for scope in IDENTITY_SCOPES if scope in asked & allowed)
         if wanted.resources or may_read(asked):
-            return (*self._core.scopes(wanted.scope), *identity)
+            return (*self._core.scopes(wanted.scope, wanted.resources), *identity)
         return identity
 
     async def hinted(self, client: Client, wanted: AuthorizationRequest) -> str:

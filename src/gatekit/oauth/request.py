@@ -104,13 +104,22 @@ def read_request(form: Form, target: Target, resources: Resources) -> Authorizat
     return AuthorizationRequest(
         code_challenge=_challenge(form),
         scope=form.get("scope") or "",
-        resources=resources.resolve(form.all("resource"), target.client.servers),
+        resources=_resources(form, target.client, resources),
         prompt=_prompt(form),
         max_age=_max_age(form),
         jkt=_jkt(form),
         nonce=_nonce(form),
         id_token_hint=form.get("id_token_hint") or "",
     )
+
+
+def _resources(form: Form, client: Client, resources: Resources) -> tuple[str, ...]:
+    named = form.all("resource")
+    if client.source == "configured" and "openid" in (form.get("scope") or "").split():
+        return resources.resolve(
+            named, client.servers
+        )  # it may want to know who somebody is, and nothing else
+    return resources.asked(named, client.servers)
 
 
 def _challenge(form: Form) -> str:

@@ -17,6 +17,7 @@ from gatekit.errors import VaultError
 from gatekit.identity.standing import Upright
 from gatekit.model.access import Access
 from gatekit.model.oauth import CLIENT_CREDENTIALS, Client
+from gatekit.model.resource import ResourceServer
 from gatekit.oauth.account import Account
 from gatekit.oauth.authorize import Authorize
 from gatekit.oauth.bearer import Bearer
@@ -36,6 +37,7 @@ from gatekit.oauth.grants.device_code import DeviceGrant
 from gatekit.oauth.grants.refresh_token import RefreshGrant
 from gatekit.oauth.http import api_route, json_answer, page_route
 from gatekit.oauth.interaction import Interaction
+from gatekit.oauth.introspection import Introspection
 from gatekit.oauth.issuing import Issuer
 from gatekit.oauth.metadata import Metadata
 from gatekit.oauth.pushed import Pushed
@@ -80,6 +82,7 @@ class AuthorizationServer:
         }
         self._tokens = Tokens(self._core, issuer, grants, clients)
         self._revocation = Revocation(self._core, issuer, clients)
+        self._introspection = Introspection(self._core, clients)
 
     @property
     def bearer(self) -> Bearer:
@@ -90,9 +93,11 @@ class AuthorizationServer:
         await self._core.keys.load()
         await self._core.statements.load()
 
-    def set_servers(self, servers: Sequence[tuple[str, str]]) -> None:
-        """Publish other servers, (name, title) each, from now on."""
-        self._core.set_servers(servers)
+    def set_servers(
+        self, servers: Sequence[tuple[str, str]], elsewhere: Sequence[ResourceServer] = ()
+    ) -> None:
+        """Publish other servers, (name, title) each, and know other resource servers, from now on."""
+        self._core.set_servers(servers, elsewhere)
 
     async def set_clients(self, clients: Sequence[Client]) -> None:
         """These are the clients of the configuration from now on, and only these. Raises ``StoreError``."""
@@ -187,6 +192,7 @@ class AuthorizationServer:
             *self._pushed.routes(),
             api_route("/userinfo", self._userinfo.userinfo, ["GET", "POST"]),
             api_route("/revoke", self._revocation.revoke, ["POST"]),
+            api_route("/introspect", self._introspection.introspect, ["POST"]),
             api_route("/device_authorization", self._devices.authorization, ["POST"]),
         ]
         if self._core.settings.registration_enabled:

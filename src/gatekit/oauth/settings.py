@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from gatekit.model.resource import ResourceServer
 from gatekit.model.scopes import ALL
 from gatekit.model.trust import ExternalServer
 from gatekit.oauth.formats import TokenFormat
@@ -32,6 +33,8 @@ class OAuthSettings(Struct, frozen=True, kw_only=True):
     """Public origin: scheme, host, perhaps a port; no path, no trailing slash (RFC 8414 §2)."""
     servers: tuple[tuple[str, str], ...] = ()
     """(name, title) of every published server."""
+    resource_servers: tuple[ResourceServer, ...] = ()
+    """Others who take our access tokens."""
     legacy_sse: bool = False
     """Whether each endpoint has an HTTP+SSE URL as well; a token for one is good for the other."""
     scopes: tuple[str, ...] = ALL

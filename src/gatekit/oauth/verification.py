@@ -70,7 +70,6 @@ class Verification:
                 "Ask your administrator.",
             )
         resources = self._core.resources
-        names = zip(offered, resources.names(offered), strict=True)
         view = DeviceConsentView(
             action=DECIDE,
             csrf=self._browser.session_csrf(request, "decide", run.device_hash, *offered),
@@ -80,11 +79,13 @@ class Verification:
             client_id=client.id,
             address=run.address,
             resources=tuple(
-                ServerChoice(resource=url, name=name, title=resources.title(name)) for url, name in names
+                ServerChoice(resource=url, name=name, title=title)
+                for url, name, title in resources.shown(offered)
             ),
             choosing=not run.resources,
             scopes=run.scopes,
             may_call=may_call(run.scopes),
+            elsewhere=resources.elsewhere(offered) is not None,
         )
         return page(self._core.services.pages.device_consent(view))
 
@@ -102,7 +103,7 @@ class Verification:
         offered = self._offered(run, someone)
         self._browser.check_session_csrf(request, fields.get("csrf"), "decide", run.device_hash, *offered)
         approved = self._approved(fields, run, offered)
-        if fields.get("read_only"):
+        if fields.get("read_only") and may_call(run.scopes):
             run = replace(run, scopes=read_only(run.scopes))
         await self._record(request, someone, run, client, approved)
         grant = self._grant(run, someone, approved) if approved else None
@@ -145,10 +146,7 @@ class Verification:
 
     def _offered(self, run: DeviceAuthorization, someone: SignedIn) -> tuple[str, ...]:
         rights = self._core.services.policy().rights(someone.person.principal)
-        permitted = self._core.resources.permitted(rights.servers())
-        if not run.resources:
-            return permitted
-        return tuple(resource for resource in run.resources if resource in permitted)
+        return self._core.resources.offered(run.resources, rights)
 
     def _approved(self, fields: Form, run: DeviceAuthorization, offered: Sequence[str]) -> tuple[str, ...]:
         if fields.get("decision") != "approve":

@@ -53,10 +53,11 @@ class _ServerRights:
 class Rights:
     """What one principal may do under one Policy. Belongs to that principal and to one event loop."""
 
-    __slots__ = ("_servers",)
+    __slots__ = ("_resources", "_servers")
 
-    def __init__(self, servers: dict[str, _ServerRights]) -> None:
+    def __init__(self, servers: dict[str, _ServerRights], resources: tuple[str, ...]) -> None:
         self._servers = servers
+        self._resources = resources
 
     def decide(self, server: str, kind: Kind, name: str = "") -> Decision:
         """Judge one use of ``server``; ``name`` is the tool's or prompt's name or the resource's URI."""
@@ -92,6 +93,10 @@ class Rights:
     def servers(self) -> tuple[str, ...]:
         """The servers this person may use, in the order of the file."""
         return tuple(name for name, rights in self._servers.items() if type(rights.access) is Allow)
+
+    def resources(self) -> tuple[str, ...]:
+        """The resource servers elsewhere that this person may get tokens for, in the order of the file."""
+        return self._resources
 
 
 class Policy:
@@ -132,7 +137,12 @@ class Policy:
             # With authentication off, or access refused, no glob can change the answer.
             narrowings = server.narrowings if compiled.auth_enabled and type(access) is Allow else ()
             servers[server.name] = _ServerRights(access, keys, narrowings)
-        return Rights(servers)
+        elsewhere = (
+            resource.name
+            for resource in compiled.resources
+            if type(refused or self._access(resource, keys)) is Allow
+        )
+        return Rights(servers, tuple(elsewhere))
 
     def _gateway_refusal(self, keys: Keys) -> Deny | None:
         gateway = self._compiled.gateway

@@ -100,6 +100,7 @@ class CompiledRules(Struct, frozen=True):
     gateway: Keys | None
     named_somewhere: Keys
     servers: tuple[CompiledServer, ...]
+    resources: tuple[CompiledServer, ...]
     groups: tuple[tuple[str, Keys], ...]
     auth_enabled: bool
 
@@ -123,11 +124,13 @@ def compile_rules(rules: Rules) -> CompiledRules:
     groups = {name: _open_group(name, dict(rules.groups)) for name, _ in rules.groups}
     gateway = _access(rules.gateway, groups)
     servers = tuple(_server(server, groups) for server in rules.servers)
-    named = frozenset().union(*(server.keys for server in servers if server.keys is not None))
+    resources = tuple(_server(resource, groups) for resource in rules.resources)
+    named = frozenset().union(*(each.keys for each in (*servers, *resources) if each.keys is not None))
     return CompiledRules(
         gateway=gateway,
         named_somewhere=named,
         servers=servers,
+        resources=resources,
         groups=tuple(groups.items()),
         auth_enabled=rules.auth_enabled,
     )

@@ -32,6 +32,7 @@ ALIASES = {
     "proxy.auth.providers.*.api_url": "derived",
     "proxy.auth.providers.*.type": "the name, if it is one of these",
     "proxy.auth.providers.*.title": "`GitHub`, or the name",
+    "proxy.auth.resources.*.title": "the name",
     "servers.*.name": "required in the list form",
     "servers.*.command": "required without a `url`",
     "servers.*.max_instances": "`50`, for a `url` `1000`",
@@ -115,6 +116,7 @@ def test_every_section_of_the_schema_has_its_place() -> None:
 def test_examples_load(tmp_path: Path, text: str) -> None:
     text = text.replace("${file:/run/secrets/", "${file:")
     (tmp_path / "github-work").write_text("s")
+    (tmp_path / "reports").write_text("a secret of thirty-two characters")
     assert load(write(tmp_path, text), {"GITHUB_CLIENT_SECRET": "s", "CRM_TOKEN": "t"})
 
 

@@ -15,7 +15,6 @@ from gatekit.identity.standing import Upright, acts_for_itself
 from gatekit.model.access import Inactive
 from gatekit.model.oauth import CLIENT_CREDENTIALS, Client, Grant
 from gatekit.model.people import SERVICE, User, service_name
-from gatekit.model.scopes import WHOLE
 from gatekit.oauth.bounds import granted_to
 from gatekit.oauth.core import Core
 from gatekit.oauth.http import Form
@@ -34,9 +33,8 @@ class ClientCredentialsGrant:
         if not acts_for_itself(client):
             raise UnauthorizedClient("the client may not act for itself")
         found = await self._principal(client)
-        grant = await self._grant(
-            client, found, self._resources(form, client, found), self._scopes(form, client)
-        )
+        resources = self._resources(form, client, found)
+        grant = await self._grant(client, found, resources, self._scopes(form, client, resources))
         standing = await self._core.standings.grant(grant.id, self._core.at())
         if isinstance(standing, Inactive):
             raise InvalidGrant("the client may not act for itself now", standing.reason)
@@ -77,20 +75,18 @@ class ClientCredentialsGrant:
         """What was asked for; everything the client may use if it named nothing. All of it, or nothing: half
         of what a program asked for would fail later and elsewhere (RFC 8707 §2)."""
         known = self._core.resources
-        wanted = known.resolve(form.all("resource"), client.servers) or known.limit(client.servers)
+        wanted = known.asked(form.all("resource"), client.servers)
         rights = self._core.services.policy().rights(found.principal)
-        permitted = known.permitted(rights.servers())
+        permitted = known.offered(wanted, rights)
         if not permitted or any(resource not in permitted for resource in wanted):
             raise InvalidTarget(
                 "the client may not use this resource", f"{found.user.username} is on no list for {wanted}"
             )
-        return wanted or permitted
+        return permitted
 
-    def _scopes(self, form: Form, client: Client) -> tuple[str, ...]:
-        """Those for servers only: the others say who a person is."""
-        offered = (*self._core.settings.scopes, WHOLE)
-        asked = self._core.scopes(form.get("scope"))
-        return granted_to(client, [scope for scope in asked if scope in offered])
+    def _scopes(self, form: Form, client: Client, resources: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of the resources only: others say who a person is."""
+        return granted_to(client, self._core.scopes(form.get("scope"), resources))
 
     async def _grant(
         self, client: Client, found: Upright, resources: tuple[str, ...], scopes: tuple[str, ...]

@@ -1,0 +1,114 @@
+"""``proxy.auth.resources``: resource servers elsewhere, for which we issue access tokens."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from urllib.parse import urlsplit
+
+from gatekit.config import document as doc
+from gatekit.config.addresses import origin
+from gatekit.config.connections import AUTH
+from gatekit.config.schema import ResourceIn
+from gatekit.config.selectors import Selectors
+from gatekit.model.resource import ResourceServer
+from gatekit.model.rules import ServerRules
+from gatekit.model.scopes import ALL, WHOLE
+
+PLACE = "proxy.auth.resources"
+LEAST_SECRET = 20
+"""Characters. It is stored as a plain hash, so it must be nothing that could be guessed."""
+
+_URI = re.compile(r"[a-z][a-z0-9+.-]*:[!$&-;=?-Z_a-z~%@\[\]]{1,500}")
+"""RFC 8707 §2: an absolute URI without a fragment."""
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,100}")
+"""RFC 6749 §3.3."""
+_RESERVED = frozenset((*ALL, WHOLE, "openid", "profile", "email", "groups", "offline_access"))
+_OWN = ("", "/mcp", "/sse")
+"""With everything below /s/: what our own endpoints are called."""
+
+
+class ResourceServers:
+    """Resolves the resource servers of one file."""
+
+    def __init__(
+        self,
+        document: doc.Document,
+        selectors: Selectors,
+        check_name: Callable[[str, doc.Path], None],
+        public_url: str,
+    ) -> None:
+        """``check_name``: says what is wrong with a name, in one namespace with the names of servers."""
+        self._document = document
+        self._selectors = selectors
+        self._check_name = check_name
+        self._public_url = public_url
+        self._seen: dict[str, str] = {}
+
+    def resolve(
+        self, resources: Mapping[str, ResourceIn]
+    ) -> tuple[tuple[ResourceServer, ...], tuple[ServerRules, ...]]:
+        """Everything in the order of the file."""
+        found = [self._one(name, section, (*AUTH, "resources", name)) for name, section in resources.items()]
+        rules = [
+            ServerRules(
+                server=name,
+                place=PLACE,
+                allowed=self._selectors.access(section, (*AUTH, "resources", name)),
+            )
+            for name, section in resources.items()
+        ]
+        return tuple(found), tuple(rules)
+
+    def _one(self, name: str, section: ResourceIn, path: doc.Path) -> ResourceServer:
+        self._check_name(name, path)
+        self._check_identifier(section.identifier, (*path, "identifier"))
+        for index, scope in enumerate(section.scopes):
+            self._check_scope(scope, (*path, "scopes", index))
+        secret = section.introspection_secret
+        if secret is not None and len(secret) < LEAST_SECRET:
+            text = f"is too short: at least {LEAST_SECRET} characters, like those of `openssl rand -hex 32`"
+            self._document.fault((*path, "introspection_secret"), text)
+        return ResourceServer(
+            name=name,
+            uri=section.identifier,
+            title=section.title or name,
+            scopes=tuple(dict.fromkeys(section.scopes)),
+            auth_method=section.introspection_auth if secret is not None else "none",
+            # As ``platform.vault.token_hash`` does it, whose library a configuration must not load.
+            secret_hash=sha256(secret.encode()).hexdigest() if secret is not None else None,
+        )
+
+    def _check_identifier(self, uri: str, path: doc.Path) -> None:
+        if self._document.faulty(path):
+            return
+        if not _URI.fullmatch(uri):
+            text = "must be an absolute URI without a fragment, like https://reports.example.com/api"
+            self._document.fault(path, text)
+            return
+        folded = uri.lower().removesuffix("/")
+        first = self._seen.setdefault(folded, uri)
+        if first is not uri:
+            self._document.fault(path, "is the identifier of another one already")
+        if uri.startswith(("http:", "https:")):
+            self._check_url(uri, path)
+
+    def _check_url(self, uri: str, path: doc.Path) -> None:
+        try:
+            parts = urlsplit(uri)
+            where = origin(f"{parts.scheme}://{parts.netloc}")
+        except ValueError as error:
+            self._document.fault(path, f"is not a URL: {error}")
+            return
+        if parts.query or "?" in uri:
+            self._document.fault(path, "must not hold a query (RFC 8707 §2)")
+        elif where == self._public_url and (parts.path.rstrip("/") in _OWN or parts.path.startswith("/s/")):
+            # A token for it would be a token for one of our own endpoints.
+            self._document.fault(path, "is Gatekit itself; name the API that takes the tokens")
+
+    def _check_scope(self, scope: str, path: doc.Path) -> None:
+        if not _SCOPE.fullmatch(scope):
+            self._document.fault(path, "is not a scope: printable characters without blanks and quotes")
+        elif scope in _RESERVED:
+            self._document.fault(path, f"`{scope}` has a meaning of its own here; choose another name")
