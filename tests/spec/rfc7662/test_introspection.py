@@ -81,8 +81,8 @@ async def test_2_1_the_endpoint_requires_authorization(asked: World) -> None:
             assert refused.json()["error"] == "invalid_client"
             assert "active" not in refused.text
             assert "www-authenticate" in refused.headers
-        both = {"data": {"token": token, **POST}, "auth": BASIC}
-        assert (await http.post("/introspect", **both)).json()["error"] == "invalid_request"
+        both = await http.post("/introspect", data={"token": token, **POST}, auth=BASIC)
+        assert both.json()["error"] == "invalid_request"
 
 
 async def test_2_1_only_post_and_only_a_form(asked: World) -> None:
