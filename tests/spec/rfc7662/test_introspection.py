@@ -19,9 +19,9 @@ async def ask(world: World, token: str, **more: str) -> httpx2.Response:
         return await http.post("/introspect", data={"token": token, **more}, auth=BASIC)
 
 
-async def reports_tokens(world: World, **changes: str) -> dict[str, Any]:
+async def reports_tokens(world: World) -> dict[str, Any]:
     client = await world.register()
-    return await world.tokens(client, resource=REPORTS.uri, scope="reports:read", **changes)
+    return await world.tokens(client, resource=REPORTS.uri, scope="reports:read")
 
 
 async def test_2_2_the_answer_for_a_living_token(asked: World) -> None:
