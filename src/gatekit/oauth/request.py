@@ -116,9 +116,7 @@ def read_request(form: Form, target: Target, resources: Resources) -> Authorizat
 def _resources(form: Form, client: Client, resources: Resources) -> tuple[str, ...]:
     named = form.all("resource")
     if client.source == "configured" and "openid" in (form.get("scope") or "").split():
-        return resources.resolve(
-            named, client.servers
-        )  # it may want to know who somebody is, and nothing else
+        return resources.resolve(named, client.servers)  # it may only want to know who somebody is
     return resources.asked(named, client.servers)
 
 

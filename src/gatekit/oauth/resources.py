@@ -128,8 +128,9 @@ class Resources:
     def resolve(self, values: Sequence[str], only: Sequence[str] = ()) -> tuple[str, ...]:
         """Canonical identifiers of what a client asked for, without repetition.
 
-        ``only``: names of servers and resource servers that it is limited to. Empty if it named nothing; a bare origin counts as
-        nothing (Copilot and mcp-remote send it). Raise ``InvalidTarget`` for anything unknown (RFC 8707 §2).
+        ``only``: names of servers and resource servers that it is limited to. Empty if it named nothing; a
+        bare origin counts as nothing (Copilot and mcp-remote send it). Raise ``InvalidTarget`` for anything
+        unknown (RFC 8707 §2).
         """
         found: dict[str, None] = {}
         for value in values:
