@@ -61,6 +61,7 @@ from gatekit.upstream.pool import Pool
 from gatekit.upstream.remote_transport import RemoteTransport
 from gatekit.upstream.supervisor import Supervisor
 from gatekit.web.assets import asset_routes
+from gatekit.web.forward_auth import ForwardAuth
 from gatekit.web.front import front
 from gatekit.web.health import health_routes
 from gatekit.web.middleware import ClientAddress, Hardening, HostGuard
@@ -97,7 +98,7 @@ class Application:
         """Everything but the MCP endpoints, for whoever wants to walk it (``tests/arch/test_routes.py``)."""
         self._control = self._control_plane()
         self._proxies = TrustedProxies(config.trusted_proxies)
-        self._guarded = HostGuard(ClientAddress(self._route, self._proxies), hosts(config))
+        self._guarded = HostGuard(ClientAddress(self._route, self._proxies), hosts(config), self._proxies)
         self._jobs: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -180,7 +181,7 @@ class Application:
         self._providers.clear()
         self._providers.update(providers(config, self._clock, self._entropy))
         self.gateway.apply(self._tables)
-        self.authorization.set_servers(titles(config), config.resources)
+        self.authorization.set_servers(titles(config), config.resources, config.forward_auth)
         self.pool.replace([entry.server for entry in config.servers])
         await self._standing_changed()
         await self.recorder.write(self._config_event("applied", str(config.path)))
@@ -263,6 +264,7 @@ class Application:
     def _control_plane(self) -> Hardening:
         routes: list[BaseRoute] = [*asset_routes(), *health_routes(self._readiness())]
         if self.config.auth.enabled:
+            routes += self._forward_auth().routes()  # before the authorization server's "not found"
             routes += self.authorization.routes()
             if self.config.external is None:  # our own pages need our own sign-in
                 routes += self._own_pages().routes()
@@ -279,6 +281,18 @@ class Application:
             people=People(*desk),
             sessions=BrowserSessions(*desk),
             servers=lambda principal: self._tables.policy.rights(principal).servers(),
+            pages=HtmlPages(),
+        )
+
+    def _forward_auth(self) -> ForwardAuth:
+        judge, passes = self.authorization.forward(lambda: self.config.forward_auth)
+        authorization = self.authorization
+        return ForwardAuth(
+            judge,
+            passes,
+            authorization.browser,
+            authorization.sign_in_for,
+            issuer=self.config.public_url,
             pages=HtmlPages(),
         )
 

@@ -65,6 +65,7 @@ def oauth_settings(config: Config) -> OAuthSettings:
         issuer=config.public_url,
         servers=titles(config),
         resource_servers=config.resources,
+        targets=config.forward_auth,
         legacy_sse=config.legacy_sse,
         access_token_format=tokens.format,
         access_token_lifetime=tokens.access_ttl,

@@ -32,6 +32,7 @@
     │   ├── InvalidProof · ProofNonceWanted                                       (RFC 9449 §5, §8)
     │   ├── InvalidRedirectUri · InvalidClientMetadata · TooManyRegistrations     (RFC 7591 §3.2.2)
     │   └── ForeignTokenInvalid · KeysUnavailable                     a JWT that somebody else signed
+    ├── ForwardRefused                   a reverse proxy's question that gets no answer
     ├── PageProblem                      a page that ends an interaction in the browser
     ├── BearerError                      RFC 6750 §3
     │   ├── TokenMissing · TokenInvalid · TokenMalformed
@@ -368,6 +369,16 @@ class KeysUnavailable(OAuthError):
     error = "temporarily_unavailable"
     status = 503
     redirectable = False
+
+
+class ForwardRefused(GatekitError):
+    """A proxy's question that gets no answer. ``public`` may be shown, ``detail`` is for the log."""
+
+    def __init__(self, status: int, public: str, detail: str = "") -> None:
+        self.status = status
+        self.public = public
+        self.detail = detail or public
+        super().__init__(self.detail)
 
 
 class PageProblem(GatekitError):

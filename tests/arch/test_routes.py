@@ -111,6 +111,11 @@ WALK = {
     ("POST", "/token"): same(401),
     ("POST", "/par"): same(401),
     ("POST", "/revoke"): same(401),
+    ("GET", "/verify"): same(403, "nobody but the operator's own proxies"),
+    ("GET", "/forward/{target}"): same(404),
+    ("GET", "/.gatekit/start"): same(404),
+    ("GET", "/.gatekit/done"): same(404),
+    ("GET", "/.well-known/oauth-protected-resource/verify/{target}"): same(404),
     ("GET", "/userinfo"): Row(401, 403, 401, "a token without the scope openid", audience=403),
     ("POST", "/userinfo"): Row(401, 403, 401, audience=403),
     ("POST", "/introspect"): same(401),
@@ -152,7 +157,13 @@ INITIALIZE = json.dumps(
     }
 ).encode()
 FORM_BODY = {"Content-Type": "application/x-www-form-urlencoded"}
-VALUES = {"{server}": "private", "{rest:path}": "probe", "{connection}": "github", "{token}": "gk_inv_none"}
+VALUES = {
+    "{server}": "private",
+    "{rest:path}": "probe",
+    "{connection}": "github",
+    "{token}": "gk_inv_none",
+    "{target}": "none",
+}
 
 
 @pytest.fixture(scope="module")

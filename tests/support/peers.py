@@ -13,6 +13,8 @@ NODE_MODULES = PEERS / "node_modules"
 TIME_SERVER = PEERS / "pyservers" / "bin" / "mcp-server-time"
 MORE = PEERS / "more"
 """Further Python servers, for PYTHONPATH of ``pyservers``, and one in Go."""
+PROXIES = PEERS / "proxies" / "bin"
+"""nginx and Caddy, from ``scripts/install-proxies``."""
 CONFORMANCE = NODE_MODULES / "@modelcontextprotocol" / "conformance"
 SDK_SOURCE = PEERS / "fixture"
 

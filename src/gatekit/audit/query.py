@@ -25,6 +25,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _REFUSALS = (
     ("call", "decision", ("deny",)),
     ("consent", "decision", ("deny",)),
+    ("forward", "decision", ("deny",)),
     ("refused", "status", None),
     ("sign_in", "outcome", ("refused",)),
     ("token", "action", ("refused", "reused")),

@@ -185,6 +185,10 @@ def _describe(fields: dict[str, Any]) -> tuple[str, str, str]:
             "DENY" if denied else str(fields.get("outcome", "")),
             " · ".join(filter(None, (took, via, reason))),
         )
+    if event == "forward":
+        denied = fields.get("decision") == "deny"
+        what = f"{fields.get('method', '')} {fields.get('path', '')}"
+        return what, "DENY" if denied else "ok", reason
     if event == "refused":
         return "door", str(fields.get("status", "")), reason
     verdict = next((str(fields[key]) for key in ("outcome", "decision", "action") if fields.get(key)), "")

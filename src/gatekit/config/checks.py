@@ -60,12 +60,15 @@ def _open_to_strangers(config: Config) -> bool:
 def _gateway_list(config: Config) -> Iterator[str]:
     if config.auth.enabled and config.rules.gateway == ():
         yield "proxy.auth.allowed_users: is empty, so nobody may come in at all"
-    if not config.servers and not config.resources:
+    if not (config.servers or config.resources or config.forward_auth):
         yield "servers: there are none, so there is nothing to use"
 
 
 def _servers(config: Config, environ: Mapping[str, str]) -> Iterator[str]:
     declared = {rules.server: rules for rules in config.rules.servers}
+    for target in config.forward_auth:
+        place = f"proxy.forward_auth.{target.name}"
+        yield from _server_list(place, declared[target.name].allowed, config.rules.gateway)
     for virtual in config.virtual:
         place = f"{config.path.name}:{virtual.line}: virtual_servers.{virtual.virtual.name}"
         if config.auth.enabled:

@@ -11,6 +11,7 @@ from gatekit.model.people import LOCAL
 from gatekit.model.resource import ResourceServer
 from gatekit.model.rules import Rules
 from gatekit.model.server import Server
+from gatekit.model.target import Target
 from gatekit.model.trust import AssertionIssuer, ExternalServer
 from gatekit.model.virtual import Virtual
 
@@ -196,6 +197,8 @@ class Config(Struct, frozen=True, kw_only=True):
     audit: AuditSettings = AuditSettings()
     aggregate: AggregateSettings = AggregateSettings()
     sessions: SessionSettings = SessionSettings()
+    forward_auth: tuple[Target, ...] = ()
+    """Applications that a reverse proxy asks us about."""
     legacy_sse: bool = False
     """Whether HTTP+SSE of MCP 2024-11-05 is served beside Streamable HTTP."""
     drain_timeout: float = 8.0

@@ -9,6 +9,7 @@ from pathlib import Path
 from gatekit.config import document as doc
 from gatekit.config.addresses import host_of, is_loopback, listen_host, network, origin, secure_origin
 from gatekit.config.connections import AUTH, resolve_auth, resolve_trust
+from gatekit.config.forward import resolve_targets
 from gatekit.config.model import (
     AggregateSettings,
     AuditSettings,
@@ -69,12 +70,15 @@ def resolve(file: FileIn, document: doc.Document, references: References, path: 
     resources, resource_rules = ResourceServers(document, selectors, real.check_name, public_url).resolve(
         file.proxy.auth.resources
     )
+    targets, target_rules = resolve_targets(
+        file.proxy, public_url, selectors, real.check_name, document, {r.uri: r.name for r in resources}
+    )
     rules = Rules(
         gateway=selectors.access(file.proxy.auth, AUTH),
         groups=tuple(
             (name, _group(name, members, selectors, document)) for name, members in file.groups.items()
         ),
-        servers=server_rules + virtual_rules,
+        servers=server_rules + virtual_rules + target_rules,
         resources=resource_rules,
         auth_enabled=auth.enabled,
     )
@@ -100,6 +104,7 @@ def resolve(file: FileIn, document: doc.Document, references: References, path: 
         aggregate=AggregateSettings(page_size=file.aggregate.page_size, patience=file.aggregate.patience),
         audit=AuditSettings(durability=file.audit.durability),
         sessions=_sessions(file.sessions),
+        forward_auth=targets,
         legacy_sse=file.proxy.legacy_sse,
         drain_timeout=file.proxy.drain_timeout,
         limits=Limits(max_body_bytes=file.limits.max_body, max_depth=file.limits.max_depth),

@@ -119,6 +119,15 @@ class AuthIn(GitHubKeys, frozen=True):
 _STDIO_ELSEWHERE = "only http here; for stdio a client starts `gatekit stdio` with this file"
 
 
+class TargetIn(Section, frozen=True, kw_only=True):
+    url: Annotated[str, Text()]
+    title: Annotated[str, Text(empty=True)] = ""
+    sign_in: Annotated[bool, Flag()] = True
+    allowed_users: Annotated[Names | None, Texts()] = None
+    allowed_groups: Annotated[Names | None, Texts()] = None
+    users: Annotated[Names | None, Texts()] = None
+
+
 class ProxyIn(Section, frozen=True):
     transport: Annotated[Literal["http"], OneOf(("http",), _STDIO_ELSEWHERE)] = "http"
     host: Annotated[str, Text()] = "127.0.0.1"
@@ -128,6 +137,7 @@ class ProxyIn(Section, frozen=True):
     trusted_proxies: Annotated[Names, Texts()] = ()
     legacy_sse: Annotated[bool, Flag()] = False
     drain_timeout: Annotated[float, Duration(0, 3600)] = 8
+    forward_auth: Annotated[dict[str, TargetIn], Entries(Sub(TargetIn))] = field(default_factory=dict)
     auth: AuthIn = AuthIn()
 
 
@@ -238,6 +248,7 @@ class FileIn(Section, frozen=True):
 PLACES: dict[str, type[Section]] = {
     "": FileIn,
     "proxy": ProxyIn,
+    "proxy.forward_auth.*": TargetIn,
     "proxy.auth": AuthIn,
     "proxy.auth.providers.*": ProviderIn,
     "proxy.auth.tokens": TokensIn,

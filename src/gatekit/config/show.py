@@ -47,6 +47,7 @@ def describe(config: Config) -> dict[str, Any]:
             "trusted_proxies": list(config.trusted_proxies),
             "legacy_sse": config.legacy_sse,
             "drain_timeout": show_seconds(config.drain_timeout),
+            **_forward_auth(config),
             "auth": _auth(config),
         },
         "groups": {name: [selector(member) for member in members] for name, members in config.rules.groups},
@@ -235,6 +236,22 @@ def _access(allowed: AccessList, absent: str) -> list[str] | str:
     if allowed is None:
         return absent
     return [selector(entry) for entry in allowed] or "nobody"
+
+
+def _forward_auth(config: Config) -> dict[str, Any]:
+    """Left out where there is none."""
+    rules = {entry.server: entry for entry in config.rules.servers}
+    inherited = "nobody" if config.rules.gateway is None else "everybody on the gateway-wide list"
+    shown = {
+        target.name: {
+            "url": target.url,
+            "title": target.title,
+            "sign_in": target.sign_in,
+            "allowed_users": _access(rules[target.name].allowed, absent=inherited),
+        }
+        for target in config.forward_auth
+    }
+    return {"forward_auth": shown} if shown else {}
 
 
 def _virtual_servers(config: Config) -> dict[str, Any]:

@@ -112,6 +112,19 @@ class DoorRefused(AuditEvent, frozen=True, kw_only=True, tag="refused"):
     reason: str
 
 
+class ForwardEvent(AuditEvent, frozen=True, kw_only=True, tag="forward"):
+    """A request to an application behind a reverse proxy that asked us: let through, or turned away."""
+
+    server: str
+    """The application's name in the file."""
+    method: str
+    path: str
+    """As it was asked for, without the query, at most 500 characters."""
+    decision: Literal["allow", "deny"]
+    rule: str = ""
+    credential_id: str = ""
+
+
 class SessionEvent(AuditEvent, frozen=True, kw_only=True, tag="session"):
     action: Literal["opened", "closed", "foreign"]
     server: str
@@ -173,6 +186,7 @@ AnyAuditEvent = (
     | ClientEvent
     | CallEvent
     | DoorRefused
+    | ForwardEvent
     | SessionEvent
     | AdminEvent
     | ConfigEvent

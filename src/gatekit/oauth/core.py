@@ -11,6 +11,7 @@ from gatekit.model.oauth import Client
 from gatekit.model.ports import Clock, Entropy
 from gatekit.model.resource import ResourceServer
 from gatekit.model.scopes import granted
+from gatekit.model.target import Target
 from gatekit.oauth.bearer import Bearer
 from gatekit.oauth.dpop import EndpointProofs, Proofs
 from gatekit.oauth.external.people import People
@@ -64,7 +65,11 @@ class Core:
         self.services = services
         self.store = services.store
         self.resources = Resources(
-            settings.issuer, settings.servers, settings.legacy_sse, settings.resource_servers
+            settings.issuer,
+            settings.servers,
+            settings.legacy_sse,
+            settings.resource_servers,
+            settings.targets,
         )
         self.standings = Standings(services.store, services.directory, services.policy, self.connections)
         signing, rotate_every = services.store.signing_keys, settings.rotate_keys_every
@@ -98,10 +103,16 @@ class Core:
         """Whether the configuration has a client that acts for itself."""
 
     def set_servers(
-        self, servers: Sequence[tuple[str, str]], elsewhere: Sequence[ResourceServer] = ()
+        self,
+        servers: Sequence[tuple[str, str]],
+        elsewhere: Sequence[ResourceServer] = (),
+        targets: Sequence[Target] = (),
     ) -> None:
-        """Publish other servers, and issue tokens for other resource servers, from now on."""
-        self.resources = Resources(self.settings.issuer, servers, self.settings.legacy_sse, elsewhere)
+        """Publish other servers and applications behind proxies, and issue tokens for other resource servers,
+        from now on."""
+        self.resources = Resources(
+            self.settings.issuer, servers, self.settings.legacy_sse, elsewhere, targets
+        )
         self.bearer.forget()
 
     def set_clients(self, clients: Sequence[Client]) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping as StrMapping
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 from gatekit.model.audit import AuditEvent
+from gatekit.model.decision import Decision
 from gatekit.model.people import ExternalIdentity, Principal, User
 
 
@@ -22,6 +23,8 @@ class Rights(Protocol):
     def servers(self) -> Sequence[str]: ...
 
     def resources(self) -> Sequence[str]: ...
+
+    def decide(self, server: str, kind: Literal["server"]) -> Decision: ...
 
 
 class Policy(Protocol):

@@ -19,6 +19,7 @@ from msgspec import Struct
 from gatekit.errors import InvalidTarget
 from gatekit.model.oauth import Client
 from gatekit.model.resource import ResourceServer
+from gatekit.model.target import Target
 from gatekit.oauth.ports import Rights
 
 AGGREGATE = ""
@@ -41,8 +42,10 @@ class Resources:
         servers: Sequence[tuple[str, str]],
         legacy: bool = False,
         elsewhere: Sequence[ResourceServer] = (),
+        targets: Sequence[Target] = (),
     ) -> None:
-        """``legacy``: the HTTP+SSE URL of an endpoint is another name of the same resource."""
+        """``legacy``: the HTTP+SSE URL of an endpoint is another name of the same resource. ``targets``:
+        applications behind a proxy, which are resources of their own."""
         self._issuer = issuer
         self._prefix = f"{issuer}/s/"
         self.titles: dict[str, str] = {name: title or name for name, title in servers}
@@ -52,6 +55,9 @@ class Resources:
             self._folded |= {
                 _fold(self.legacy_url(name)): self.url(name) for name in (AGGREGATE, *self.titles)
             }
+        self._targets = {target.name: target for target in targets}
+        self._by_url |= {target.url: target.name for target in targets}
+        self._folded |= {_fold(target.url): target.url for target in targets}
         self._issuer_folded = _fold(issuer)
         self._elsewhere = {other.uri: other for other in elsewhere}
         self._elsewhere_folded = {_fold(uri) or uri: uri for uri in self._elsewhere}
@@ -70,6 +76,8 @@ class Resources:
         return f"{self._prefix}{server}/sse" if server else f"{self._issuer}/sse"
 
     def title(self, server: str) -> str:
+        if server in self._targets:
+            return self._targets[server].title
         return self.titles.get(server, server) if server else "All servers"
 
     def knows(self, server: str) -> bool:
@@ -93,6 +101,9 @@ class Resources:
         permitted = self.permitted(rights.servers())
         if not wanted:
             return permitted
+        # Applications behind proxies are for who asks for them by name.
+        named = {self._targets[name].url for name in rights.servers() if name in self._targets}
+        permitted = (*permitted, *named)
         others = set(rights.resources())
         return tuple(
             url
@@ -149,7 +160,7 @@ class Resources:
         return tuple(found)
 
     def _within(self, only: Sequence[str]) -> frozenset[str]:
-        own = (self.url(name) for name in only if name in self.titles)
+        own = (url for url, name in self._by_url.items() if name and name in only)
         return frozenset((*own, *(other.uri for other in self._elsewhere.values() if other.name in only)))
 
     def limit(self, only: Sequence[str]) -> tuple[str, ...]:
@@ -167,7 +178,8 @@ class Resources:
         return tuple(self._by_url[url] for url in resources if url in self._by_url)
 
     def reach(self, audience: Iterable[str]) -> Reach:
-        """What a token's ``aud`` covers. Exact comparison only: the audience was written by us (T3)."""
+        """What a token's ``aud`` covers. Exact comparison only: the audience was written by us (T3). What is
+        no MCP endpoint stays as it is, and no server has such a name."""
         servers = set()
         aggregate = False
         for url in audience:
@@ -177,6 +189,8 @@ class Resources:
                 name = url[len(self._prefix) : -len("/mcp")]
                 if name and "/" not in name:
                     servers.add(name)
+            else:
+                servers.add(url)
         return Reach(frozenset(servers), aggregate)
 
 

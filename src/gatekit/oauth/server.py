@@ -18,6 +18,7 @@ from gatekit.identity.standing import Upright
 from gatekit.model.access import Access
 from gatekit.model.oauth import CLIENT_CREDENTIALS, Client
 from gatekit.model.resource import ResourceServer
+from gatekit.model.target import Target
 from gatekit.oauth.account import Account
 from gatekit.oauth.authorize import Authorize
 from gatekit.oauth.bearer import Bearer
@@ -31,6 +32,8 @@ from gatekit.oauth.device import PAGE as DEVICE_PAGE
 from gatekit.oauth.device import Devices
 from gatekit.oauth.documents import Documents
 from gatekit.oauth.external.elsewhere import routes as elsewhere
+from gatekit.oauth.forward.judge import Judge, Targets
+from gatekit.oauth.forward.passes import Passes
 from gatekit.oauth.grants.authorization_code import CodeGrant
 from gatekit.oauth.grants.client_credentials import ClientCredentialsGrant
 from gatekit.oauth.grants.device_code import DeviceGrant
@@ -94,10 +97,14 @@ class AuthorizationServer:
         await self._core.statements.load()
 
     def set_servers(
-        self, servers: Sequence[tuple[str, str]], elsewhere: Sequence[ResourceServer] = ()
+        self,
+        servers: Sequence[tuple[str, str]],
+        elsewhere: Sequence[ResourceServer] = (),
+        targets: Sequence[Target] = (),
     ) -> None:
-        """Publish other servers, (name, title) each, and know other resource servers, from now on."""
-        self._core.set_servers(servers, elsewhere)
+        """Publish other servers, (name, title) each, other applications behind proxies, and know other
+        resource servers, from now on."""
+        self._core.set_servers(servers, elsewhere, targets)
 
     async def set_clients(self, clients: Sequence[Client]) -> None:
         """These are the clients of the configuration from now on, and only these. Raises ``StoreError``."""
@@ -159,6 +166,11 @@ class AuthorizationServer:
         if any(token_id == access.credential_id for token_id, _ in denied):
             return False
         return isinstance(await core.standings.grant(access.grant_id, now), Upright)
+
+    def forward(self, targets: Targets) -> tuple[Judge, Passes]:
+        """What answers reverse proxies; ``web.forward_auth`` is its door."""
+        passes = Passes(self._core)
+        return Judge(self._core, passes, targets), passes
 
     async def sign_in_for(self, request: Request, path: str) -> Response:
         """The sign-in page, which leads to our own page at ``path`` afterwards."""

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from gatekit.model.resource import ResourceServer
 from gatekit.model.scopes import ALL
+from gatekit.model.target import Target
 from gatekit.model.trust import ExternalServer
 from gatekit.oauth.formats import TokenFormat
 from gatekit.platform.limits import Rate
@@ -35,6 +36,8 @@ class OAuthSettings(Struct, frozen=True, kw_only=True):
     """(name, title) of every published server."""
     resource_servers: tuple[ResourceServer, ...] = ()
     """Others who take our access tokens."""
+    targets: tuple[Target, ...] = ()
+    """Applications that a reverse proxy asks us about."""
     legacy_sse: bool = False
     """Whether each endpoint has an HTTP+SSE URL as well; a token for one is good for the other."""
     scopes: tuple[str, ...] = ALL

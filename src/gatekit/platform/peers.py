@@ -36,6 +36,10 @@ class TrustedProxies:
                 break
         return found
 
+    def trusts(self, peer: str) -> bool:
+        """Whether a network peer is one of the operator's proxies."""
+        return self._trusts(_address(peer))
+
     def _trusts(self, address: IPv4Address | IPv6Address | None) -> bool:
         return address is not None and any(address in network for network in self._networks)
 

@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from gatekit.model.ports import Entropy
+from gatekit.oauth.forward.original import AT_APPLICATION, BY_PROXY, VERIFY
 from gatekit.platform.peers import TrustedProxies
 
 Scope = MutableMapping[str, Any]
@@ -32,9 +33,10 @@ class HostGuard:
     counts: behind a port forward the port is another one, and no attack is in it.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str]) -> None:
+    def __init__(self, app: ASGIApp, hosts: Iterable[str], proxies: TrustedProxies | None = None) -> None:
         """``hosts``: the names clients call us by, without a port. Loopback names are always among them."""
         self._app = app
+        self._proxies = proxies or TrustedProxies()
         self._names = LOOPBACK.union(_bracketed(name.lower()) for name in hosts if name not in _EVERYWHERE)
         # Most requests come under a handful of spellings; each is judged once.
         self._known: dict[bytes, bool] = {}
@@ -55,10 +57,18 @@ class HostGuard:
                 host = value
         if host is None:
             await _refuse(send, 400, b"no Host header")
-        elif self.allows(host) or (scope["path"] in PROBES and _is_address(host)):
+        elif self.allows(host) or self._excepted(scope, host):
             await self._app(scope, receive, send)
         else:
             await _refuse(send, 403, b"this gateway is not published under that host name")
+
+    def _excepted(self, scope: Scope, host: bytes) -> bool:
+        if scope["path"] in PROBES:
+            return _is_address(host)
+        # A proxy asks under the name of the application that it asks about; a rebound page is no proxy.
+        asked = scope["path"] == VERIFY or scope["path"].startswith(AT_APPLICATION)
+        peer = scope.get("client")
+        return bool(asked and peer and self._proxies.trusts(peer[0]))
 
     def allows(self, host: bytes) -> bool:
         """Whether a Host header's value is one of ours."""
@@ -71,7 +81,8 @@ class HostGuard:
 
 
 class ClientAddress:
-    """Puts the client's address where every room looks for it (``scope["client"]``)."""
+    """Puts the client's address where every room looks for it (``scope["client"]``), and notes whether the
+    request came from one of the operator's proxies."""
 
     def __init__(self, app: ASGIApp, proxies: TrustedProxies) -> None:
         self._app = app
@@ -83,6 +94,8 @@ class ClientAddress:
             client = self._proxies.client(peer[0], scope["headers"])
             if client != peer[0]:
                 scope = {**scope, "client": (client, 0)}
+            if self._proxies.trusts(peer[0]):
+                scope = {**scope, BY_PROXY: True}
         await self._app(scope, receive, send)
 
 
