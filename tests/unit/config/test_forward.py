@@ -72,6 +72,12 @@ def test_nobody_is_believed_without_trusted_proxies(tmp_path: Path) -> None:
     )
 
 
+def test_not_while_people_sign_in_elsewhere(tmp_path: Path) -> None:
+    text = FILE.format(url="https://wiki.example.com")
+    text += "  auth: {external: {issuer: https://idp.example.com}}\n"
+    assert any("forward_auth: cannot be used while people" in fault for fault in faults(tmp_path, text))
+
+
 def test_names_are_unique_among_servers_and_urls_among_applications(tmp_path: Path) -> None:
     text = FILE.format(url="https://wiki.example.com")
     twice = text + '    second: {url: "https://wiki.example.com"}\n'
