@@ -33,7 +33,9 @@ def resolve_targets(
     if proxy.forward_auth and not proxy.auth.enabled:
         document.fault(PLACE, "needs proxy.auth.enabled: nobody can be told apart without it")
     if proxy.forward_auth and proxy.auth.external is not None:
-        text = "cannot be used while people sign in elsewhere (proxy.auth.external): browsers come to us for it"
+        text = (
+            "cannot be used while people sign in elsewhere (proxy.auth.external): browsers come to us for it"
+        )
         document.fault(PLACE, text)
     targets: list[Target] = []
     rules: list[ServerRules] = []
