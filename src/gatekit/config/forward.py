@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from gatekit.config import document as doc
 from gatekit.config.addresses import host_of, secure_origin
@@ -23,8 +23,10 @@ def resolve_targets(
     selectors: Selectors,
     check_name: Callable[[str, doc.Path], None],
     document: doc.Document,
+    taken: Mapping[str, str],
 ) -> tuple[tuple[Target, ...], tuple[ServerRules, ...]]:
-    """Everything in the order of the file."""
+    """Everything in the order of the file. ``taken``: identifiers of resource servers elsewhere, and their
+    names: a token for one of those must not be one for an application."""
     if proxy.forward_auth and not proxy.trusted_proxies:
         text = (
             "is required with forward_auth: only a proxy named here is believed about what it was asked for"
@@ -39,7 +41,7 @@ def resolve_targets(
         document.fault(PLACE, text)
     targets: list[Target] = []
     rules: list[ServerRules] = []
-    seen: dict[str, str] = {}
+    seen = dict(taken)
     for name, section in proxy.forward_auth.items():
         path = (*PLACE, name)
         check_name(name, path)
