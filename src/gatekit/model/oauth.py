@@ -8,6 +8,8 @@ from msgspec import Struct
 
 TokenAuthMethod = Literal["none", "client_secret_post", "client_secret_basic", "private_key_jwt"]
 CLIENT_CREDENTIALS = "client_credentials"
+TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+"""RFC 8693 §2.1."""
 """The grant type of a client that acts for itself (RFC 6749 §4.4)."""
 
 ClientSource = Literal["dynamic", "configured", "document"]

@@ -29,7 +29,7 @@ from gatekit.model.oauth import ApiKey, Client
 from gatekit.model.ports import Clock
 from gatekit.model.scopes import may_read
 from gatekit.oauth.bounds import bounded, reach_of
-from gatekit.oauth.claims import AccessClaims
+from gatekit.oauth.claims import AccessClaims, lineage
 from gatekit.oauth.dpop import ALGORITHMS, Proofs, Target
 from gatekit.oauth.external.tokens import ExternalTokens
 from gatekit.oauth.formats import AccessTokens
@@ -110,10 +110,8 @@ class Bearer:
         access = await (
             self._api_key(token) if token.startswith(API_KEY_PREFIX) else self._access_token(token)
         )
-        if access.jkt:  # RFC 9449 §7.2: such a token must not be accepted from whoever merely bears it
-            raise _for(_BOTH, TokenInvalid("the access token is bound to a key: use the DPoP scheme"))
-        if self._settings.dpop_required and access.credential == "access_token":
-            raise _for(("DPoP",), TokenInvalid("the access token is not bound to a key, as it must be here"))
+        if access.credential == "access_token":
+            self._refuse_bearer(access.jkt)
         if generation == self._generation:  # else: something changed while we looked
             self._remember(self._entries, authorization[0], access)
         return access
@@ -127,18 +125,46 @@ class Bearer:
                 access = await self._access_token(token)
                 if access.jkt and generation == self._generation:
                     self._remember(self._bound, token.encode("ascii"), access)
-            if not access.jkt:
-                raise TokenInvalid("the access token is not bound to a key")
-            if asked is None:
-                raise TokenInvalid("access tokens that are bound to a key are of no use here")
-            target = Target(asked.method, f"{self._settings.issuer}{asked.path}", token)
-            if await self._proofs.verify(asked.proofs, target) != access.jkt:
-                raise TokenInvalid("the access token is bound to another key")
-        except ProofRefused as refused:
-            raise ProofInvalid(refused) from refused
+            await self._prove(token, access.jkt, asked)
         except BearerError as error:
             raise _for(("DPoP",), error) from None
         return access
+
+    async def _prove(self, token: str, jkt: str, asked: Asked | None) -> None:
+        """Raise ``BearerError`` unless the request came with a proof by the holder of the key ``jkt``."""
+        if not jkt:
+            raise TokenInvalid("the access token is not bound to a key")
+        if asked is None:
+            raise TokenInvalid("access tokens that are bound to a key are of no use here")
+        target = Target(asked.method, f"{self._settings.issuer}{asked.path}", token)
+        try:
+            proven = await self._proofs.verify(asked.proofs, target)
+        except ProofRefused as refused:
+            raise ProofInvalid(refused) from refused
+        if proven != jkt:
+            raise TokenInvalid("the access token is bound to another key")
+
+    async def authentic(self, authorization: Sequence[bytes], asked: Asked) -> tuple[AccessClaims, Upright]:
+        """For our own endpoints: what the access token of a request says, and of whom; the proof is judged,
+        audience and scopes are the caller's to check. Raises as ``check`` does."""
+        scheme, token = presented(authorization)
+        claims = await self._tokens.read(token)
+        found = await self.stands(claims)
+        if scheme == "DPoP":
+            try:
+                await self._prove(token, claims.jkt, asked)
+            except BearerError as error:
+                raise _for(("DPoP",), error) from None
+        else:
+            self._refuse_bearer(claims.jkt)
+        return claims, found
+
+    def _refuse_bearer(self, jkt: str) -> None:
+        """Raise if a token may not be used by whoever bears it (RFC 9449 §7.2)."""
+        if jkt:
+            raise _for(_BOTH, TokenInvalid("the access token is bound to a key: use the DPoP scheme"))
+        if self._settings.dpop_required:
+            raise _for(("DPoP",), TokenInvalid("the access token is not bound to a key, as it must be here"))
 
     def _known(self, token: str) -> Access | None:
         entry = self._bound.get(sha256(token.encode("ascii")).digest())
@@ -184,7 +210,7 @@ class Bearer:
             raise TokenInvalid("the access token is not one of ours", f"issuer {claims.iss!r}")
         if claims.exp <= now:
             raise TokenInvalid("the access token has expired")
-        if claims.jti in await self._deny_list(now):
+        if not (await self._deny_list(now)).isdisjoint(lineage(claims.jti)):
             raise TokenInvalid("the access token was revoked")
         found = await self._standings.grant(claims.gid, now)
         if isinstance(found, Inactive):

@@ -35,3 +35,12 @@ class AccessClaims(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def jkt(self) -> str:
         """Thumbprint of the key that the token is bound to; empty: none."""
         return self.cnf.jkt if self.cnf else ""
+
+
+def lineage(jti: str) -> tuple[str, ...]:
+    """The names of a token and of all that it was made of, the oldest first (``token_exchange``).
+
+    A token that is made of another one has that one's name before its own, so that it ends with it.
+    """
+    parts = jti.split(".")
+    return tuple(".".join(parts[:number]) for number in range(1, len(parts) + 1))

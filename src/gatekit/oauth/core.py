@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from gatekit.identity.ports import PasswordProvider, RedirectProvider
 from gatekit.identity.standing import Directory, Standings, acts_for_itself
-from gatekit.model.oauth import Client
+from gatekit.model.oauth import TOKEN_EXCHANGE, Client
 from gatekit.model.ports import Clock, Entropy
 from gatekit.model.resource import ResourceServer
 from gatekit.model.scopes import granted
@@ -101,6 +101,8 @@ class Core:
 
         self.serves_programs = False
         """Whether the configuration has a client that acts for itself."""
+        self.serves_exchange = False
+        """Whether it has one that may make less of its tokens."""
 
     def set_servers(
         self,
@@ -118,6 +120,7 @@ class Core:
     def set_clients(self, clients: Sequence[Client]) -> None:
         """Those of the configuration are others from now on."""
         self.serves_programs = any(acts_for_itself(client) for client in clients)
+        self.serves_exchange = any(TOKEN_EXCHANGE in client.grant_types for client in clients)
         self.bearer.forget()
 
     def connections(self) -> frozenset[str]:

@@ -46,22 +46,31 @@ class Issuer:
         )
 
     async def access_token(
-        self, grant: Grant, resources: Sequence[str], scopes: Sequence[str], jkt: str = ""
+        self,
+        grant: Grant,
+        resources: Sequence[str],
+        scopes: Sequence[str],
+        jkt: str = "",
+        *,
+        parent: AccessClaims | None = None,
     ) -> tuple[str, AccessClaims]:
         """RFC 9068 §2.2, bound to the key ``jkt`` if there is one (RFC 9449 §6.1).
 
+        ``parent``: the token that it is made of, which it ends with (``token_exchange``).
         To be called *before* a code or refresh token is used up: if an opaque token cannot be stored, nothing
         is lost. Raises ``StoreError``."""
         now = self._core.now()
+        name = self._core.services.entropy.token("", 16)
+        ends = min(now + self._core.settings.access_token_lifetime, grant.expires_at)
         claims = AccessClaims(
             iss=self._core.settings.issuer,
             sub=grant.user_id,
             aud=tuple(resources) or (self._core.settings.issuer,),  # none: it opens /userinfo only
             client_id=grant.client_id,
             gid=grant.id,
-            jti=self._core.services.entropy.token("", 16),
+            jti=f"{parent.jti}.{name}" if parent else name,
             iat=now,
-            exp=min(now + self._core.settings.access_token_lifetime, grant.expires_at),
+            exp=min(ends, parent.exp) if parent else ends,
             scope=" ".join(scopes),
             auth_time=grant.auth_time,
             cnf=Confirmation(jkt) if jkt else None,
@@ -69,10 +78,16 @@ class Issuer:
         return await self._core.access_tokens.mint(claims), claims
 
     def answer(
-        self, token: str, claims: AccessClaims, refresh_token: str | None, id_token: str | None = None
+        self,
+        token: str,
+        claims: AccessClaims,
+        refresh_token: str | None,
+        id_token: str | None = None,
+        **more: str,
     ) -> Response:
-        """RFC 6749 §5.1, RFC 9449 §5."""
+        """RFC 6749 §5.1, RFC 9449 §5; ``more``: what a grant type adds to it."""
         content = {
+            **more,
             "access_token": token,
             "token_type": "DPoP" if claims.cnf else "Bearer",
             "expires_in": claims.exp - claims.iat,

@@ -10,7 +10,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gatekit.model.oauth import CLIENT_CREDENTIALS
+from gatekit.model.oauth import CLIENT_CREDENTIALS, TOKEN_EXCHANGE
 from gatekit.oauth.client_metadata import GRANT_TYPES, SIGNING_ALGORITHMS
 from gatekit.oauth.core import Core
 from gatekit.oauth.dpop import ALGORITHMS
@@ -121,7 +121,8 @@ class Metadata:
 
     def _grant_types(self) -> tuple[str, ...]:
         # Only the operator makes clients for it; where there are none it is of no use to anybody.
-        return (*GRANT_TYPES, CLIENT_CREDENTIALS) if self._core.serves_programs else GRANT_TYPES
+        programs = (CLIENT_CREDENTIALS,) if self._core.serves_programs else ()
+        return (*GRANT_TYPES, *programs, *((TOKEN_EXCHANGE,) if self._core.serves_exchange else ()))
 
 
 def _document(content: dict[str, Any]) -> Response:

@@ -16,13 +16,14 @@ from starlette.routing import Route
 from gatekit.errors import VaultError
 from gatekit.identity.standing import Upright
 from gatekit.model.access import Access
-from gatekit.model.oauth import CLIENT_CREDENTIALS, Client
+from gatekit.model.oauth import CLIENT_CREDENTIALS, TOKEN_EXCHANGE, Client
 from gatekit.model.resource import ResourceServer
 from gatekit.model.target import Target
 from gatekit.oauth.account import Account
 from gatekit.oauth.authorize import Authorize
 from gatekit.oauth.bearer import Bearer
 from gatekit.oauth.browser import Browser
+from gatekit.oauth.claims import lineage
 from gatekit.oauth.client_metadata import DEVICE_CODE
 from gatekit.oauth.clients import ClientAuthentication
 from gatekit.oauth.code import Codes
@@ -38,6 +39,7 @@ from gatekit.oauth.grants.authorization_code import CodeGrant
 from gatekit.oauth.grants.client_credentials import ClientCredentialsGrant
 from gatekit.oauth.grants.device_code import DeviceGrant
 from gatekit.oauth.grants.refresh_token import RefreshGrant
+from gatekit.oauth.grants.token_exchange import TokenExchangeGrant
 from gatekit.oauth.http import api_route, json_answer, page_route
 from gatekit.oauth.interaction import Interaction
 from gatekit.oauth.introspection import Introspection
@@ -82,6 +84,7 @@ class AuthorizationServer:
             "refresh_token": RefreshGrant(self._core, issuer),
             DEVICE_CODE: DeviceGrant(self._core, issuer),
             CLIENT_CREDENTIALS: ClientCredentialsGrant(self._core, issuer),
+            TOKEN_EXCHANGE: TokenExchangeGrant(self._core, issuer),
         }
         self._tokens = Tokens(self._core, issuer, grants, clients)
         self._revocation = Revocation(self._core, issuer, clients)
@@ -162,8 +165,8 @@ class AuthorizationServer:
             if key is None or key.revoked_at is not None or key.expires_at <= now:
                 return False
             return isinstance(await core.standings.person(key.user_id, now), Upright)
-        denied = await core.store.grants.denied_tokens(int(now))
-        if any(token_id == access.credential_id for token_id, _ in denied):
+        denied = frozenset(token_id for token_id, _ in await core.store.grants.denied_tokens(int(now)))
+        if not denied.isdisjoint(lineage(access.credential_id)):
             return False
         return isinstance(await core.standings.grant(access.grant_id, now), Upright)
 

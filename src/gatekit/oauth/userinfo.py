@@ -7,13 +7,15 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gatekit.errors import BearerError, InsufficientScope, TokenInvalid
+from gatekit.errors import BearerError, InsufficientScope
 from gatekit.identity.standing import Upright
+from gatekit.model.access import Asked
 from gatekit.model.people import Principal
-from gatekit.oauth.bearer import presented
 from gatekit.oauth.core import Core
 from gatekit.oauth.http import json_answer
 from gatekit.oauth.relying import OPENID
+
+PATH = "/userinfo"
 
 
 class UserInfo:
@@ -25,13 +27,10 @@ class UserInfo:
     async def userinfo(self, request: Request) -> Response:
         """OpenID Connect Core §5.3. The token comes in the header, never in the body or the query (T9)."""
         headers = [value for name, value in request.scope["headers"] if name == b"authorization"]
+        proofs = [value for name, value in request.scope["headers"] if name == b"dpop"]
+        asked = Asked(request.method, PATH, proofs)
         try:
-            scheme, token = presented(headers)
-            claims = await self._core.access_tokens.read(token)
-            if claims.cnf or scheme != "Bearer":
-                # RFC 9449 §7.2: not from whoever merely bears it, and proofs are not looked at here.
-                raise TokenInvalid("access tokens that are bound to a key are of no use here")
-            found = await self._core.bearer.stands(claims)
+            claims, found = await self._core.bearer.authentic(headers, asked)
             scopes = frozenset(claims.scope.split())
             if OPENID not in scopes:
                 raise InsufficientScope("the access token does not have the scope openid")
@@ -67,6 +66,7 @@ def _refused(error: BearerError) -> Response:
         parts.append(f'error="{error.error}"')
         if isinstance(error, InsufficientScope):
             parts.append(f'scope="{OPENID}"')
-    challenge = "Bearer " + ", ".join(parts)
+    challenge = f"{error.schemes[0]} " + ", ".join(parts)
+    nonce = {"DPoP-Nonce": error.nonce} if error.nonce else {}
     content = {"error": error.error or "invalid_token", "error_description": error.description}
-    return json_answer(content, error.status, {"WWW-Authenticate": challenge})
+    return json_answer(content, error.status, {"WWW-Authenticate": challenge, **nonce})

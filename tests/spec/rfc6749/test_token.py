@@ -37,7 +37,7 @@ async def test_5_1_no_refresh_token_for_a_client_without_that_grant(world: World
         ({}, "invalid_request"),
         ({"grant_type": "password"}, "unsupported_grant_type"),
         ({"grant_type": "client_credentials"}, "unauthorized_client"),
-        ({"grant_type": "urn:ietf:params:oauth:grant-type:token-exchange"}, "unsupported_grant_type"),
+        ({"grant_type": "urn:ietf:params:oauth:grant-type:token-exchange"}, "unauthorized_client"),
         ({"grant_type": "authorization_code"}, "invalid_request"),
         ({"grant_type": "authorization_code", "code": "x"}, "invalid_grant"),
         ({"grant_type": "refresh_token"}, "invalid_request"),

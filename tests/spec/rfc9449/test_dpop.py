@@ -11,8 +11,10 @@ import pytest
 
 from gatekit.oauth.dpop import ALGORITHMS, normal_target
 from gatekit.oauth.foreign import ASYMMETRIC
+from tests.attack import relying
 from tests.attack.bound import call, proof_for, redeem, refresh, token_request, tokens
-from tests.attack.world import World, form_of, returned, world_in
+from tests.attack.test_service_clients import BOT, SECRET, allow
+from tests.attack.world import VERIFIER, World, form_of, returned, world_in
 from tests.support.proofs import Holder
 
 MCP = "/s/files/mcp"
@@ -78,7 +80,7 @@ async def test_5_refresh_tokens_of_confidential_clients_are_not_bound(world: Wor
         grant_type="authorization_code",
         code=code,
         redirect_uri="http://127.0.0.1:49152/callback",
-        code_verifier="v" * 20 + "-._~" + "A1b2" * 10,
+        code_verifier=VERIFIER,
         **secret,
     )
     token = first.json()["refresh_token"]
@@ -241,3 +243,39 @@ async def test_scripts_in_web_pages_can_use_it(world: World) -> None:
 )
 def test_4_3_addresses_are_normalised(url: str, normal: str) -> None:
     assert normal_target(url) == normal
+
+
+async def test_5_clients_that_act_for_themselves(world: World) -> None:
+    await world.configure(BOT)
+    allow(world)
+    holder = Holder()
+    form = {"grant_type": "client_credentials", "client_id": BOT.id}
+    headers = {"dpop": proof_for(world, holder)}
+    async with world.http() as http:
+        found = (await http.post("/token", data=form, auth=(BOT.id, SECRET), headers=headers)).json()
+    assert found["token_type"] == "DPoP"
+    assert claims_of(found["access_token"])["cnf"] == {"jkt": holder.jkt}
+
+
+async def test_7_userinfo_is_a_protected_resource_as_well(world: World) -> None:
+    """OpenID Connect Core §5.3, with a token that is bound to a key."""
+    wiki, holder = await relying.enter(world), Holder()
+    code = await relying.code(world, world.browser(), wiki)
+    fields = {"redirect_uri": relying.REDIRECT, "code_verifier": VERIFIER, "code": code}
+    answer = await token_request(
+        world, wiki, proof_for(world, holder), grant_type="authorization_code", **fields
+    )
+    token = answer.json()["access_token"]
+    proof = proof_for(world, holder, "/userinfo", token)
+    found = await call(world, token, [proof], path="/userinfo")
+    assert found.json()["sub"] == world.people["alice"].id
+    for headers in (
+        {"authorization": f"Bearer {token}"},
+        {"authorization": f"DPoP {token}"},
+        {"authorization": f"DPoP {token}", "dpop": proof},
+        {"authorization": f"DPoP {token}", "dpop": proof_for(world, Holder(), "/userinfo", token)},
+        {"authorization": f"DPoP {token}", "dpop": proof_for(world, holder, MCP, token)},
+    ):
+        async with world.http() as http:
+            refused = await http.post("/userinfo", headers=headers)
+        assert refused.status_code == 401, headers

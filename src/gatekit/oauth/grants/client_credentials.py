@@ -17,6 +17,7 @@ from gatekit.model.oauth import CLIENT_CREDENTIALS, Client, Grant
 from gatekit.model.people import SERVICE, User, service_name
 from gatekit.oauth.bounds import granted_to
 from gatekit.oauth.core import Core
+from gatekit.oauth.dpop import proven_key
 from gatekit.oauth.http import Form
 from gatekit.oauth.issuing import Issuer
 
@@ -39,7 +40,9 @@ class ClientCredentialsGrant:
         if isinstance(standing, Inactive):
             raise InvalidGrant("the client may not act for itself now", standing.reason)
         await self._core.store.clients.used(client.id, self._core.now())
-        token, claims = await self._issuer.access_token(grant, grant.resources, grant.scopes)
+        token, claims = await self._issuer.access_token(
+            grant, grant.resources, grant.scopes, proven_key(request)
+        )
         await self._issuer.record(
             request, client, "issued", found=standing, claims=claims, grant_type=CLIENT_CREDENTIALS
         )
