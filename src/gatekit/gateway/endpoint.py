@@ -13,7 +13,7 @@ from gatekit.gateway.dispatch import Dispatch
 from gatekit.gateway.inbound import Inbound, Refused
 from gatekit.gateway.legacy import legacy_of
 from gatekit.gateway.ports import Headers, Wire
-from gatekit.protocol import jsonrpc
+from gatekit.protocol import jsonrpc, names
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -40,7 +40,7 @@ def endpoint_of(path: str) -> str | None:
     """Server name of an MCP endpoint's path, ``""`` for the aggregate one, None for any other path."""
     if path.startswith(_PREFIX) and path.endswith(_SUFFIX):
         name = path[len(_PREFIX) : -len(_SUFFIX)]
-        return name if name and "/" not in name else None
+        return name if names.may_be_published(name) else None
     return "" if path == AGGREGATE_PATH else None
 
 

@@ -26,7 +26,7 @@ from gatekit.gateway.sessions import McpSession
 from gatekit.gateway.stateless import StatelessDoor
 from gatekit.model.access import Access
 from gatekit.model.call import Pieces
-from gatekit.protocol import jsonrpc, methods, sse
+from gatekit.protocol import jsonrpc, methods, names, sse
 from gatekit.protocol.jsonrpc import Message, Request
 
 AGGREGATE_PATH = "/sse"
@@ -41,7 +41,7 @@ def legacy_of(path: str) -> str | None:
     """Server name of an HTTP+SSE endpoint's path, ``""`` for the aggregate one, None for any other path."""
     if path.startswith(_PREFIX) and path.endswith(_SUFFIX):
         name = path[len(_PREFIX) : -len(_SUFFIX)]
-        return name if name and "/" not in name else None
+        return name if names.may_be_published(name) else None
     return "" if path == AGGREGATE_PATH else None
 
 

@@ -25,7 +25,14 @@ from typing import Any
 SEAM = "__"
 URI_PREFIX = "gatekit:"
 
+_PUBLISHED = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _SERVER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]|_(?!_|\Z)){0,63}")
+
+
+def may_be_published(name: str) -> bool:
+    """Whether a server can have this name at all. Anything else in a path is no endpoint, so that nothing a
+    stranger spells there gets as far as a challenge header."""
+    return _PUBLISHED.fullmatch(name) is not None
 
 
 def valid_server(name: str) -> bool:
