@@ -27,6 +27,8 @@ class Access(Struct, frozen=True, kw_only=True):
     """Who issued the access token, if it was not us."""
     servers: frozenset[str] = frozenset()
     """Names of the servers this credential may reach at all; ``*`` stands for every one."""
+    audience: frozenset[str] = frozenset()
+    """What an access token is for as it says itself: resource identifiers, of MCP endpoints and of others."""
     aggregate: bool = False
     """Whether the credential is meant for the aggregate endpoint."""
     scopes: frozenset[str] = frozenset()

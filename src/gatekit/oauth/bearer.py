@@ -96,10 +96,13 @@ class Bearer:
         self._entries.clear()
         self._bound.clear()
 
-    async def check(self, authorization: Sequence[bytes], asked: Asked | None = None) -> Access:
+    async def check(
+        self, authorization: Sequence[bytes], asked: Asked | None = None, resource: str = ""
+    ) -> Access:
         """Verify the ``Authorization`` headers of one request, all of them.
 
-        ``asked``: the request itself; without it no token that is bound to a key is accepted. Raises
+        ``asked``: the request itself; without it no token that is bound to a key is accepted. ``resource``:
+        an application behind a proxy, which a token may be for instead of an endpoint of ours. Raises
         ``TokenMissing`` (none, or another scheme), ``TokenMalformed`` (several, absurd), ``TokenInvalid`` or
         ``ProofInvalid``. ``StoreError`` passes through: no answer is not a yes.
         """
@@ -108,11 +111,11 @@ class Bearer:
             return await self._with_proof(token, asked)
         generation = self._generation
         access = await (
-            self._api_key(token) if token.startswith(API_KEY_PREFIX) else self._access_token(token)
+            self._api_key(token) if token.startswith(API_KEY_PREFIX) else self._access_token(token, resource)
         )
         if access.credential == "access_token":
             self._refuse_bearer(access.jkt)
-        if generation == self._generation:  # else: something changed while we looked
+        if generation == self._generation and not resource:  # else: something changed while we looked
             self._remember(self._entries, authorization[0], access)
         return access
 
@@ -219,12 +222,12 @@ class Bearer:
             raise TokenInvalid("the access token was revoked", "token and grant disagree")
         return found
 
-    async def _access_token(self, token: str) -> Access:
+    async def _access_token(self, token: str, resource: str = "") -> Access:
         if self._external is not None:
             return await self._external.access(token)
         claims = await self._tokens.read(token)
         reach = self._resources.reach(claims.aud)
-        if not reach.servers and not reach.aggregate:
+        if not reach.servers and not reach.aggregate and resource not in claims.aud:
             raise TokenInvalid("the access token is meant for another resource")
         found = await self.stands(claims)
         reach = reach_of(found.client, reach)
@@ -239,6 +242,7 @@ class Bearer:
             credential_id=claims.jti,
             grant_id=claims.gid,
             servers=reach.servers,
+            audience=frozenset(claims.aud),
             aggregate=reach.aggregate,
             scopes=scopes,
             expires_at=float(_end(claims, found.grant.expires_at if found.grant else claims.exp)),

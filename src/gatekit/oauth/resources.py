@@ -178,8 +178,7 @@ class Resources:
         return tuple(self._by_url[url] for url in resources if url in self._by_url)
 
     def reach(self, audience: Iterable[str]) -> Reach:
-        """What a token's ``aud`` covers. Exact comparison only: the audience was written by us (T3). What is
-        no MCP endpoint stays as it is, and no server has such a name."""
+        """What a token's ``aud`` covers. Exact comparison only: the audience was written by us (T3)."""
         servers = set()
         aggregate = False
         for url in audience:
@@ -189,8 +188,6 @@ class Resources:
                 name = url[len(self._prefix) : -len("/mcp")]
                 if name and "/" not in name:
                     servers.add(name)
-            else:
-                servers.add(url)
         return Reach(frozenset(servers), aggregate)
 
 

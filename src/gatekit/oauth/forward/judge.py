@@ -12,6 +12,7 @@ from gatekit.identity.standing import Upright
 from gatekit.model.access import EVERY_SERVER, Access, Inactive
 from gatekit.model.audit import DoorRefused, ForwardEvent
 from gatekit.model.decision import Allow, Decision
+from gatekit.model.oauth import Client
 from gatekit.model.people import Principal
 from gatekit.model.scopes import may_call
 from gatekit.model.target import Target
@@ -106,7 +107,9 @@ class Judge:
         does not make up for it."""
         headers = [value for name, value in request.scope["headers"] if name == b"authorization"]
         try:
-            return _bearer(await self._core.bearer.check(headers), target, original.method)
+            access = await self._core.bearer.check(headers, resource=target.url)
+            client = await self._core.store.clients.get(access.client_id) if access.client_id else None
+            return _bearer(access, client, target, original.method)
         except TokenMissing as missing:
             if not target.sign_in:
                 raise
@@ -163,10 +166,12 @@ class Judge:
         )
 
 
-def _bearer(access: Access, target: Target, method: str) -> Sender:
-    """RFC 8707 §2, checklist T3: a token for another resource is no token here. ``reach`` keeps the audience
-    of what is not an MCP endpoint as it is."""
-    if access.servers.isdisjoint((target.url, target.name, EVERY_SERVER)):
+def _bearer(access: Access, client: Client | None, target: Target, method: str) -> Sender:
+    """RFC 8707 §2, checklist T3: a token for another resource is no token here. API keys name applications
+    as they name servers."""
+    meant = target.url in access.audience or not access.servers.isdisjoint((target.name, EVERY_SERVER))
+    limit = client.servers if client else ()
+    if not meant or (limit and target.name not in limit):
         raise TokenInvalid("the access token is meant for another resource")
     if method not in SAFE and not may_call(access.scopes):
         raise InsufficientScope("the access token may only read")
