@@ -486,3 +486,15 @@ async def test_signed_tokens_are_introspected_on_demand(
         idp.active.clear()
         world.server.bearer.forget()
         assert await status(world, token) == 401
+
+
+@pytest.mark.parametrize(("scope", "calls"), [("openid", True), ("mcp:read openid", False), ("mcp", True)])
+async def test_T5_an_issuer_that_knows_our_scopes_is_taken_at_its_word(
+    world: World, idp: EmulatedIssuer, scope: str, calls: bool
+) -> None:
+    """T5: A foreign token stands for everything, unless it says itself that it is for reading only."""
+    token = idp.sign(claims(scope=scope))
+    assert await status(world, token) == 200
+    access = world.server.bearer.cached(f"Bearer {token}".encode())
+    assert access is not None
+    assert access.may_call == calls

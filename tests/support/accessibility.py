@@ -1,6 +1,6 @@
 """Every page through axe-core (WCAG 2.2 A and AA) in headless Chromium, light and dark, wide and narrow.
 
-usage: python -m tests.support.accessibility   (scripts/accessibility). Prints what is wrong; exit 1 if anything.
+usage: python -m tests.support.accessibility   (scripts/accessibility). Prints what is wrong; then it exits 1.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ addEventListener("load", () => axe.run(document, {runOnly: %s}).then((found) => 
 
 def examined(page: Path, width: int, scheme: int, chromium: str, scratch: Path) -> Any:
     """What axe says of one page."""
-    done = subprocess.run(  # noqa: S603 - a browser of this machine, on files of our own
+    done = subprocess.run(
         [
             *(chromium, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"),
             *("--disable-background-networking", "--disable-component-update", "--hide-scrollbars"),

@@ -51,6 +51,12 @@ def read_only(scopes: Iterable[str]) -> tuple[str, ...]:
     return rest if READ in rest else (READ, *rest)
 
 
+def of_foreign(named: Iterable[str], ours: Collection[str]) -> frozenset[str]:
+    """What a token of another issuer stands for: all of ``ours``, unless it names scopes like ours itself.
+    Then its issuer knows them, and means what it says."""
+    return _READING.intersection(named) or frozenset(ours)
+
+
 def excess(asked: Iterable[str], scopes: Collection[str]) -> frozenset[str]:
     """What of ``asked`` goes beyond ``scopes``; scopes of other systems are not looked at."""
     covered = set(scopes)

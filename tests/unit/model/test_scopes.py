@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from gatekit.model.scopes import ALL, CALL, READ, WHOLE, excess, granted, may_call, may_read, read_only
+from gatekit.model.scopes import (
+    ALL,
+    CALL,
+    READ,
+    WHOLE,
+    excess,
+    granted,
+    may_call,
+    may_read,
+    of_foreign,
+    read_only,
+)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +55,12 @@ def test_read_only_leaves_reading(scopes: tuple[str, ...]) -> None:
 
 def test_read_only_leaves_what_is_not_ours() -> None:
     assert read_only((READ, CALL, "openid")) == (READ, "openid")
+
+
+def test_tokens_of_another_issuer() -> None:
+    assert of_foreign(("openid", "api"), ALL) == set(ALL)
+    assert of_foreign(("openid", READ), ALL) == {READ}
+    assert of_foreign((CALL, READ), ALL) == set(ALL)
 
 
 def test_excess() -> None:

@@ -24,6 +24,7 @@ from gatekit.identity.standing import Upright
 from gatekit.model.access import EVERY_SERVER, Access
 from gatekit.model.audit import TokenEvent
 from gatekit.model.ports import Clock
+from gatekit.model.scopes import of_foreign
 from gatekit.model.trust import ExternalServer
 from gatekit.oauth.external import claims as reading
 from gatekit.oauth.external.discovery import Discovery
@@ -55,7 +56,7 @@ class ExternalTokens:
         people: People,
         audit: Audit,
     ) -> None:
-        """``scopes``: those of ours that such a token stands for."""
+        """``scopes``: those of ours that such a token stands for, if it names none of them."""
         self._trusted = trusted
         self._resources = Resources(public_url, ())
         self._scopes = frozenset(scopes)
@@ -132,7 +133,7 @@ class ExternalTokens:
             issuer=trusted.issuer,
             servers=reach.servers,
             aggregate=reach.aggregate,
-            scopes=self._scopes,
+            scopes=of_foreign(reading.scopes(claims), self._scopes),
             expires_at=ends,
             jkt=_bound_to(claims),
         )
