@@ -19,7 +19,8 @@ from gatekit.demo.browser import Browser, Person
 def complete(url: str, person: Person, deliver: bool = False) -> str:
     """Walk the pages behind ``url``; return the redirect with its parameters."""
     query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query))
-    redirect_uri = query["redirect_uri"]
+    # A pushed request (RFC 9126) has nothing of it in the address, so its client has to say it.
+    redirect_uri = query.get("redirect_uri") or os.environ["GATEKIT_REDIRECT_URI"]
     back = person.authorize(url, redirect_uri)
     callback = f"{redirect_uri}?{urllib.parse.urlencode(back)}"
     if deliver:
