@@ -1,4 +1,4 @@
-"""Certified client libraries that push their requests and prove their key, from registration to a tool's answer.
+"""Certified client libraries that push their requests and prove their key, up to a tool's answer.
 
 Once at an ordinary gateway, once at one that accepts nothing else and asks for nonces.
 """

@@ -20,7 +20,7 @@ from gatekit.model.oauth import Client, PushedRequest
 from gatekit.oauth.client_metadata import REQUIRE_PUSHED, demands
 from gatekit.oauth.clients import ClientAuthentication
 from gatekit.oauth.core import Core
-from gatekit.oauth.http import Form, address, api_route, form, json_answer
+from gatekit.oauth.http import Form, api_route, form, json_answer, place
 from gatekit.oauth.readmission import Readmission
 from gatekit.oauth.request import read_request, read_target
 from gatekit.platform.limits import KeyedBuckets
@@ -56,7 +56,7 @@ class Pushed:
 
     async def push(self, request: Request) -> Response:
         """RFC 9126 §2. Raises ``OAuthError``."""
-        if wait := self._budget.take(address(request)):  # every request writes a row
+        if wait := self._budget.take(place(request)):  # every request writes a row
             raise TooManyRegistrations(math.ceil(wait), "authorization requests")
         fields = await form(request, min(MAX_BYTES, self._core.settings.form_max_bytes))
         await self._readmission.consider(request, fields)
