@@ -78,6 +78,7 @@ def oauth_settings(config: Config) -> OAuthSettings:
         dpop_required=config.dpop.required,
         dpop_nonce=config.dpop.nonce,
         external=config.external,
+        assertions=config.assertions,
         private_use_schemes=registration.private_use_schemes,
         registration_enabled=registration.enabled,
         document_domains=registration.metadata_document_domains,

@@ -11,7 +11,7 @@ from gatekit.config.faults import nearest
 from gatekit.config.fields import kinds
 from gatekit.config.model import AuthConfig, Connection, GitHubConnection, LocalConnection
 from gatekit.config.schema import AuthIn, GitHubKeys, ProviderIn
-from gatekit.config.trust import external_server
+from gatekit.config.trust import assertion_issuer, external_server
 from gatekit.model.people import LOCAL
 from gatekit.model.trust import AssertionIssuer, ExternalServer
 
@@ -32,7 +32,20 @@ def resolve_trust(
         path: doc.Path = (*AUTH, "external")
         _check_name(auth.external.name, (*path, "name"), document)
         external = external_server(auth.external, path, document)
-    return external, ()
+        if auth.identity_assertions:
+            text = "are exchanged for tokens of Gatekit's own, and with `external` there are none"
+            document.fault((*AUTH, "identity_assertions"), text)
+    assertions: list[AssertionIssuer] = []
+    for name, written in auth.identity_assertions.items():
+        place: doc.Path = (*AUTH, "identity_assertions", name)
+        _check_name(name, place, document)
+        if name in (auth.providers or {}) or name == auth.provider:
+            # Its people would be taken for those of the provider wherever a list says `github:somebody`.
+            document.fault(place, "is the name of a provider; choose another")
+        if any(entry.issuer == written.issuer for entry in assertions):
+            document.fault((*place, "issuer"), "stands in two entries: its people would be two people each")
+        assertions.append(assertion_issuer(name, written, place, document))
+    return external, tuple(assertions)
 
 
 def _check_name(name: str, path: doc.Path, document: doc.Document) -> None:

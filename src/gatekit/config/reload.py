@@ -33,6 +33,7 @@ NEEDS_RESTART = {
     "tokens": "proxy.auth.tokens",
     "registration": "proxy.auth.registration",
     "external": "proxy.auth.external",
+    "assertions": "proxy.auth.identity_assertions",
     "pushed_requests": "proxy.auth.pushed_requests",
     "dpop": "proxy.auth.dpop",
     "audit": "audit",

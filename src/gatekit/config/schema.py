@@ -28,7 +28,7 @@ from gatekit.config.fields import (
     kinds,
 )
 from gatekit.config.model import PRIVATE_USE_SCHEMES, Durability, TokenFormat
-from gatekit.config.trust_schema import ExternalIn, IntrospectionIn
+from gatekit.config.trust_schema import AssertionIn, ExternalIn, IntrospectionIn
 from gatekit.model.server import Instances, RemoteKind
 
 _DAY = 86400
@@ -114,6 +114,9 @@ class AuthIn(GitHubKeys, frozen=True):
     pushed_requests: PushedRequestsIn = PushedRequestsIn()
     dpop: DpopIn = DpopIn()
     external: Annotated[ExternalIn | None, Sub(ExternalIn)] = None
+    identity_assertions: Annotated[dict[str, AssertionIn], Entries(Sub(AssertionIn))] = field(
+        default_factory=dict
+    )
 
 
 _STDIO_ELSEWHERE = "only http here; for stdio a client starts `gatekit stdio` with this file"
@@ -258,6 +261,7 @@ PLACES: dict[str, type[Section]] = {
     "proxy.auth.dpop": DpopIn,
     "proxy.auth.external": ExternalIn,
     "proxy.auth.external.introspection": IntrospectionIn,
+    "proxy.auth.identity_assertions.*": AssertionIn,
     "servers.*": NamedServerIn,
     "virtual_servers.*": VirtualIn,
     "virtual_servers.*.tools.*": ExposedToolIn,

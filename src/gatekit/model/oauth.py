@@ -12,6 +12,9 @@ TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 """RFC 8693 §2.1."""
 """The grant type of a client that acts for itself (RFC 6749 §4.4)."""
 
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+"""The grant type of an assertion that somebody else signed (RFC 7523 §2.1)."""
+
 ClientSource = Literal["dynamic", "configured", "document"]
 
 

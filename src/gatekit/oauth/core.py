@@ -127,7 +127,9 @@ class Core:
         """Names of the identity connections that are configured."""
         passwords, external = self.services.passwords, self.settings.external
         named = {passwords.name} if passwords else set()
-        return frozenset(self.services.providers) | named | ({external.name} if external else set())
+        named |= {external.name} if external else set()
+        named |= {entry.name for entry in self.settings.assertions}
+        return frozenset(self.services.providers) | named
 
     def _external(self) -> ExternalTokens | None:
         settings, services = self.settings, self.services

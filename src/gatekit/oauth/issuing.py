@@ -12,6 +12,7 @@ from gatekit.errors import InvalidTarget
 from gatekit.identity.standing import Upright
 from gatekit.model.audit import TokenEvent
 from gatekit.model.oauth import Client, Grant, RefreshToken
+from gatekit.model.people import ExternalIdentity
 from gatekit.oauth.claims import AccessClaims, Confirmation
 from gatekit.oauth.core import Core
 from gatekit.oauth.http import Form, address, json_answer, request_id
@@ -131,6 +132,7 @@ class Issuer:
         grant_type: str = "",
         grant_id: str = "",
         reason: str = "",
+        asserted: ExternalIdentity | None = None,
     ) -> None:
         """Write the audit event; raises ``AuditUnavailable``, and then nothing is answered."""
         await self._core.services.audit.write(
@@ -148,5 +150,7 @@ class Issuer:
                 token_id=claims.jti if claims else "",
                 resources=claims.aud if claims else (),
                 reason=reason,
+                issuer=asserted.issuer if asserted else "",
+                subject=asserted.subject if asserted else "",
             )
         )

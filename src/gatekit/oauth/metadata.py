@@ -10,10 +10,11 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gatekit.model.oauth import CLIENT_CREDENTIALS, TOKEN_EXCHANGE
+from gatekit.model.oauth import CLIENT_CREDENTIALS, JWT_BEARER, TOKEN_EXCHANGE
 from gatekit.oauth.client_metadata import GRANT_TYPES, SIGNING_ALGORITHMS
 from gatekit.oauth.core import Core
 from gatekit.oauth.dpop import ALGORITHMS
+from gatekit.oauth.grants.identity_assertion import PROFILE
 from gatekit.oauth.http import json_answer
 from gatekit.oauth.registration import AUTH_METHODS
 from gatekit.oauth.relying import IDENTITY_SCOPES
@@ -115,6 +116,8 @@ class Metadata:
         if self._core.services.fetch is not None:
             # Clients that see this use their own URL and never fall back, so it must be true.
             found["client_id_metadata_document_supported"] = True
+        if settings.assertions:
+            found["authorization_grant_profiles_supported"] = [PROFILE]
         if settings.registration_enabled:
             found["registration_endpoint"] = f"{issuer}/register"
         return found
@@ -122,7 +125,9 @@ class Metadata:
     def _grant_types(self) -> tuple[str, ...]:
         # Only the operator makes clients for it; where there are none it is of no use to anybody.
         programs = (CLIENT_CREDENTIALS,) if self._core.serves_programs else ()
-        return (*GRANT_TYPES, *programs, *((TOKEN_EXCHANGE,) if self._core.serves_exchange else ()))
+        exchange = (TOKEN_EXCHANGE,) if self._core.serves_exchange else ()
+        assertions = (JWT_BEARER,) if self._core.settings.assertions else ()
+        return (*GRANT_TYPES, *programs, *exchange, *assertions)
 
 
 def _document(content: dict[str, Any]) -> Response:

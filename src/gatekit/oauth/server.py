@@ -16,7 +16,7 @@ from starlette.routing import Route
 from gatekit.errors import VaultError
 from gatekit.identity.standing import Upright
 from gatekit.model.access import Access
-from gatekit.model.oauth import CLIENT_CREDENTIALS, TOKEN_EXCHANGE, Client
+from gatekit.model.oauth import CLIENT_CREDENTIALS, JWT_BEARER, TOKEN_EXCHANGE, Client
 from gatekit.model.resource import ResourceServer
 from gatekit.model.target import Target
 from gatekit.oauth.account import Account
@@ -38,6 +38,7 @@ from gatekit.oauth.forward.passes import Passes
 from gatekit.oauth.grants.authorization_code import CodeGrant
 from gatekit.oauth.grants.client_credentials import ClientCredentialsGrant
 from gatekit.oauth.grants.device_code import DeviceGrant
+from gatekit.oauth.grants.identity_assertion import IdentityAssertionGrant
 from gatekit.oauth.grants.refresh_token import RefreshGrant
 from gatekit.oauth.grants.token_exchange import TokenExchangeGrant
 from gatekit.oauth.http import api_route, json_answer, page_route
@@ -85,6 +86,7 @@ class AuthorizationServer:
             DEVICE_CODE: DeviceGrant(self._core, issuer),
             CLIENT_CREDENTIALS: ClientCredentialsGrant(self._core, issuer),
             TOKEN_EXCHANGE: TokenExchangeGrant(self._core, issuer),
+            **({JWT_BEARER: IdentityAssertionGrant(self._core, issuer)} if settings.assertions else {}),
         }
         self._tokens = Tokens(self._core, issuer, grants, clients)
         self._revocation = Revocation(self._core, issuer, clients)

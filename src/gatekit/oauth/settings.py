@@ -9,7 +9,7 @@ from msgspec import Struct
 from gatekit.model.resource import ResourceServer
 from gatekit.model.scopes import ALL
 from gatekit.model.target import Target
-from gatekit.model.trust import ExternalServer
+from gatekit.model.trust import AssertionIssuer, ExternalServer
 from gatekit.oauth.formats import TokenFormat
 from gatekit.platform.limits import Rate
 
@@ -85,6 +85,8 @@ class OAuthSettings(Struct, frozen=True, kw_only=True):
     form_max_bytes: int = 64 * 1024
     external: ExternalServer | None = None
     """Another authorization server issues the tokens for our endpoints; then we issue none."""
+    assertions: tuple[AssertionIssuer, ...] = ()
+    """Identity providers whose identity assertions are exchanged for our tokens."""
     bearer_cache_size: int = 20_000
     bearer_cache_seconds: float = 30.0
     """Upper bound for a verified credential to be trusted without looking again."""

@@ -12,7 +12,16 @@ from starlette.routing import Route
 
 from gatekit.oauth.http import api_route, json_answer
 
-PLACES = ("/authorize", "/token", "/register", "/revoke", "/device_authorization", "/jwks")
+PLACES = (
+    "/authorize",
+    "/token",
+    "/register",
+    "/revoke",
+    "/device_authorization",
+    "/par",
+    "/introspect",
+    "/jwks",
+)
 
 
 def routes(issuer: str) -> list[Route]:
