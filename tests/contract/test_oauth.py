@@ -324,6 +324,23 @@ async def test_consent_is_remembered_for_exactly_what_was_agreed(store: Store, a
     assert not await found()
 
 
+async def test_a_grant_with_its_parties(store: Store, granted: None) -> None:
+    found = await store.grants.with_parties("grt_1")
+    assert found == (
+        await store.grants.get("grt_1"),
+        await store.users.get("usr_alice"),
+        await store.clients.get("cli_1"),
+    )
+    assert found[1] is not None
+    assert await store.grants.with_parties("grt_x") is None
+    await store.grants.approve(
+        grant("grt_2", client_id="cli_gone"), code("code-2", grant_id="grt_2", client_id="cli_gone")
+    )
+    second = await store.grants.with_parties("grt_2")
+    assert second is not None
+    assert (second[0].client_id, second[1], second[2]) == ("cli_gone", found[1], None)
+
+
 # -- keys, settings, changes -------------------------------------------------------------------------------
 
 

@@ -159,11 +159,10 @@ class Standings:
 
     async def grant(self, grant_id: str, now: float) -> Upright | Inactive:
         """Judge a grant, its person and its client: a code, a refresh token, an access token."""
-        grant = await self._rows.grants.get(grant_id)
-        if grant is None:
+        found = await self._rows.grants.with_parties(grant_id)
+        if found is None:
             return Inactive("the grant does not exist any more")
-        user = await self._rows.users.get(grant.user_id)
-        client = await self._rows.clients.get(grant.client_id)
+        grant, user, client = found
         return await self._judge(user, client, grant, now)
 
     async def _vouched_for(self, user: User) -> bool:

@@ -14,6 +14,7 @@ from gatekit.model.oauth import (
     AccessToken,
     ApiKey,
     AuthorizationCode,
+    Client,
     Consent,
     DeviceAuthorization,
     Grant,
@@ -108,6 +109,11 @@ class Grants(Protocol):
     """Grants and what hangs below. ``revoke`` records a change ``grant:<id>``."""
 
     async def get(self, grant_id: str) -> Grant | None: ...
+
+    async def with_parties(self, grant_id: str) -> tuple[Grant, User | None, Client | None] | None:
+        """A grant, its person and its client, as they are at one moment. For whoever judges it: one look
+        instead of three, because an access token that was not seen before waits for it."""
+        ...
 
     async def list(self, user_id: str | None = None, client_id: str | None = None) -> list[Grant]: ...
 

@@ -13,7 +13,7 @@ import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aiosqlite
 
@@ -122,7 +122,8 @@ async def connect(path: Path) -> aiosqlite.Connection:
         # still open, must end and not wait for this thread for ever. What is committed is safe either way.
         connection._thread.daemon = True
         await connection
-        connection.row_factory = sqlite3.Row
+        # The library declares a class here, and hands whatever it gets to sqlite3, which calls it.
+        connection.row_factory = _as_dict  # type: ignore[assignment]
         try:
             await _patiently(_configure, connection)
         except BaseException:
@@ -157,11 +158,16 @@ async def _configure(connection: aiosqlite.Connection) -> None:
 async def _fetch(connection: aiosqlite.Connection, sql: str, params: Params) -> list[Row]:
     """One statement, one trip to the connection's thread."""
     try:
-        return [dict(row) for row in await connection.execute_fetchall(sql, params)]
+        return cast(list[Row], await connection.execute_fetchall(sql, params))
     except UnicodeEncodeError as error:
         raise InvalidInput("a text holds characters that are not Unicode") from error
     except ValueError as error:  # what aiosqlite says of a closed connection
         raise StoreError("the database is closed already") from error
+
+
+def _as_dict(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> Row:
+    """In the connection's thread; ``sqlite3.Row`` looks for each column among all of them."""
+    return dict(zip([column[0] for column in cursor.description], row, strict=True))
 
 
 # -- errors ------------------------------------------------------------------------------------------------

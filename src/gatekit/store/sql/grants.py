@@ -13,9 +13,10 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from gatekit.errors import NotFound
-from gatekit.model.oauth import AuthorizationCode, Grant, RefreshToken
+from gatekit.model.oauth import AuthorizationCode, Client, Grant, RefreshToken
+from gatekit.model.people import User
 from gatekit.store.sql.engine import Database
-from gatekit.store.sql.rows import decode, encode, insert
+from gatekit.store.sql.rows import columns, decode, encode, insert
 
 KEPT_SECONDS = 30 * 86400
 """How long an ended grant stays visible to an administrator."""
@@ -34,6 +35,10 @@ _ROTATE = (
     "UPDATE refresh_tokens SET used_at = :now, successor_sealed = :sealed "  # noqa: S608 - as above
     f"WHERE token_hash = :hash AND used_at IS NULL AND {_LIVE} RETURNING *"
 )
+_WITH_PARTIES = (
+    f"SELECT {columns(Grant, 'g')}, {columns(User, 'u')}, {columns(Client, 'c')} FROM grants AS g "  # noqa: S608
+    "LEFT JOIN users AS u ON u.id = g.user_id LEFT JOIN clients AS c ON c.id = g.client_id WHERE g.id = :id"
+)
 
 
 class SqlGrants:
@@ -45,6 +50,14 @@ class SqlGrants:
     async def get(self, grant_id: str) -> Grant | None:
         row = await self._database.one("SELECT * FROM grants WHERE id = :id", id=grant_id)
         return decode(Grant, row) if row else None
+
+    async def with_parties(self, grant_id: str) -> tuple[Grant, User | None, Client | None] | None:
+        row = await self._database.one(_WITH_PARTIES, id=grant_id)
+        if row is None:
+            return None
+        person = decode(User, row, "u_") if row["u_id"] is not None else None
+        client = decode(Client, row, "c_") if row["c_id"] is not None else None
+        return decode(Grant, row, "g_"), person, client
 
     async def list(self, user_id: str | None = None, client_id: str | None = None) -> list[Grant]:
         rows = await self._database.all(

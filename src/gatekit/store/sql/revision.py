@@ -38,13 +38,14 @@ async def bring_up_to_date(path: Path) -> None:
 async def _find(connection: aiosqlite.Connection, path: Path) -> str | None:
     """The revision, ``""`` before the first one, None for an empty file."""
     rows = await connection.execute_fetchall("SELECT name FROM sqlite_master WHERE type = 'table'")
-    tables = {row[0] for row in rows} - {"sqlite_sequence"}
+    tables = {row["name"] for row in rows} - {"sqlite_sequence"}
     if not tables:
         return None
     if "alembic_version" not in tables:
         raise StoreCorrupt(f"{path}: this is another program's database; choose another data directory")
     found = [
-        str(row[0]) for row in await connection.execute_fetchall("SELECT version_num FROM alembic_version")
+        str(row["version_num"])
+        for row in await connection.execute_fetchall("SELECT version_num FROM alembic_version")
     ]
     revision = found[0] if found else ""
     if revision and revision not in REVISIONS:

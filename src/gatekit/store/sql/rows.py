@@ -6,6 +6,7 @@ not know (a password hash beside a User) are left alone in both directions.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TypeVar
 
 import msgspec
@@ -18,15 +19,29 @@ FLAGS = frozenset({"disabled", "email_verified"})
 
 Record = TypeVar("Record", bound=Struct)
 
+_TEXTS = msgspec.json.Decoder(tuple[str, ...])
+
 
 def encode(record: Struct) -> dict[str, object]:
     """Parameters for a statement, by field name."""
     return {name: _plain(getattr(record, name)) for name in record.__struct_fields__}
 
 
-def decode(kind: type[Record], row: Row) -> Record:
-    """The record in a row."""
-    return kind(**{name: _rich(name, row[name]) for name in kind.__struct_fields__})
+def decode(kind: type[Record], row: Row, prefix: str = "") -> Record:
+    """The record in a row; in the columns that begin with ``prefix``, see ``columns``."""
+    found = {name: row[prefix + name] for name in kind.__struct_fields__}
+    lists, flags = _special(kind)
+    for name in lists:
+        if isinstance(found[name], str):
+            found[name] = _TEXTS.decode(found[name])
+    for name in flags:
+        found[name] = bool(found[name])
+    return kind(**found)
+
+
+def columns(kind: type[Struct], table: str) -> str:
+    """``t.id AS t_id, …`` for every field of ``kind``: for a statement that reads several records at once."""
+    return ", ".join(f"{table}.{name} AS {table}_{name}" for name in kind.__struct_fields__)
 
 
 def as_list(values: tuple[str, ...]) -> str:
@@ -51,7 +66,8 @@ def _plain(value: object) -> object:
     return as_list(value) if isinstance(value, tuple) else value
 
 
-def _rich(name: str, value: object) -> object:
-    if name in LISTS and isinstance(value, str):
-        return msgspec.json.decode(value, type=tuple[str, ...])
-    return bool(value) if name in FLAGS else value
+@cache
+def _special(kind: type[Struct]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Which fields are lists and truth values: few, and asked for every row that is read."""
+    names = kind.__struct_fields__
+    return tuple(name for name in names if name in LISTS), tuple(name for name in names if name in FLAGS)
