@@ -27,6 +27,7 @@ from gatekit.assembly import (
     gateway_settings,
     hosts,
     key_fetch,
+    key_hosts,
     oauth_settings,
     providers,
     tables,
@@ -148,6 +149,7 @@ class Application:
     async def start(self) -> None:
         """Load keys, start the background jobs. Raises StoreError."""
         await self.authorization.start()
+        await self.authorization.set_clients(self.config.clients)
         self.gateway.start()
         self.pool.replace([entry.server for entry in self.config.servers])
         seen = await newest(self.store.changes)
@@ -183,6 +185,7 @@ class Application:
         self.gateway.apply(self._tables)
         self.authorization.set_servers(titles(config), config.resources, config.forward_auth)
         self.pool.replace([entry.server for entry in config.servers])
+        await self.authorization.set_clients(config.clients)
         await self._standing_changed()
         await self.recorder.write(self._config_event("applied", str(config.path)))
 
@@ -259,6 +262,7 @@ class Application:
             fetch=document_fetch(self.config, clock),
             key_fetch=key_fetch(clock),
             exchange=trusted_exchange(self.config, clock),
+            own_key_fetch=key_fetch(clock, lambda: key_hosts(self.config)),
         )
 
     def _control_plane(self) -> Hardening:

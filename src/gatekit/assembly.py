@@ -98,6 +98,11 @@ def document_fetch(config: Config, clock: Clock) -> Fetch | None:
     return Outbound(clock).fetch
 
 
+def key_hosts(config: Config) -> tuple[str, ...]:
+    """Hosts of the key sets that the operator named for clients."""
+    return tuple(urlsplit(client.jwks_uri).hostname or "" for client in config.clients if client.jwks_uri)
+
+
 def key_fetch(clock: Clock, hosts: Callable[[], Iterable[str]] = tuple) -> Fetch:
     """How key sets of clients are fetched; ``hosts``: names that may lie in a private network now."""
 

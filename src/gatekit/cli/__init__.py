@@ -31,7 +31,7 @@ COMMANDS = {
     "users": ("gatekit.cli.users", "users", "People: add, invite, disable, delete."),
     "groups": ("gatekit.cli.groups", "groups", "Groups and who is in them."),
     "keys": ("gatekit.cli.keys", "keys", "API keys for clients that cannot do OAuth."),
-    "clients": ("gatekit.cli.clients", "clients", "Registered OAuth clients."),
+    "clients": ("gatekit.cli.clients", "clients", "OAuth clients."),
     "grants": ("gatekit.cli.grants", "grants", "What people allowed which clients; revoke it."),
     "signing-keys": (
         "gatekit.cli.signing_keys",

@@ -1,4 +1,4 @@
-"""``gatekit clients``: the OAuth clients that registered."""
+"""``gatekit clients``: OAuth clients, whether they registered or stand in the file."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from gatekit.model.oauth import Client
 
 
-@click.group(short_help="Registered OAuth clients.")
+@click.group(short_help="OAuth clients.")
 @placed
 def clients() -> None:
-    """OAuth clients. They register by themselves; their names are what they say of themselves.
+    """OAuth clients. Most register by themselves; their names are what they say of themselves. Those of the
+    configuration file appear here once a gateway has read it.
 
     \b
     Example:
@@ -28,7 +29,7 @@ def clients() -> None:
 @as_json
 @located
 def list_(workspace: Workspace, /, as_json: bool) -> None:
-    """List registered clients.
+    """List clients.
 
     \b
     Example:
@@ -43,11 +44,16 @@ def list_(workspace: Workspace, /, as_json: bool) -> None:
         print_json([_facts(client) for client in found])
         return
     print_table(
-        ("ID", "NAME (SELF-ASSERTED)", "REDIRECTS TO", "REGISTERED (UTC)", "LAST SIGN-IN", "STATE"),
+        (
+            *("ID", "NAME (SELF-ASSERTED)", "FROM", "PROVES ITSELF BY"),
+            *("REDIRECTS TO", "KNOWN SINCE (UTC)", "LAST SIGN-IN", "STATE"),
+        ),
         [
             (
                 client.id,
                 client.name,
+                _ORIGINS[client.source],
+                _PROOFS[client.auth_method],
                 listed(client.redirect_uris),
                 minute(client.created_at),
                 minute(client.last_used_at),
@@ -122,6 +128,15 @@ def delete(workspace: Workspace, /, client_id: str, yes: bool) -> None:
     click.echo(f"{client.id} was deleted")
 
 
+_ORIGINS = {"dynamic": "registration", "configured": "file", "document": "its document"}
+_PROOFS = {
+    "none": "nothing",
+    "client_secret_post": "secret",
+    "client_secret_basic": "secret",
+    "private_key_jwt": "key",
+}
+
+
 def _facts(client: Client) -> dict[str, Any]:
     return {
         "id": client.id,
@@ -129,6 +144,8 @@ def _facts(client: Client) -> dict[str, Any]:
         "redirect_uris": list(client.redirect_uris),
         "client_uri": client.client_uri,
         "auth_method": client.auth_method,
+        "jwks_uri": client.jwks_uri,
+        "servers": list(client.servers),
         "grant_types": list(client.grant_types),
         "scope": client.scope,
         "application_type": client.application_type,

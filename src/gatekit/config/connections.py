@@ -12,12 +12,12 @@ from gatekit.config.fields import kinds
 from gatekit.config.model import AuthConfig, Connection, GitHubConnection, LocalConnection
 from gatekit.config.schema import AuthIn, GitHubKeys, ProviderIn
 from gatekit.config.trust import assertion_issuer, external_server
-from gatekit.model.people import LOCAL
+from gatekit.model.people import LOCAL, SERVICE
 from gatekit.model.trust import AssertionIssuer, ExternalServer
 
 KINDS = ("local", "github")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
-_RESERVED = frozenset({"group", "org", "team"})
+_RESERVED = frozenset({"group", "org", "team", SERVICE})
 """Prefixes of selectors, which a connection of that name would make ambiguous."""
 
 AUTH: doc.Path = ("proxy", "auth")
@@ -50,7 +50,9 @@ def resolve_trust(
 
 def _check_name(name: str, path: doc.Path, document: doc.Document) -> None:
     if not _NAME.fullmatch(name) or name in _RESERVED or name == LOCAL:
-        text = "cannot name a connection (small letters, digits, - and _; not local, group, org or team)"
+        text = (
+            "cannot name a connection (small letters, digits, - and _; not local, group, org, team or client)"
+        )
         document.fault(path, text)
 
 
@@ -105,7 +107,10 @@ def _inline(auth: AuthIn, document: doc.Document) -> tuple[tuple[str, ...], list
 def _entry(name: str, entry: ProviderIn, document: doc.Document) -> Connection | None:
     path = (*AUTH, "providers", name)
     if not _NAME.fullmatch(name) or name in _RESERVED:
-        text = "cannot be the name of a connection (small letters, digits, - and _; not group, org or team)"
+        text = (
+            "cannot be the name of a connection (small letters, digits, - and _; "
+            "not group, org, team or client)"
+        )
         document.fault(path, text)
         return None
     kind = entry.type or (name if name in KINDS else None)

@@ -7,6 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from gatekit.model.oauth import Client
 from gatekit.model.people import LOCAL
 from gatekit.model.resource import ResourceServer
 from gatekit.model.rules import Rules
@@ -188,6 +189,8 @@ class Config(Struct, frozen=True, kw_only=True):
     resources: tuple[ResourceServer, ...] = ()
     """Others who take our access tokens."""
     registration: RegistrationSettings = RegistrationSettings()
+    clients: tuple[Client, ...] = ()
+    """OAuth clients that need not register; secrets are hashes here already."""
     pushed_requests: PushedSettings = PushedSettings()
     dpop: DpopSettings = DpopSettings()
     allowed_origins: tuple[str, ...] = ()

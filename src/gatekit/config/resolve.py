@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from gatekit.config import document as doc
 from gatekit.config.addresses import host_of, is_loopback, listen_host, network, origin, secure_origin
+from gatekit.config.clients import Clients, services_of
 from gatekit.config.connections import AUTH, resolve_auth, resolve_trust
 from gatekit.config.forward import resolve_targets
 from gatekit.config.model import (
@@ -28,6 +29,7 @@ from gatekit.config.schema import AuthIn, FileIn, ProxyIn, SessionsIn
 from gatekit.config.selectors import GROUP_NAME, Selectors
 from gatekit.config.servers import Servers
 from gatekit.config.virtual import VirtualServers
+from gatekit.model.oauth import Client
 from gatekit.model.rules import Rules, Selector
 
 _DOMAIN = re.compile(r"(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?")
@@ -60,7 +62,9 @@ def resolve(file: FileIn, document: doc.Document, references: References, path: 
     external, assertions = resolve_trust(file.proxy.auth, document)
     issuers = (*([external.name] if external else []), *(entry.name for entry in assertions))
     names = tuple(dict.fromkeys((*names, *issuers)))
-    selectors = Selectors(document, names, bare, tuple(file.groups), issuers)
+    registration = _registration(file.proxy.auth, document)
+    clients = _clients(file, registration, document)
+    selectors = Selectors(document, names, bare, tuple(file.groups), issuers, services_of(clients))
     real = Servers(document, references, selectors, base)
     servers, server_rules = real.resolve(file.servers)
     names_of_servers = frozenset(entry.server.name for entry in servers)
@@ -75,9 +79,7 @@ def resolve(file: FileIn, document: doc.Document, references: References, path: 
     )
     rules = Rules(
         gateway=selectors.access(file.proxy.auth, AUTH),
-        groups=tuple(
-            (name, _group(name, members, selectors, document)) for name, members in file.groups.items()
-        ),
+        groups=_groups(file.groups, selectors, document),
         servers=server_rules + virtual_rules + target_rules,
         resources=resource_rules,
         auth_enabled=auth.enabled,
@@ -96,7 +98,8 @@ def resolve(file: FileIn, document: doc.Document, references: References, path: 
         virtual=virtual,
         resources=resources,
         tokens=_tokens(file.proxy.auth, document),
-        registration=_registration(file.proxy.auth, document),
+        registration=registration,
+        clients=clients,
         pushed_requests=_pushed_requests(file.proxy.auth),
         dpop=DpopSettings(required=file.proxy.auth.dpop.required, nonce=file.proxy.auth.dpop.nonce),
         allowed_origins=_each(origin, file.proxy.allowed_origins, ("proxy", "allowed_origins"), document),
@@ -110,6 +113,13 @@ def resolve(file: FileIn, document: doc.Document, references: References, path: 
         limits=Limits(max_body_bytes=file.limits.max_body, max_depth=file.limits.max_depth),
         secret_files=tuple(references.files),
     )
+
+
+def _clients(file: FileIn, registration: RegistrationSettings, document: doc.Document) -> tuple[Client, ...]:
+    servers = file.servers if isinstance(file.servers, dict) else [entry.name for entry in file.servers]
+    # Every name that a client may be limited to.
+    published = (*servers, *file.virtual_servers, *file.proxy.auth.resources)
+    return Clients(document, registration.private_use_schemes, published).resolve(file.proxy.auth.clients)
 
 
 def _addresses(proxy: ProxyIn, document: doc.Document) -> tuple[str, str]:
@@ -135,6 +145,12 @@ def _check_disabled(auth: AuthConfig, host: str, public_url: str, document: doc.
         "may only be false while host and public_url stay on this machine (anybody could call every server)"
     )
     document.fault((*AUTH, "enabled"), text)
+
+
+def _groups(
+    declared: Mapping[str, Sequence[str]], selectors: Selectors, document: doc.Document
+) -> tuple[tuple[str, tuple[Selector, ...]], ...]:
+    return tuple((name, _group(name, members, selectors, document)) for name, members in declared.items())
 
 
 def _group(

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from msgspec import field
 
@@ -29,6 +29,7 @@ from gatekit.config.fields import (
 )
 from gatekit.config.model import PRIVATE_USE_SCHEMES, Durability, TokenFormat
 from gatekit.config.trust_schema import AssertionIn, ExternalIn, IntrospectionIn
+from gatekit.model.oauth import TokenAuthMethod
 from gatekit.model.server import Instances, RemoteKind
 
 _DAY = 86400
@@ -101,6 +102,26 @@ class ResourceIn(Section, frozen=True):
     users: Annotated[Names | None, Texts()] = None
 
 
+class ClientIn(Section, frozen=True):
+    """An OAuth client that need not register."""
+
+    name: Annotated[str, Text(empty=True)] = ""
+    auth_method: Annotated[TokenAuthMethod | None, OneOf(get_args(TokenAuthMethod))] = None
+    secret: Annotated[str | None, Text()] = None
+    previous_secret: Annotated[str | None, Text()] = None
+    jwks: Annotated[Any, Anything()] = None
+    jwks_uri: Annotated[str | None, Text()] = None
+    signing_algorithm: Annotated[str | None, Text()] = None
+    redirect_uris: Annotated[tuple[str, ...], Texts()] = ()
+    grant_types: Annotated[tuple[str, ...] | None, Texts()] = None
+    scopes: Annotated[tuple[str, ...], Texts()] = ()
+    servers: Annotated[tuple[str, ...], Texts()] = ()
+    post_logout_redirect_uris: Annotated[tuple[str, ...], Texts()] = ()
+    backchannel_logout_uri: Annotated[str | None, Text()] = None
+    pushed_requests_only: Annotated[bool, Flag()] = False
+    dpop_only: Annotated[bool, Flag()] = False
+
+
 class AuthIn(GitHubKeys, frozen=True):
     enabled: Annotated[bool, Flag()] = True
     provider: Annotated[str | None, Text()] = None
@@ -111,6 +132,7 @@ class AuthIn(GitHubKeys, frozen=True):
     tokens: TokensIn = TokensIn()
     resources: Annotated[dict[str, ResourceIn], Entries(Sub(ResourceIn))] = field(default_factory=dict)
     registration: RegistrationIn = RegistrationIn()
+    clients: Annotated[dict[str, ClientIn], Entries(Sub(ClientIn))] = field(default_factory=dict)
     pushed_requests: PushedRequestsIn = PushedRequestsIn()
     dpop: DpopIn = DpopIn()
     external: Annotated[ExternalIn | None, Sub(ExternalIn)] = None
@@ -257,6 +279,7 @@ PLACES: dict[str, type[Section]] = {
     "proxy.auth.tokens": TokensIn,
     "proxy.auth.resources.*": ResourceIn,
     "proxy.auth.registration": RegistrationIn,
+    "proxy.auth.clients.*": ClientIn,
     "proxy.auth.pushed_requests": PushedRequestsIn,
     "proxy.auth.dpop": DpopIn,
     "proxy.auth.external": ExternalIn,

@@ -8,7 +8,7 @@ from typing import Literal
 
 from gatekit.config import document as doc
 from gatekit.config.faults import nearest
-from gatekit.model.people import LOCAL
+from gatekit.model.people import LOCAL, SERVICE
 from gatekit.model.rules import AccessList, Anyone, ByEmail, ByGroup, ByLogin, ByProviderGroup, Selector
 
 Bare = Literal["person", "group"]
@@ -34,14 +34,17 @@ class Selectors:
         default: str | None,
         groups: Sequence[str],
         issuers: Sequence[str] = (),
+        services: Sequence[str] = (),
     ) -> None:
-        """``issuers``: connections whose people only come with another issuer's tokens."""
+        """``issuers``: connections whose people only come with another issuer's tokens; ``services``: ids of
+        the clients that act for themselves."""
         self._document = document
         self._issuers = frozenset(issuers)
         self._connections = tuple(connections)
         self._default = default
         """Connection of bare names; None when that would be a guess."""
         self._groups = frozenset(groups)
+        self._services = frozenset(ident.lower() for ident in services)
 
     def access(self, section: object, path: doc.Path) -> AccessList:
         """The union of ``allowed_users``, ``allowed_groups`` and ``users``; None when none is written."""
@@ -77,6 +80,8 @@ class Selectors:
             return self._group(rest, path)
         if prefix in ("org", "team"):
             return self._provider_group(self._only_provider(prefix, path), prefix, rest, path)
+        if prefix == SERVICE:
+            return self._service(rest, path)
         if prefix in self._connections:
             inner, colon, name = rest.partition(":")
             if colon and inner == "group" and prefix in self._issuers:
@@ -84,9 +89,17 @@ class Selectors:
             if colon and inner in ("org", "team"):
                 return self._provider_group(prefix, inner, name.strip(), path)
             return self._login(prefix, rest, path)
-        known = [*self._connections, "group", "org", "team"]
+        known = [*self._connections, "group", "org", "team", SERVICE]
         text = f"unknown prefix '{prefix}:'{nearest(prefix, known)}; known here: "
         self._document.fault(path, text + ", ".join(f"{name}:" for name in known))
+        return None
+
+    def _service(self, ident: str, path: doc.Path) -> Selector | None:
+        """A client that acts for itself. Only the file makes them, so a name that is not there is a slip."""
+        if ident.lower() in self._services:
+            return ByLogin(SERVICE, ident.lower())
+        text = f"no client '{ident}' that acts for itself stands under proxy.auth.clients"
+        self._document.fault(path, text + nearest(ident, self._services))
         return None
 
     def _email(self, text: str, path: doc.Path, bare: Bare) -> Selector | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 from urllib.parse import urlsplit
 
 from gatekit.config.model import Config, Connection, GitHubConnection, ServerConfig, SessionSettings
 from gatekit.config.units import show_seconds, show_size
+from gatekit.model.oauth import Client
 from gatekit.model.rules import (
     AccessList,
     Anyone,
@@ -154,6 +156,7 @@ def _auth(config: Config) -> dict[str, Any]:
             }
             for entry, rules in zip(config.resources, config.rules.resources, strict=True)
         },
+        "clients": {client.id: _client(client) for client in config.clients},
         "registration": {
             "enabled": registration.enabled,
             "private_use_schemes": list(registration.private_use_schemes),
@@ -216,6 +219,26 @@ def _issuer(issuer: Issuer) -> dict[str, Any]:
         "unknown_people": issuer.unknown_people,
         "clock_skew": show_seconds(issuer.clock_skew),
     }
+
+
+def _client(client: Client) -> dict[str, Any]:
+    shown: dict[str, Any] = {"name": client.name, "auth_method": client.auth_method}
+    if client.secret_hash:
+        shown["secret"] = MASK
+    if client.old_secret_hash:
+        shown["previous_secret"] = MASK
+    if client.jwks:
+        shown["jwks"] = "in the file"
+    facts = {
+        "jwks_uri": client.jwks_uri,
+        "signing_algorithm": client.signing_algorithm,
+        "redirect_uris": list(client.redirect_uris),
+        "grant_types": list(client.grant_types),
+        "scopes": client.scope.split(),
+        "servers": list(client.servers),
+        **json.loads(client.metadata),
+    }
+    return shown | {name: value for name, value in facts.items() if value}
 
 
 def _connection(connection: Connection) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -113,7 +114,8 @@ class AuthorizationServer:
 
     async def set_clients(self, clients: Sequence[Client]) -> None:
         """These are the clients of the configuration from now on, and only these. Raises ``StoreError``."""
-        await self._core.store.clients.configure(clients)
+        now = self._core.now()
+        await self._core.store.clients.configure([replace(client, created_at=now) for client in clients])
         self._core.set_clients(clients)
 
     async def rotate_keys(self) -> str:

@@ -33,6 +33,9 @@ ALIASES = {
     "proxy.auth.providers.*.type": "the name, if it is one of these",
     "proxy.auth.providers.*.title": "`GitHub`, or the name",
     "proxy.auth.resources.*.title": "the name",
+    "proxy.auth.clients.*.name": "the name of the entry",
+    "proxy.auth.clients.*.auth_method": "by what is written besides",
+    "proxy.auth.clients.*.grant_types": "by `redirect_uris`",
     "servers.*.name": "required in the list form",
     "servers.*.command": "required without a `url`",
     "servers.*.max_instances": "`50`, for a `url` `1000`",
@@ -117,7 +120,9 @@ def test_examples_load(tmp_path: Path, text: str) -> None:
     text = text.replace("${file:/run/secrets/", "${file:")
     (tmp_path / "github-work").write_text("s")
     (tmp_path / "reports").write_text("a secret of thirty-two characters")
-    assert load(write(tmp_path, text), {"GITHUB_CLIENT_SECRET": "s", "CRM_TOKEN": "t"})
+    assert load(
+        write(tmp_path, text), {"GITHUB_CLIENT_SECRET": "s", "CRM_TOKEN": "t", "CI_BOT_SECRET": "x" * 32}
+    )
 
 
 def test_the_faults_shown_are_real(tmp_path: Path) -> None:
