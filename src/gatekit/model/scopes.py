@@ -46,7 +46,11 @@ def granted(asked: Iterable[str], known: tuple[str, ...] = ALL) -> tuple[str, ..
 
 
 def read_only(scopes: Iterable[str]) -> tuple[str, ...]:
-    """The same without ``CALL``: what is left if the person wants it so."""
+    """The same without ``CALL``: what is left if the person wants it so. Nothing is added to what carries no
+    calls, such as a mere sign-in."""
+    scopes = tuple(scopes)
+    if not may_call(scopes):
+        return scopes
     rest = tuple(scope for scope in scopes if scope not in _CALLING)
     return rest if READ in rest else (READ, *rest)
 

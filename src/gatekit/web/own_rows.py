@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 
 from gatekit.admin.browser_sessions import BrowserSessionView
 from gatekit.admin.grants import GrantView
 from gatekit.admin.keys import KeyView
-from gatekit.model.scopes import may_call
+from gatekit.model.scopes import ALL, WHOLE, may_call, may_read
+from gatekit.oauth.relying import IDENTITY_SCOPES, OPENID
 from gatekit.web.agents import browser_name
 from gatekit.web.views import AppRow, BrowserRow, KeyRow
+
+_IN_WORDS = frozenset((*ALL, WHOLE, *IDENTITY_SCOPES))
 
 
 def app_rows(grants: Iterable[GrantView]) -> tuple[AppRow, ...]:
@@ -29,11 +32,19 @@ def _app(client: str, views: Sequence[GrantView]) -> AppRow:
         name=views[0].client_name,
         host=views[0].client_host,
         resources=tuple(sorted({url for grant in grants for url in grant.resources})),
-        may_call=any(may_call(grant.scopes) for grant in grants),
+        may=_words({scope for grant in grants for scope in grant.scopes}),
         since=_day(min(grant.created_at for grant in grants)),
         used=_day(_used(views)),
         until=_day(max(grant.expires_at for grant in grants)),
     )
+
+
+def _words(scopes: Collection[str]) -> tuple[str, ...]:
+    """What scopes allow; those of resource servers elsewhere under their own names: nobody knows more."""
+    words = ["read and call tools"] if may_call(scopes) else ["only read"] if may_read(scopes) else []
+    if OPENID in scopes:
+        words.append("know who you are")
+    return (*words, *sorted(set(scopes) - _IN_WORDS))
 
 
 def _used(views: Iterable[GrantView]) -> int:

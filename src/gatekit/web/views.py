@@ -14,8 +14,8 @@ class AppRow(Struct, frozen=True, kw_only=True):
     host: str = ""
     """Who publishes it, where that is known."""
     resources: tuple[str, ...]
-    may_call: bool
-    """Else it may only read."""
+    may: tuple[str, ...]
+    """In words."""
     since: str
     """Date, ISO 8601, UTC; as all dates here."""
     used: str

@@ -55,6 +55,9 @@ def test_read_only_leaves_reading(scopes: tuple[str, ...]) -> None:
 
 def test_read_only_leaves_what_is_not_ours() -> None:
     assert read_only((READ, CALL, "openid")) == (READ, "openid")
+    assert read_only((WHOLE, "openid")) == (READ, "openid")
+    assert read_only(("openid", "profile")) == ("openid", "profile"), "nothing is added"
+    assert read_only(("invoices",)) == ("invoices",)
 
 
 def test_tokens_of_another_issuer() -> None:

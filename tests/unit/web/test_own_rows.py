@@ -43,7 +43,19 @@ def test_one_row_for_each_application_the_last_used_first() -> None:
     assert [row.client for row in rows] == ["a", "b"]
     assert rows[0].resources == ("https://g.example/mcp", "https://g.example/s/x/mcp")
     assert (rows[0].since, rows[0].used, rows[0].until) == ("1970-01-02", "1970-01-04", "1970-04-04")
-    assert [row.may_call for row in rows] == [True, False], "the most that it may with any of its grants"
+    assert [row.may for row in rows] == [("read and call tools",), ("only read",)], "the most of its grants"
+
+
+def test_what_it_may_in_words() -> None:
+    scopes = (("openid", "email"), ("mcp",), ("mcp:read", "openid"), ("invoices",), ())
+    words = [app_rows([view("a", 1, scopes=given)])[0].may for given in scopes]
+    assert words == [
+        ("know who you are",),
+        ("read and call tools",),
+        ("only read", "know who you are"),
+        ("invoices",),
+        (),
+    ]
 
 
 def test_the_browser_that_looks_comes_first() -> None:
