@@ -217,6 +217,12 @@ class Rig:
         await self.pool.close()
         await self.trail.aclose()
 
+    async def calling(self) -> None:
+        """Until a call is on its way at some server."""
+        async with asyncio.timeout(10):
+            while not self.pool.stats()["pending"]:
+                await asyncio.sleep(0.01)
+
     def records(self, event: str = "call") -> list[dict[str, Any]]:
         lines = [
             json.loads(line)

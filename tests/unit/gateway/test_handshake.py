@@ -153,7 +153,7 @@ async def test_foreign_answer_does_not_reach_a_question(rig: Rig) -> None:
 async def test_cancel_reaches_the_server_and_is_recorded(rig: Rig) -> None:
     session = await rig.open(TALKER)
     running = rig.begin(TALKER, "tools/call", {"name": "slow"}, request_id=7, mcp_session_id=session)
-    await asyncio.sleep(0.3)
+    await rig.calling()
     note = {"requestId": 7, "reason": "tired"}
     cancelled = await rig.rpc(
         TALKER, "notifications/cancelled", note, request_id=None, mcp_session_id=session

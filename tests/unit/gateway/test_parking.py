@@ -261,7 +261,9 @@ async def test_disconnect_in_a_resumed_leg_is_one(rig: Rig) -> None:
     asked = await client.leg()
     answers = {key: accept() for key in asked["inputRequests"]}
     resumed = client.begin(requestState=asked["requestState"], inputResponses=answers)
-    await asyncio.sleep(0.3)
+    async with asyncio.timeout(5):
+        while rig.gateway.rounds.parking.parked():
+            await asyncio.sleep(0.01)
     resumed.disconnect()
     await resumed.end(5)
     assert await ran(rig, "cancelled") == 1

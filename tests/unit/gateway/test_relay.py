@@ -117,7 +117,7 @@ async def test_the_state_survives_a_restart_of_the_server_but_not_its_secret(rig
 async def test_disconnect_cancels_at_the_server(rig: Rig) -> None:
     client = Asked(rig, "slow", MODERN)
     running = client.begin()
-    await asyncio.sleep(0.5)
+    await rig.calling()
     running.disconnect()
     await running.end(5)
     async with asyncio.timeout(5):

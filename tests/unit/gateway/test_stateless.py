@@ -54,7 +54,7 @@ async def test_refused_tool(rig: Rig) -> None:
 
 async def test_disconnect_cancels(rig: Rig) -> None:
     running = rig.begin_stateless(TALKER, "tools/call", {"name": "slow"})
-    await asyncio.sleep(0.5)
+    await rig.calling()
     running.disconnect()
     await running.end(5)
     assert next(r for r in rig.records() if r.get("name") == "slow")["outcome"] == "cancelled"
