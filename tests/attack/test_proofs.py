@@ -296,6 +296,21 @@ async def test_P1_not_even_after_a_restart(world: World, holder: Holder, token: 
     await refused(world, token, proof)
 
 
+async def test_P1_what_is_remembered_is_bounded_in_time(world: World, holder: Holder, token: str) -> None:
+    """P1: proofs are remembered for as long as they could be used, and then forgotten."""
+    for _ in range(3):
+        assert (await call(world, token, [good(world, holder, token)])).status_code == 200
+
+    async def remembered() -> int:
+        return len(await world.store.replays._database.all("SELECT key_hash FROM replays"))
+
+    before = await remembered()
+    assert before >= 4  # one at the token endpoint
+    world.clock.advance(121)
+    await world.server.tidy()
+    assert await remembered() == 0
+
+
 async def test_P1_what_cannot_be_remembered_is_refused(
     world: World, holder: Holder, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,12 +23,12 @@ from gatekit.oauth.core import Core
 from gatekit.oauth.http import Form, api_route, form, json_answer, place
 from gatekit.oauth.readmission import Readmission
 from gatekit.oauth.request import read_request, read_target
-from gatekit.platform.limits import KeyedBuckets
+from gatekit.platform.limits import KeyedBuckets, TokenBucket
 from gatekit.platform.vault import token_hash
 
 PATH = "/par"
 URI_PREFIX = "urn:ietf:params:oauth:request_uri:"
-MAX_BYTES = 16 * 1024
+MAX_BYTES = 8 * 1024
 """Of what is kept; a request that went through a browser could not be longer either."""
 
 _SECRETS = frozenset(("client_secret", "client_assertion", "client_assertion_type"))
@@ -50,13 +50,15 @@ class Pushed:
         self._clients = clients
         self._readmission = Readmission(core)
         self._budget = KeyedBuckets(core.settings.authorize_per_address, core.services.clock)
+        self._everybody = TokenBucket(core.settings.pushed_global, core.services.clock)
 
     def routes(self) -> list[Route]:
         return [api_route(PATH, self.push, ["POST"])]
 
     async def push(self, request: Request) -> Response:
         """RFC 9126 §2. Raises ``OAuthError``."""
-        if wait := self._budget.take(place(request)):  # every request writes a row
+        # Every request writes a row of a size that its sender chooses.
+        if wait := self._budget.take(place(request)) or self._everybody.take():
             raise TooManyRegistrations(math.ceil(wait), "authorization requests")
         fields = await form(request, min(MAX_BYTES, self._core.settings.form_max_bytes))
         await self._readmission.consider(request, fields)

@@ -61,6 +61,8 @@ class OAuthSettings(Struct, frozen=True, kw_only=True):
     transaction_lifetime: int = 600
     pushed_request_lifetime: int = 90
     """Seconds in which a browser has to open a pushed request (RFC 9126 §2.2)."""
+    pushed_global: Rate = Rate(1200, 1200)
+    """Pushed requests of everybody: some 150 MB of them at most, when strangers do their worst."""
     require_pushed: bool = False
     """Whether every authorization request must be pushed."""
     dpop_required: bool = False

@@ -282,3 +282,14 @@ async def test_it_has_a_budget_and_is_tidied(tmp_path: Any, template: Any) -> No
         await world.server.tidy()
         rows = await world.store.pushed_requests._database.all("SELECT uri_hash FROM pushed_requests")
         assert rows == []
+
+
+async def test_everybody_together_has_a_budget_as_well(tmp_path: Any, template: Any) -> None:
+    async with world_in(tmp_path, template, pushed_global=Rate(2, 1)) as world:
+        client = await world.register()
+        body = dict(parse_qsl(urlsplit(world.authorize_url(client)).query))
+        answers = []
+        for number in range(3):
+            async with world.http(f"198.51.100.{number}") as http:
+                answers.append((await http.post("/par", data=body)).status_code)
+        assert answers == [201, 201, 429]

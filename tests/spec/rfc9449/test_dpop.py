@@ -11,6 +11,7 @@ import pytest
 
 from gatekit.oauth.dpop import ALGORITHMS, normal_target
 from gatekit.oauth.foreign import ASYMMETRIC
+from tests.arch.tree import PACKAGE
 from tests.attack import relying
 from tests.attack.bound import call, proof_for, redeem, refresh, token_request, tokens
 from tests.attack.test_service_clients import BOT, SECRET, allow
@@ -279,3 +280,11 @@ async def test_7_userinfo_is_a_protected_resource_as_well(world: World) -> None:
         async with world.http() as http:
             refused = await http.post("/userinfo", headers=headers)
         assert refused.status_code == 401, headers
+
+
+def test_5_no_grant_type_forgets_the_key() -> None:
+    """Whatever makes an access token at the token endpoint binds it to the key that was proven there."""
+    grants = {path.name: path.read_text(encoding="utf-8") for path in (PACKAGE / "oauth/grants").glob("*.py")}
+    makers = {name for name, text in grants.items() if ".access_token(" in text}
+    assert "authorization_code.py" in makers
+    assert {name for name in makers if "proven_key(request)" not in grants[name]} == set()

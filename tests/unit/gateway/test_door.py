@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Sequence
 
-from tests.unit.gateway.rig import Rig
+import pytest
+from msgspec.structs import replace
+
+from gatekit.errors import BearerError, ProofInvalid, ProofRefused
+from gatekit.model.access import Access, Asked
+from tests.unit.gateway.rig import Rig, person
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "DELETE", "PUT"])
@@ -117,3 +122,40 @@ async def test_flood_of_refusals_does_not_flood_the_audit(rig: Rig) -> None:
     for _ in range(300):
         await rig.rpc("/s/talker/mcp", "ping", token="stolen")
     assert len(rig.records("refused")) < 120
+
+
+@pytest.mark.parametrize("path", ["/s/talker/mcp", "/mcp", "/s/talker/sse", "/sse"])
+async def test_the_door_is_told_what_a_proof_must_be_for(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """P1: method and path of the request as it came, without its query, and every DPoP header."""
+    seen = []
+
+    async def check(_: Sequence[bytes], asked: Asked | None = None) -> Access:
+        seen.append(asked)
+        raise ProofInvalid(ProofRefused("no", nonce="n-1"))
+
+    monkeypatch.setattr(rig.door, "check", check)
+    for method in ("POST", "GET", "DELETE"):
+        answer = await rig.http(path, b"{}", method=method, token="bound", dpop="a proof")
+        assert (answer.status, answer.headers["dpop-nonce"]) == (401, "n-1")
+    assert seen == [Asked(method, path, [b"a proof"]) for method in ("POST", "GET", "DELETE")]
+
+
+async def test_refusals_of_bound_tokens_speak_of_dpop(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """P1: also where it is not the proof that is wrong: here the token is for another server."""
+    rig.door.give("other", person("olga"), "talker")
+    bound = replace(rig.door.tokens[b"Bearer other"], jkt="k")
+    told = []
+
+    async def check(_: Sequence[bytes], __: Asked | None = None) -> Access:
+        return bound
+
+    def challenge(error: BearerError, _: str, __: bool = False) -> str:
+        told.append(error.schemes)
+        return "DPoP"
+
+    monkeypatch.setattr(rig.door, "check", check)
+    monkeypatch.setattr(rig.door, "challenge", challenge)
+    assert (await rig.http("/s/private/mcp", b"{}", token="unknown")).status == 401
+    assert told == [("DPoP",)]

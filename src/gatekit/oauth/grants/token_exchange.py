@@ -20,6 +20,7 @@ from gatekit.errors import (
 from gatekit.identity.standing import Upright
 from gatekit.model import scopes
 from gatekit.model.oauth import TOKEN_EXCHANGE, Client
+from gatekit.oauth.bounds import bounded
 from gatekit.oauth.claims import AccessClaims, lineage
 from gatekit.oauth.core import Core
 from gatekit.oauth.dpop import proven_key
@@ -51,7 +52,7 @@ class TokenExchangeGrant:
         if claims.jkt and claims.jkt != jkt:
             # RFC 9449: whoever cannot use the token itself makes nothing of it either.
             raise InvalidProof("the subject_token is bound to a key: a DPoP proof with it is needed")
-        resources, allowed = self._resources(form, claims), _scopes(form, claims)
+        resources, allowed = self._resources(form, claims), _scopes(form, client, claims)
         token, narrowed = await self._issuer.access_token(found.grant, resources, allowed, jkt, parent=claims)
         await self._issuer.record(
             request,
@@ -100,12 +101,12 @@ def _asked(form: Form) -> str:
     return subject
 
 
-def _scopes(form: Form, claims: AccessClaims) -> tuple[str, ...]:
+def _scopes(form: Form, client: Client, claims: AccessClaims) -> tuple[str, ...]:
     """What was asked for, all of it within what the token had; everything it had if that is nothing.
 
     Unlike at a sign-in, unknown scopes are refused: nobody adds any here by habit.
     """
-    had, asked = tuple(claims.scope.split()), tuple((form.get("scope") or "").split())
+    had, asked = bounded(client, claims.scope.split()), tuple((form.get("scope") or "").split())
     if not asked:
         return had
     ours = tuple(scope for scope in asked if scope in _OURS)
