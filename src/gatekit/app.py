@@ -28,6 +28,7 @@ from gatekit.assembly import (
     hosts,
     key_fetch,
     key_hosts,
+    logout_send,
     oauth_settings,
     providers,
     tables,
@@ -72,6 +73,7 @@ from gatekit.web.pages import HtmlPages
 log = logging.getLogger("gatekit")
 
 TIDY_EVERY = 300.0
+TELL_AGAIN = 10.0
 CHANGES_KEPT = 10_000
 
 
@@ -156,6 +158,7 @@ class Application:
         self._jobs = [
             asyncio.ensure_future(follow(self.store.changes, seen, self._standing_changed)),
             asyncio.ensure_future(self._tidy()),
+            asyncio.ensure_future(self._tell()),
         ]
         await self.recorder.write(self._config_event("loaded", str(self.config.path)))
 
@@ -214,6 +217,17 @@ class Application:
             except StoreError as error:
                 log.error("the store cannot be tidied error=%s", error)
 
+    async def _tell(self) -> None:
+        """Relying parties hear of the end of sessions."""
+        notices = self.authorization.notices
+        while True:
+            try:
+                if not await notices.deliver():
+                    await notices.wait()
+            except StoreError as error:
+                log.error("relying parties cannot be told error=%s", error)
+                await asyncio.sleep(TELL_AGAIN)
+
     def _on_process(self, event: ProcessEvent) -> None:
         self.recorder.record(event).add_done_callback(_seen)
 
@@ -260,6 +274,7 @@ class Application:
             invitations=Invitations(store.users, store.invites, self._hasher, clock, store.browser_sessions),
             providers=self._providers,
             fetch=document_fetch(self.config, clock),
+            send=logout_send(clock),
             key_fetch=key_fetch(clock),
             exchange=trusted_exchange(self.config, clock),
             own_key_fetch=key_fetch(clock, lambda: key_hosts(self.config)),

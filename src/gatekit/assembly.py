@@ -16,7 +16,7 @@ from gatekit.identity.ports import RedirectProvider
 from gatekit.model.ports import Clock, Entropy
 from gatekit.model.rules import ByProviderGroup
 from gatekit.model.trust import Issuer
-from gatekit.oauth.ports import Answer, Exchange, Fetch
+from gatekit.oauth.ports import Answer, Exchange, Fetch, Send
 from gatekit.oauth.settings import OAuthSettings
 from gatekit.platform.limits import Rate
 from gatekit.platform.targets import parse
@@ -135,6 +135,21 @@ def trusted_exchange(config: Config, clock: Clock) -> Exchange | None:
     # The operator named these hosts, so they may lie in a private network. What an issuer publishes about
     # itself may name further ones, and those must be public.
     return Outbound(clock, [parse(url).host for url in named if url]).fetch
+
+
+def logout_send(clock: Clock) -> Send:
+    """How relying parties are told of the end of a session."""
+
+    async def send(url: str, form: Mapping[str, str]) -> int:
+        # As in ``providers``: imported only when there is somebody to tell.
+        from gatekit.platform.outbound import Outbound  # noqa: PLC0415
+
+        # The operator entered it, so it may lie in a private network; it and nothing else.
+        outbound = Outbound(clock, [parse(url).host])
+        answer = await outbound.fetch("POST", url, form=form, max_bytes=16 * 1024, timeout=5.0)
+        return answer.status
+
+    return send
 
 
 def dialler(clock: Clock) -> Dial:

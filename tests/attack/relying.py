@@ -4,16 +4,43 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
+from gatekit.errors import OutboundRefused
 from gatekit.model.oauth import Client
 from tests.attack.world import Browser, World, returned
 
 REDIRECT = "https://wiki.example/callback"
 WIKI = {"client_id": "wiki", "redirect_uris": [REDIRECT]}
+
+
+class Told:
+    """Where relying parties hear of logouts: remembers what was sent, answers as it is told to."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, str]] = []
+        """(URL, logout token)"""
+        self.answers: list[int | OutboundRefused] = []
+        """What to answer next; 200 when there is nothing."""
+
+    async def __call__(self, url: str, form: Mapping[str, str]) -> int:
+        self.heard.append((url, form["logout_token"]))
+        answer = self.answers.pop(0) if self.answers else 200
+        if isinstance(answer, OutboundRefused):
+            raise answer
+        return answer
+
+
+async def listening(world: World) -> Told:
+    """Let the gateway of ``world`` tell relying parties of logouts."""
+    told = Told()
+    world.services = replace(world.services, send=told)
+    await world.boot()
+    return told
 
 
 async def enter(world: World, client_id: str = "wiki", **metadata: Any) -> Mapping[str, Any]:

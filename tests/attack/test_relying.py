@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
+import pytest
 
 from tests.attack import relying
-from tests.attack.world import World, returned
+from tests.attack.world import World, form_of, returned
 
 
 async def test_an_id_token_opens_nothing(world: World) -> None:
@@ -112,3 +115,134 @@ async def test_the_claims_of_one_client_do_not_name_the_browser_to_another(world
     again = await relying.claims(world, (await relying.tokens(world, browser, first))["id_token"])
     assert sids[0] != sids[1]
     assert again["sid"] == sids[0]
+
+
+# -- logout ------------------------------------------------------------------------------------------------
+
+BYE = "https://wiki.example/bye"
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "https://wiki.example/bye/",
+        "https://wiki.example/bye?x=1",
+        "https://wiki.example/bye#x",
+        "https://wiki.example/BYE",
+        "https://wiki.example/bye/../bye",
+        "https://wiki.example/%62ye",
+        "HTTPS://wiki.example/bye",
+        "https://wiki.example:443/bye",
+        "https://wiki.example@evil.example/bye",
+        "https://evil.example/?https://wiki.example/bye",
+        "//evil.example",
+        "/\\evil.example",
+        "javascript:alert(1)",
+        "https://wiki.example/callback",
+        " https://wiki.example/bye",
+    ],
+)
+async def test_signing_out_leads_nowhere_but_where_the_operator_said(world: World, uri: str) -> None:
+    """D8: exactly the entered address, for whoever asks and in whatever state the browser is; and a request
+    that names another one signs nobody out."""
+    await relying.enter(world, post_logout_redirect_uris=[BYE])
+    await relying.enter(world, "board")
+    browser = world.browser()
+    hint = (await relying.tokens(world, browser))["id_token"]
+    for params in (
+        {"id_token_hint": hint},
+        {"client_id": "wiki"},
+        {"client_id": "board"},
+        {"client_id": "nobody"},
+        {},
+    ):
+        query = urlencode({**params, "post_logout_redirect_uri": uri})
+        for who in (browser, world.browser()):
+            answer = await who.get(f"/end_session?{query}")
+            assert answer.status_code == 400
+            posted = await who.post("/end_session", data={**params, "post_logout_redirect_uri": uri})
+            assert posted.status_code == 400
+    assert "alice" in (await browser.get("/")).text
+
+
+async def test_clients_that_registered_themselves_send_nobody_anywhere(world: World) -> None:
+    """D8: a registration may name addresses; only an operator's count here."""
+    client = await world.register(post_logout_redirect_uris=["https://evil.example/"])
+    query = urlencode({"client_id": client["client_id"], "post_logout_redirect_uri": "https://evil.example/"})
+    assert (await world.browser().get(f"/end_session?{query}")).status_code == 400
+
+
+async def test_nobody_is_signed_out_by_a_link(world: World) -> None:
+    """B3, D8: without an id_token of this session it takes the page's own form, of this session and for what
+    the page showed."""
+    await relying.enter(world, post_logout_redirect_uris=[BYE])
+    browser, other = world.browser(), world.browser()
+    await relying.tokens(world, browser)
+    await relying.tokens(world, other, username="bob")
+    for path in ("/end_session", "/end_session?client_id=wiki", "/end_session?id_token_hint=x.y.z"):
+        assert (await browser.get(path)).status_code == 200
+    assert (await browser.get("/end_session/confirm")).status_code == 405
+    page = await browser.get(
+        f"/end_session?{urlencode({'client_id': 'wiki', 'post_logout_redirect_uri': BYE})}"
+    )
+    action, fields = form_of(page.text, "/end_session/confirm")
+    yes = {**fields, "decision": "sign_out"}
+    for changed in ({**yes, "csrf": ""}, {**yes, "state": "x"}, {**yes, "client_id": ""}):
+        assert (await browser.post(action, data=changed)).status_code in (400, 403)
+    assert (await other.post(action, data=yes)).status_code == 403, "the form of another session"
+    assert "alice" in (await browser.get("/")).text
+    assert (await browser.post(action, data=yes)).status_code == 303
+
+
+async def test_what_is_not_an_id_token_of_ours_is_no_hint(world: World) -> None:
+    """T2, R4: access tokens, logout tokens and tokens of others name no session."""
+    told = await relying.listening(world)
+    await relying.enter(world, backchannel_logout_uri="https://wiki.example/hear")
+    gone, browser = world.browser(), world.browser()
+    await relying.tokens(world, gone)
+    await gone.submit(await gone.get("/"))
+    await world.server.notices.deliver()
+    found = await relying.tokens(world, browser)
+    for token in (found["access_token"], told.heard[0][1], found["id_token"][:-2] + "AA"):
+        page = await browser.get(f"/end_session?{urlencode({'id_token_hint': token})}")
+        assert form_of(page.text, "/end_session/confirm")
+    assert "alice" in (await browser.get("/")).text
+
+
+async def test_a_logout_token_opens_nothing(world: World) -> None:
+    """T2: neither an MCP server nor /userinfo."""
+    told = await relying.listening(world)
+    await relying.enter(world, backchannel_logout_uri="https://wiki.example/hear")
+    browser = world.browser()
+    await relying.tokens(world, browser)
+    await browser.submit(await browser.get("/"))
+    await world.server.notices.deliver()
+    token = told.heard[0][1]
+    assert not await world.alive(token)
+    async with world.http() as http:
+        answer = await http.get("/userinfo", headers={"authorization": f"Bearer {token}"})
+    assert answer.status_code == 401
+
+
+async def test_a_cookie_from_before_is_worth_nothing_afterwards(world: World) -> None:
+    """B7: signing out ends the session on the server; a stolen cookie is worth nothing from then on."""
+    await relying.enter(world)
+    browser, thief = world.browser(), world.browser()
+    hint = (await relying.tokens(world, browser))["id_token"]
+    cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in browser.cookies.jar)
+    assert "alice" in (await thief.get("/", headers={"cookie": cookies})).text
+    await browser.get(f"/end_session?{urlencode({'id_token_hint': hint})}")
+    assert "alice" not in (await thief.get("/", headers={"cookie": cookies})).text
+
+
+async def test_two_processes_tell_a_party_once(world: World) -> None:
+    """Replicas share the store: what is owed is taken by one of them."""
+    told = await relying.listening(world)
+    await relying.enter(world, backchannel_logout_uri="https://wiki.example/hear")
+    browsers = [world.browser() for _ in range(6)]
+    for browser in browsers:
+        await relying.tokens(world, browser)
+    await world.store.browser_sessions.end_all(world.people["alice"].id, int(world.clock.now()))
+    await asyncio.gather(*(world.server.notices.deliver() for _ in range(4)))
+    assert len(told.heard) == 6
+    assert len({token for _, token in told.heard}) == 6

@@ -178,6 +178,8 @@ class RelyingSession(Struct, frozen=True, kw_only=True):
     user_id: str
     nonce: str
     created_at: int
+    sid: str = ""
+    """What the relying party calls it; kept when a person signs in anew and the session has another hash."""
     due_at: int | None = None
     """When to tell the relying party (next) that the session has ended; None: nothing to tell."""
     attempts: int = 0

@@ -137,8 +137,14 @@ class Browser:
 
     async def sign_in(self, request: Request, response: Response, user_id: str) -> None:
         """Start a session with a new cookie; the one the browser came with ends on the server (B7)."""
-        await self.end_session(request)
         value = self._core.services.entropy.token(SESSION_PREFIX)
+        before = request.cookies.get(self._session_cookie)
+        if before:
+            old = await self._core.store.browser_sessions.get(token_hash(before), self._core.now())
+            if old is not None and old.user_id == user_id:
+                # They proved again who they are (``prompt=login``): nobody is told that they signed out.
+                await self._core.store.relying_sessions.move(old.token_hash, token_hash(value))
+        await self.end_session(request)
         now = self._core.now()
         lifetime = self._core.settings.browser_session_lifetime
         await self._core.store.browser_sessions.add(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from starlette.responses import Response
 
 from gatekit.errors import PageProblem
@@ -9,7 +10,7 @@ from gatekit.model.oauth import AuthorizationCode, Grant, RelyingSession
 from gatekit.oauth import answers
 from gatekit.oauth.browser import START_AGAIN, Browser, Run, SignedIn
 from gatekit.oauth.core import Core
-from gatekit.oauth.relying import OPENID
+from gatekit.oauth.relying import OPENID, Relying
 from gatekit.oauth.request import Target
 from gatekit.platform.vault import token_hash
 
@@ -55,16 +56,16 @@ class Codes:
             ),
         )
         if OPENID in grant.scopes:
-            await self._core.store.relying_sessions.add(
-                RelyingSession(
-                    grant_id=grant.id,
-                    session_hash=someone.session.token_hash,
-                    client_id=target.client.id,
-                    user_id=grant.user_id,
-                    nonce=run.transaction.nonce,
-                    created_at=now,
-                )
+            session = RelyingSession(
+                grant_id=grant.id,
+                session_hash=someone.session.token_hash,
+                client_id=target.client.id,
+                user_id=grant.user_id,
+                nonce=run.transaction.nonce,
+                created_at=now,
             )
+            session = msgspec.structs.replace(session, sid=Relying(self._core).sid(session))
+            await self._core.store.relying_sessions.add(session)
         response = answers.success(settings.issuer, target, code)
         self._browser.unbind(response, run)
         return response

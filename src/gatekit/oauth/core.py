@@ -19,7 +19,7 @@ from gatekit.oauth.external.tokens import ExternalTokens
 from gatekit.oauth.formats import AccessTokens
 from gatekit.oauth.keys import KeyRing
 from gatekit.oauth.pages import Pages
-from gatekit.oauth.ports import Audit, Exchange, Fetch, Invitations, Policy, Vault
+from gatekit.oauth.ports import Audit, Exchange, Fetch, Invitations, Policy, Send, Vault
 from gatekit.oauth.ports import Mapping as IdentityMapping
 from gatekit.oauth.refusals import Refusals
 from gatekit.oauth.resources import Resources
@@ -48,6 +48,8 @@ class Services:
     """The guarded HTTP client for key sets that clients publish and strangers name."""
     own_key_fetch: Fetch | None = None
     """The same for key sets that the configuration names, which may lie in a private network."""
+    send: Send | None = None
+    """How relying parties are told of the end of a session; None: they are not."""
     passwords: PasswordProvider | None = None
     invitations: Invitations | None = None
     exchange: Exchange | None = None

@@ -49,6 +49,9 @@ class Metadata:
             | {
                 "scopes_supported": [*base["scopes_supported"], *IDENTITY_SCOPES],
                 "userinfo_endpoint": f"{issuer}/userinfo",
+                "end_session_endpoint": f"{issuer}/end_session",
+                "backchannel_logout_supported": self._core.services.send is not None,
+                "backchannel_logout_session_supported": self._core.services.send is not None,
                 "claims_supported": list(CLAIMS),
                 "claims_parameter_supported": False,
                 "request_parameter_supported": False,

@@ -97,6 +97,19 @@ class DoneView(Struct, frozen=True, kw_only=True):
     message: str
 
 
+class SignOutView(Struct, frozen=True, kw_only=True):
+    action: str
+    """Fields ``csrf``, ``client_id``, ``post_logout_redirect_uri``, ``state``, and ``decision``, which is
+    ``sign_out`` or ``stay``."""
+    csrf: str
+    username: str
+    client_name: str = ""
+    """Who asks for it; empty: nobody says."""
+    client_id: str = ""
+    uri: str = ""
+    state: str = ""
+
+
 class InviteView(Struct, frozen=True, kw_only=True):
     action: str
     """Fields ``csrf``, ``password``, ``password_again``."""
@@ -127,6 +140,8 @@ class Pages(Protocol):
     def device_consent(self, view: DeviceConsentView) -> str: ...
 
     def done(self, view: DoneView) -> str: ...
+
+    def sign_out(self, view: SignOutView) -> str: ...
 
     def invite(self, view: InviteView) -> str: ...
 

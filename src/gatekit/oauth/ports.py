@@ -71,6 +71,14 @@ class Invitations(Protocol):
         ...
 
 
+class Send(Protocol):
+    """Delivers a form to an address that the operator entered. Raises ``OutboundRefused``."""
+
+    async def __call__(self, url: str, form: StrMapping[str, str]) -> int:
+        """POST; the status of the answer."""
+        ...
+
+
 class Answer(Protocol):
     @property
     def status(self) -> int: ...

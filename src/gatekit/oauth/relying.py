@@ -97,6 +97,8 @@ class Relying:
     def sid(self, session: RelyingSession) -> str:
         """What a browser session is called towards one client (Back-Channel Logout §2.1). Another name for
         each client, so that two of them cannot tell that they know the same browser."""
+        if session.sid:
+            return session.sid
         return self._core.services.vault.mac(f"{session.session_hash}\0{session.client_id}", "sid")
 
 

@@ -22,6 +22,7 @@ from gatekit.model.resource import ResourceServer
 from gatekit.model.target import Target
 from gatekit.oauth.account import Account
 from gatekit.oauth.authorize import Authorize
+from gatekit.oauth.backchannel import Notices
 from gatekit.oauth.bearer import Bearer
 from gatekit.oauth.browser import Browser
 from gatekit.oauth.claims import lineage
@@ -46,6 +47,7 @@ from gatekit.oauth.http import api_route, json_answer, page_route
 from gatekit.oauth.interaction import Interaction
 from gatekit.oauth.introspection import Introspection
 from gatekit.oauth.issuing import Issuer
+from gatekit.oauth.logout import Logout
 from gatekit.oauth.metadata import Metadata
 from gatekit.oauth.pushed import Pushed
 from gatekit.oauth.registration import Registration
@@ -77,6 +79,9 @@ class AuthorizationServer:
         self._authorize = Authorize(self._core, browser, consents, codes, documents, self._pushed)
         self._interaction = Interaction(self._core, browser, self._authorize, consents, codes)
         self._account = Account(self._core, browser, self._authorize)
+        self.notices = Notices(self._core)
+        """Tells relying parties of the end of sessions; ``app`` runs it."""
+        self._logout = Logout(self._core, browser, self.notices)
         self._userinfo = UserInfo(self._core)
         self._devices = Devices(self._core, clients)
         self._verification = Verification(self._core, browser, self._authorize)
@@ -209,6 +214,7 @@ class AuthorizationServer:
         routes = [
             api_route("/token", self._tokens.token, ["POST"]),
             *self._pushed.routes(),
+            *self._logout.routes(),
             api_route("/userinfo", self._userinfo.userinfo, ["GET", "POST"]),
             api_route("/revoke", self._revocation.revoke, ["POST"]),
             api_route("/introspect", self._introspection.introspect, ["POST"]),

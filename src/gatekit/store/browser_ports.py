@@ -38,6 +38,12 @@ class RelyingSessions(Protocol):
 
     async def of_session(self, session_hash: str) -> list[RelyingSession]: ...
 
+    async def of_person(self, user_id: str, client_id: str) -> list[RelyingSession]: ...
+
+    async def move(self, session_hash: str, successor: str) -> None:
+        """The same person signed in anew in the same browser: it is their session that goes on."""
+        ...
+
     async def due(self, now: int, again_at: int, limit: int) -> list[RelyingSession]:
         """Take up to ``limit`` that are due. Each goes to one caller, as it is afterwards: one attempt more,
         due again at ``again_at``."""

@@ -13,6 +13,7 @@ from gatekit.oauth.pages import (
     HomeView,
     InviteView,
     SignInView,
+    SignOutView,
 )
 from gatekit.web.assets import STYLESHEET
 from gatekit.web.hints import hints
@@ -47,6 +48,9 @@ class HtmlPages:
 
     def done(self, view: DoneView) -> str:
         return self._render("done.html", view=view)
+
+    def sign_out(self, view: SignOutView) -> str:
+        return self._render("sign_out.html", view=view)
 
     def invite(self, view: InviteView) -> str:
         return self._render("invite.html", view=view)

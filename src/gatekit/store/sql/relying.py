@@ -29,6 +29,24 @@ class SqlRelyingSessions:
         )
         return [decode(RelyingSession, row) for row in rows]
 
+    async def of_person(self, user_id: str, client_id: str) -> list[RelyingSession]:
+        rows = await self._database.all(
+            "SELECT * FROM relying_sessions WHERE client_id = :client AND user_id = :user "
+            "ORDER BY created_at DESC",
+            client=client_id,
+            user=user_id,
+        )
+        return [decode(RelyingSession, row) for row in rows]
+
+    async def move(self, session_hash: str, successor: str) -> None:
+        async with self._database.transaction() as work:
+            await work.all(
+                "UPDATE relying_sessions SET session_hash = :successor "
+                "WHERE session_hash = :hash AND due_at IS NULL",
+                successor=successor,
+                hash=session_hash,
+            )
+
     async def due(self, now: int, again_at: int, limit: int) -> list[RelyingSession]:
         # Looked at without the writer's lock first: this is asked every few seconds, and mostly for nothing.
         if not await self._database.one("SELECT 1 FROM relying_sessions WHERE due_at <= :now", now=now):

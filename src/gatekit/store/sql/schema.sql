@@ -155,7 +155,8 @@ CREATE TABLE relying_sessions (
     nonce TEXT NOT NULL,
     created_at BIGINT NOT NULL,
     due_at BIGINT,
-    attempts BIGINT NOT NULL
+    attempts BIGINT NOT NULL,
+    sid TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX relying_sessions_session ON relying_sessions (session_hash);
 CREATE INDEX relying_sessions_due ON relying_sessions (due_at);
