@@ -16,8 +16,10 @@ from gatekit.model.audit import SignIn, TokenEvent
 from gatekit.model.rules import ByLogin, ByProviderGroup, Rules, ServerRules
 from gatekit.model.trust import ClaimNames, ExternalServer, Introspection
 from gatekit.policy.engine import Policy
+from tests.attack.bound import proof_for
 from tests.attack.world import START, World, world_in
 from tests.emulators.issuer import ISSUER, EmulatedIssuer
+from tests.support.proofs import Holder
 
 CLAIMS = ClaimNames(username="preferred_username", groups="realm_access.roles")
 TRUSTED = ExternalServer(name="idp", issuer=ISSUER, algorithms=("ES256",), claims=CLAIMS, scopes=("mcp",))
@@ -217,6 +219,8 @@ async def test_an_id_token_where_the_type_says_nothing(
             assert await status(world, idp.sign(claims(), header)) == 200
             assert await status(world, idp.sign(claims(**marks), header)) == 401
         assert await status(world, idp.sign(claims(typ="Bearer"), {"typ": "JWT"})) == 200
+        assert await status(world, idp.sign(claims(scope=None), {"typ": "JWT"})) == 401
+        assert await status(world, idp.sign(claims(scope=None, scp="mcp"), {"typ": "JWT"})) == 200
         assert await status(world, idp.sign(claims(), {"typ": "logout+jwt"})) == 401
 
 
@@ -412,6 +416,24 @@ def said(**changes: Any) -> dict[str, Any]:
 async def asking(tmp_path: Path, template: Path, idp: EmulatedIssuer) -> AsyncIterator[World]:
     async with trusting(tmp_path, template, idp, introspection=ASKING) as found:
         yield found
+
+
+async def test_secrets_of_ours_are_not_shown_around(asking: World, idp: EmulatedIssuer) -> None:
+    """R4: what looks like our own token, key or code never goes to the introspection of somebody else."""
+    for prefix in ("gk_at_", "gk_rt_", "gk_ac_", "gk_key_"):
+        assert await status(asking, prefix + "a" * 43) == 401
+    assert not idp.asked
+
+
+async def test_a_bound_token_needs_its_proof(world: World, idp: EmulatedIssuer) -> None:
+    """P1: a token that the issuer bound to a key is worth nothing without it, and with it as good as ours."""
+    holder, other = Holder(), Holder()
+    token = idp.sign(claims(cnf={"jkt": holder.jkt}))
+    assert await status(world, token) == 401
+    for who, code in ((holder, 200), (other, 401)):
+        headers = {"authorization": f"DPoP {token}", "dpop": proof_for(world, who, "/s/files/mcp", token)}
+        async with world.http() as http:
+            assert (await http.post("/s/files/mcp", headers=headers)).status_code == code
 
 
 async def test_introspection(asking: World, idp: EmulatedIssuer) -> None:

@@ -169,6 +169,15 @@ async def test_narrowing_and_widening(world: World, idp: EmulatedIssuer) -> None
     assert (await bring(world, assertion(idp, jti="2"))).status_code == 200
 
 
+async def test_some_resource_must_be_named(world: World, idp: EmulatedIssuer) -> None:
+    """T3: by the assertion, or else by the request; a token for everything is never an accident."""
+    anything = assertion(idp, resource=None)
+    await refused(await bring(world, anything), "invalid_target")
+    clock = "https://gate.example/s/clock/mcp"
+    answer = (await bring(world, anything, resource=clock)).json()
+    assert (await world.use(answer["access_token"], "clock")).json()["servers"] == ["clock"]
+
+
 async def test_our_own_lists_still_count(world: World, idp: EmulatedIssuer) -> None:
     """F3: the identity provider lets somebody come; what they may use is ours to say."""
     vault = assertion(idp, resource="https://gate.example/s/vault/mcp")

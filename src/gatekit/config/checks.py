@@ -23,6 +23,7 @@ def warnings(config: Config, environ: Mapping[str, str] | None = None) -> tuple[
     return (
         *config.notes,
         *_sign_in(config),
+        *_other_issuers(config),
         *_gateway_list(config),
         *_resources(config),
         *_servers(config, os.environ if environ is None else environ),
@@ -47,6 +48,19 @@ def _sign_in(config: Config) -> Iterator[str]:
             )
         if _open_to_strangers(config) and not connection.allowed_orgs:
             yield f"{connection.name}: a list holds `*`, so everybody in the world may come in"
+
+
+def _other_issuers(config: Config) -> Iterator[str]:
+    external = config.external
+    if external is not None and external.token_types != ("at+jwt",) and not external.required_scopes:
+        yield (
+            "proxy.auth.external: token_types accepts tokens that do not say they are access tokens; "
+            "name required_scopes, so that nothing else that is signed there can pass for one"
+        )
+    issuers = [*config.assertions, *([external] if external else [])]
+    for issuer in issuers:
+        if _open_to_strangers(config) and issuer.unknown_people == "create":
+            yield f"{issuer.name}: a list holds `*`, so everybody whom {issuer.issuer} knows may come in"
 
 
 def _open_to_strangers(config: Config) -> bool:

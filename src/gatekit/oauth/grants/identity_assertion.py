@@ -140,6 +140,9 @@ class IdentityAssertionGrant:
         asked = known.resolve(form.all("resource"), client.servers)
         if asserted and any(resource not in asserted for resource in asked):
             raise InvalidTarget("the assertion does not cover this resource")
+        if not values and not asked:
+            # The MCP extension wants it in the assertion; others leave it to the request. Never to chance.
+            raise InvalidTarget("name the resource that the token is for")
         return asked or asserted or known.limit(client.servers)
 
     def _scopes(self, claims: Claims, form: Form, client: Client) -> tuple[str, ...]:
