@@ -99,8 +99,10 @@ def document_fetch(config: Config, clock: Clock) -> Fetch | None:
 
 
 def key_hosts(config: Config) -> tuple[str, ...]:
-    """Hosts of the key sets that the operator named for clients."""
-    return tuple(urlsplit(client.jwks_uri).hostname or "" for client in config.clients if client.jwks_uri)
+    """Hosts of the key sets that the operator named, for clients and for resource servers."""
+    named = [client.jwks_uri for client in config.clients]
+    named += [resource.jwks_uri for resource in config.resources]
+    return tuple(urlsplit(uri).hostname or "" for uri in named if uri)
 
 
 def key_fetch(clock: Clock, hosts: Callable[[], Iterable[str]] = tuple) -> Fetch:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from msgspec.structs import replace
 
 from gatekit.model.audit import ConsentGiven, TokenEvent
 from gatekit.oauth.jws import new_private_key, signer_key
+from tests.attack.signing import Signer
 from tests.attack.test_refresh import LOSSES
 from tests.attack.world import LEDGER, REPORTS, World, form_of, returned, world_in
 
@@ -246,3 +249,46 @@ async def test_without_servers_of_its_own(tmp_path: Path, template: Path) -> Non
         async with world.browser() as browser:
             page = await world.sign_in(browser, world.authorize_url(client, resource=None))
             assert returned(page)["error"] == "access_denied"
+
+
+class KeyServer:
+    """Where a resource server publishes its keys."""
+
+    def __init__(self, signer: Signer) -> None:
+        self.status = 200
+        self.headers = {"content-type": "application/json"}
+        self.body = json.dumps(signer.jwks).encode()
+
+    async def __call__(self, method: str, url: str, **_options: Any) -> KeyServer:  # noqa: ARG002
+        return self
+
+
+async def test_A2_a_resource_server_proves_itself_with_a_key(tmp_path: Path, template: Path) -> None:
+    """A2, T8: signed by its own key, for us, once; nobody else's assertion counts for it."""
+    signer, stranger = Signer(), Signer()
+    asking = replace(
+        REPORTS,
+        auth_method="private_key_jwt",
+        secret_hash=None,
+        jwks_uri="https://reports.example/keys",
+    )
+    async with world_in(tmp_path, template, KeyServer(signer), resource_servers=(asking, LEDGER)) as world:
+        token = (await world.tokens(await world.register(), resource=REPORTS.uri))["access_token"]
+        async with world.http() as http:
+
+            async def ask(**fields: Any) -> httpx2.Response:
+                return await http.post("/introspect", data={"token": token, **fields})
+
+            good = signer.fields(world, "reports")
+            assert (await ask(**good)).json()["active"] is True
+            for bad in (
+                good,  # a second time
+                signer.fields(world, "reports", aud="https://other.example"),
+                signer.fields(world, "reports", iss="ledger"),
+                signer.fields(world, "ledger"),
+                stranger.fields(world, "reports"),
+            ):
+                refused = await ask(**bad)
+                assert (refused.status_code, refused.json()["error"]) == (401, "invalid_client")
+            grant = {"grant_type": "client_credentials", **signer.fields(world, "reports")}
+            assert (await http.post("/token", data=grant)).status_code == 401

@@ -12,6 +12,8 @@ from gatekit.config.addresses import origin
 from gatekit.config.connections import AUTH
 from gatekit.config.schema import ResourceIn
 from gatekit.config.selectors import Selectors
+from gatekit.config.trust import secure_url
+from gatekit.model.oauth import TokenAuthMethod
 from gatekit.model.resource import ResourceServer
 from gatekit.model.rules import ServerRules
 from gatekit.model.scopes import ALL, WHOLE
@@ -66,19 +68,34 @@ class ResourceServers:
         self._check_identifier(section.identifier, (*path, "identifier"))
         for index, scope in enumerate(section.scopes):
             self._check_scope(scope, (*path, "scopes", index))
-        secret = section.introspection_secret
-        if secret is not None and len(secret) < LEAST_SECRET:
-            text = f"is too short: at least {LEAST_SECRET} characters, like those of `openssl rand -hex 32`"
-            self._document.fault((*path, "introspection_secret"), text)
+        secret, method = section.introspection_secret, self._method(section, path)
         return ResourceServer(
             name=name,
             uri=section.identifier,
             title=section.title or name,
             scopes=tuple(dict.fromkeys(section.scopes)),
-            auth_method=section.introspection_auth if secret is not None else "none",
+            auth_method=method,
             # As ``platform.vault.token_hash`` does it, whose library a configuration must not load.
             secret_hash=sha256(secret.encode()).hexdigest() if secret is not None else None,
+            jwks_uri=section.introspection_jwks_uri or "",
         )
+
+    def _method(self, section: ResourceIn, path: doc.Path) -> TokenAuthMethod:
+        """How it proves itself when it asks about a token."""
+        secret, uri = section.introspection_secret, section.introspection_jwks_uri
+        if secret is not None and len(secret) < LEAST_SECRET:
+            text = f"is too short: at least {LEAST_SECRET} characters, like those of `openssl rand -hex 32`"
+            self._document.fault((*path, "introspection_secret"), text)
+        if uri is None:
+            return section.introspection_auth if secret is not None else "none"
+        place = (*path, "introspection_jwks_uri")
+        if secret is not None:
+            self._document.fault(place, "write either a secret or where its keys are, not both")
+        try:
+            secure_url(uri)
+        except ValueError as error:
+            self._document.fault(place, str(error))
+        return "private_key_jwt"
 
     def _check_identifier(self, uri: str, path: doc.Path) -> None:
         if self._document.faulty(path):

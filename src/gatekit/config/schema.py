@@ -97,6 +97,7 @@ class ResourceIn(Section, frozen=True):
     introspection_auth: Annotated[SecretMethod, OneOf(("client_secret_basic", "client_secret_post"))] = (
         "client_secret_basic"
     )
+    introspection_jwks_uri: Annotated[str | None, Text()] = None
     allowed_users: Annotated[Names | None, Texts()] = None
     allowed_groups: Annotated[Names | None, Texts()] = None
     users: Annotated[Names | None, Texts()] = None

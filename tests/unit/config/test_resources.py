@@ -81,6 +81,12 @@ def test_identifiers_that_cannot_be(tmp_path: Path, identifier: str, fault: str)
     ("written", "instead", "fault"),
     [
         (SECRET, "short", "too short"),
+        (
+            SECRET,
+            f"{SECRET}\n        introspection_jwks_uri: https://reports.example.com/jwks",
+            "either a secret",
+        ),
+        (f"introspection_secret: {SECRET}", "introspection_jwks_uri: http://reports.example.com/", "https"),
         ("reports:read, ", '"a b", ', "not a scope"),
         ("reports:read, ", "openid, ", "meaning of its own"),
         ("reports:read, ", '"mcp:call", ', "meaning of its own"),
@@ -91,6 +97,14 @@ def test_identifiers_that_cannot_be(tmp_path: Path, identifier: str, fault: str)
 def test_other_faults(tmp_path: Path, written: str, instead: str, fault: str) -> None:
     with pytest.raises(ConfigError, match=fault):
         loaded(tmp_path, GOOD.replace(written, instead, 1))
+
+
+def test_keys_instead_of_a_secret(tmp_path: Path) -> None:
+    uri = "https://reports.example.com/jwks"
+    text = GOOD.replace(f"introspection_secret: {SECRET}", f"introspection_jwks_uri: {uri}")
+    (tmp_path / "gatekit.yaml").write_text(text, encoding="utf-8")
+    reports, _ = load(tmp_path / "gatekit.yaml").resources
+    assert (reports.auth_method, reports.jwks_uri, reports.secret_hash) == ("private_key_jwt", uri, None)
 
 
 def test_identifiers_below_our_own_address_may_be_others(tmp_path: Path) -> None:
