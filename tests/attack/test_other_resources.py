@@ -259,7 +259,7 @@ class KeyServer:
         self.headers = {"content-type": "application/json"}
         self.body = json.dumps(signer.jwks).encode()
 
-    async def __call__(self, method: str, url: str, **_options: Any) -> KeyServer:  # noqa: ARG002
+    async def __call__(self, method: str, url: str, **_options: Any) -> KeyServer:
         return self
 
 
