@@ -67,6 +67,7 @@ def oauth_settings(config: Config) -> OAuthSettings:
         resource_servers=config.resources,
         targets=config.forward_auth,
         legacy_sse=config.legacy_sse,
+        refusal_seconds=1.0,
         access_token_format=tokens.format,
         access_token_lifetime=tokens.access_ttl,
         rotate_keys_every=tokens.rotate_keys,

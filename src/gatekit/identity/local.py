@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from gatekit.errors import SignInRefused
+from gatekit.errors import ProviderFailed, SignInRefused, StoreError
 from gatekit.identity.backoff import Allowance, Backoff, network_of
 from gatekit.identity.names import MAX_USERNAME, canonical_username
 from gatekit.identity.passwords import PasswordHasher, check_password
@@ -27,7 +27,8 @@ REFUSED = (
 DEAD_LINK = "This link was used already or is too old. Ask whoever sent it for a new one."
 
 PER_ACCOUNT_AND_PLACE = Allowance(free=5)
-PER_PLACE = Allowance(free=50)
+PER_PLACE = Allowance(free=100)
+"""More than the password queue holds: who waits to be checked counts too, and an office has one address."""
 PER_ACCOUNT = Allowance(free=30, longest=60.0)
 """Guesses from many places. Looser and shorter than the other two: a stranger must not be able to lock
 somebody out for good by guessing wrong on purpose."""
@@ -65,7 +66,12 @@ class LocalPasswords:
             raise SignInRefused(REFUSED, f"too many failures for {name!r} from {address}, wait {wait:.0f} s")
         for backoff, key in kept:
             backoff.failed(key)
-        user, reason = await self._check(name, password)
+        try:
+            user, reason = await self._check(name, password)
+        except (ProviderFailed, StoreError):  # nobody looked at the password, so nobody has guessed
+            for backoff, key in kept:
+                backoff.forgive(key)
+            raise
         if user is None:
             raise SignInRefused(REFUSED, f"{reason}: {name!r} from {address}")
         self._pairs.clear(kept[0][1])

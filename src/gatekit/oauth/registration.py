@@ -6,6 +6,7 @@ URI), strict where it matters: redirect URIs, authentication method, size.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 from collections.abc import Mapping
@@ -41,6 +42,10 @@ AUTH_METHODS: tuple[TokenAuthMethod, ...] = (
 SECRET_METHODS = ("client_secret_post", "client_secret_basic")
 
 
+MAX_LINGERING = 1000
+"""Refused registrations that wait at the same time; one costs about 15 KB while it does."""
+
+
 class Registration:
     """The endpoint POST /register."""
 
@@ -51,6 +56,7 @@ class Registration:
         self._addresses = KeyedBuckets(settings.registration_per_address, clock)
         self._everybody = TokenBucket(settings.registration_global, clock)
         self._day = TokenBucket(settings.registration_daily, clock)
+        self._lingering = 0
 
     async def register(self, request: Request) -> Response:
         """RFC 7591 §3. Raises ``OAuthError``."""
@@ -85,7 +91,18 @@ class Registration:
                 reason="registration budget spent",
             )
         )
+        await self._linger()
         raise TooManyRegistrations(math.ceil(wait))
+
+    async def _linger(self) -> None:
+        """Whoever sends one registration after the other hears of its refusal late, and can send the next one
+        only then: a flood over few connections slows itself down, and calls hardly notice it."""
+        if self._lingering < MAX_LINGERING:
+            self._lingering += 1
+            try:
+                await asyncio.sleep(self._core.settings.refusal_seconds)
+            finally:
+                self._lingering -= 1
 
     def _client(self, metadata: Mapping[str, Any]) -> tuple[str | None, Client]:
         services = self._core.services

@@ -78,6 +78,8 @@ class OAuthSettings(Struct, frozen=True, kw_only=True):
     registration_global: Rate = Rate(200, 60)
     registration_daily: Rate = Rate(5000, 3.5)
     """Bounds what a patient stranger can store: about 10,000 unused clients, which expire after a day."""
+    refusal_seconds: float = 0.0
+    """How late a registration above the budget hears that it is."""
     registration_max_bytes: int = 16 * 1024
     unused_client_lifetime: int = DAY
     document_domains: tuple[str, ...] = ()
