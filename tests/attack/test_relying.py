@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
 import pytest
 
+from gatekit.assembly import logout_send
+from gatekit.errors import OutboundRefused
+from gatekit.platform.clock import SystemClock
 from tests.attack import relying
 from tests.attack.world import World, form_of, returned
 
@@ -246,3 +251,48 @@ async def test_two_processes_tell_a_party_once(world: World) -> None:
     await asyncio.gather(*(world.server.notices.deliver() for _ in range(4)))
     assert len(told.heard) == 6
     assert len({token for _, token in told.heard}) == 6
+
+
+async def test_nobody_else_makes_us_send_a_logout_anywhere(world: World) -> None:
+    """F6, M2: a client that registered itself, or describes itself, names an address for logout tokens in
+    vain; only what an operator entered is spoken to."""
+    told = await relying.listening(world)
+    client = await world.register(
+        scope="openid mcp", backchannel_logout_uri="http://169.254.169.254/latest/meta-data/"
+    )
+    browser = world.browser()
+    await world.tokens(client, browser, scope="openid mcp")
+    await browser.submit(await browser.get("/"))
+    for _ in range(3):
+        await world.server.notices.deliver()
+    assert told.heard == []
+
+
+async def test_a_logout_token_goes_to_the_entered_address_and_no_further() -> None:
+    """F6, M2: redirects are not followed, and addresses of cloud metadata are refused even to operators."""
+    seen: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            seen.append(self.path)
+            self.send_response(307)
+            self.send_header("Location", "/elsewhere")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_GET = do_POST
+
+        def log_message(self, *_args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    send = logout_send(SystemClock())
+    try:
+        status = await send(f"http://127.0.0.1:{server.server_address[1]}/hear", {"logout_token": "x"})
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert (status, seen) == (307, ["/hear"])
+    with pytest.raises(OutboundRefused):
+        await send("http://169.254.169.254/hear", {"logout_token": "x"})
