@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from gatekit.model.trust import ALGORITHMS
 from gatekit.oauth.foreign import ASYMMETRIC
 from tests.unit.config.write import faults, loaded
 
+DOCUMENT = (Path(__file__).parents[3] / "docs" / "external.md").read_text(encoding="utf-8")
 ISSUER = "https://login.example.com/realms/acme"
 ENTRY = f"{{issuer: {ISSUER}}}"
 SERVERS = (
@@ -153,3 +155,10 @@ def test_warnings(tmp_path: Path) -> None:
     assert f"everybody whom {ISSUER} knows may come in" in said
     sound = ", token_types: [JWT], required_scopes: [mcp], unknown_people: refuse"
     assert warnings(external(tmp_path, sound, everybody), environ) == ()
+
+
+@pytest.mark.parametrize("text", re.findall(r"```yaml\n(.*?)```", DOCUMENT, re.DOTALL))
+def test_examples_of_the_page_load(tmp_path: Path, text: str) -> None:
+    """docs/external.md."""
+    environ = dict.fromkeys(("INTROSPECTION_SECRET", "OFFICE_AGENT_SECRET"), "a secret of some length")
+    assert faults(tmp_path, text, environ) == ()
