@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from gatekit.errors import StoreFull
+from gatekit.model.audit import TokenEvent
 from gatekit.oauth.server import AuthorizationServer
 from tests.attack.bound import call, proof_for, redeem, refresh, token_request, tokens
 from tests.attack.world import VERIFIER, World, world_in
@@ -437,15 +438,15 @@ async def test_P1_nonces(tmp_path: Any, template: Any, holder: Holder) -> None:
         bare = await redeem(world, client, code, holder)
         assert (bare.status_code, bare.json()["error"]) == (400, "use_dpop_nonce")
         nonce = bare.headers["dpop-nonce"]
-        for wrong in ("", "x", nonce[:-1], 5, [nonce], "\ud800"):
-            answer = await token_request(world, client, proof_for(world, holder, nonce=wrong), code=code)
-            assert answer.status_code == 400
         fields = {
             "grant_type": "authorization_code",
             "code": code,
             "redirect_uri": "http://127.0.0.1:49152/callback",
             "code_verifier": VERIFIER,
         }
+        for wrong in ("", "x", nonce[:-1], 5, [nonce], "\u00e9"):
+            answer = await token_request(world, client, proof_for(world, holder, nonce=wrong), **fields)
+            assert (answer.status_code, answer.json()["error"]) == (400, "use_dpop_nonce")
         done = await token_request(world, client, proof_for(world, holder, nonce=nonce), **fields)
         assert done.status_code == 200, done.text
         assert done.headers["dpop-nonce"] == nonce
@@ -459,6 +460,9 @@ async def test_P1_nonces(tmp_path: Any, template: Any, holder: Holder) -> None:
         assert (await call(world, token, [good(world, holder, token, nonce=nonce)])).status_code == 200
         world.clock.advance(300)
         await refused(world, token, good(world, holder, token, nonce=nonce), error="use_dpop_nonce")
+        # To be told the nonce is no refusal, so it fills no audit trail.
+        refusals = world.trail.named(TokenEvent, action="refused")
+        assert "the proof needs the nonce of this answer" not in {event.reason for event in refusals}
         # Another process hands out the same: a client may talk to either.
         await world.boot()
         again = await call(world, token, [good(world, holder, token)])

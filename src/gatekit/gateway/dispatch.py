@@ -154,7 +154,8 @@ class Dispatch:
             raise error
 
     async def _challenge(self, inbound: Inbound, error: BearerError, reply: Reply) -> None:
-        if not isinstance(error, TokenMissing):
+        # To be told the nonce is how a client begins (RFC 9449 §9); it is no more of a refusal than no token.
+        if not isinstance(error, TokenMissing) and not error.nonce:
             self._record(inbound, error.status, error.detail, error.principal_id, error.principal)
         if inbound.access is not None and inbound.access.jkt:
             error.schemes = ("DPoP",)

@@ -4,7 +4,8 @@
 (discovery) → ``registration`` → ``request`` (what is asked, by whom) → ``authorize`` (the one dispatcher:
 login? consent? code?) → ``interaction`` (passwords, provider callbacks, the answer on the consent page) →
 ``consent`` → ``code`` → ``token`` with ``grants/`` → ``keys``. On every MCP request ``bearer``; ``revoke``
-ends what was given; ``account`` holds the pages outside of a login.
+ends what was given; ``account`` holds the pages outside of a login. A client may hand over its request
+beforehand (``pushed``) and prove a key with each of its requests (``dpop``).
 
 Not here: who people are (``identity``), what they may use (``policy``), the HTML itself (``web`` implements
 ``pages``), and the MCP endpoints (``gateway``), which see nothing of this room but ``Bearer``.

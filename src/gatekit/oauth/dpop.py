@@ -215,4 +215,5 @@ def _check_url(htu: object, url: str) -> None:
             return
     except ValueError:
         pass
-    raise ProofRefused("the proof is for another address", f"htu {str(htu)[:200]!r}, expected {url!r}")
+    # Said aloud: clients that reach us under another name than the public one would search for long.
+    raise ProofRefused(f"the proof is not for {url}", f"htu {str(htu)[:200]!r}, expected {url!r}")

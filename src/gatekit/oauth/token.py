@@ -8,7 +8,14 @@ from typing import Protocol
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gatekit.errors import InvalidProof, InvalidRequest, OAuthError, UnauthorizedClient, UnsupportedGrantType
+from gatekit.errors import (
+    InvalidProof,
+    InvalidRequest,
+    OAuthError,
+    ProofNonceWanted,
+    UnauthorizedClient,
+    UnsupportedGrantType,
+)
 from gatekit.model.oauth import Client
 from gatekit.oauth.client_metadata import REQUIRE_BOUND, demands
 from gatekit.oauth.clients import ClientAuthentication
@@ -52,6 +59,8 @@ class Tokens:
         try:
             await self._take_proof(request, client)
             response = await handler.answer(request, fields, client)
+        except ProofNonceWanted:  # how clients learn the nonce, and no refusal (RFC 9449 §8)
+            raise
         except OAuthError as refused:
             await self._issuer.record(
                 request, client, "refused", grant_type=grant_type, reason=refused.detail

@@ -139,6 +139,7 @@ async def test_the_door_is_told_what_a_proof_must_be_for(
     for method in ("POST", "GET", "DELETE"):
         answer = await rig.http(path, b"{}", method=method, token="bound", dpop="a proof")
         assert (answer.status, answer.headers["dpop-nonce"]) == (401, "n-1")
+    assert rig.records("refused") == []  # to be told the nonce is how a client begins
     assert seen == [Asked(method, path, [b"a proof"]) for method in ("POST", "GET", "DELETE")]
 
 

@@ -20,7 +20,7 @@ from gatekit.errors import (
 from gatekit.identity.standing import Upright
 from gatekit.model import scopes
 from gatekit.model.oauth import TOKEN_EXCHANGE, Client
-from gatekit.oauth.bounds import bounded
+from gatekit.oauth.bounds import granted_to
 from gatekit.oauth.claims import AccessClaims, lineage
 from gatekit.oauth.core import Core
 from gatekit.oauth.dpop import proven_key
@@ -106,7 +106,7 @@ def _scopes(form: Form, client: Client, claims: AccessClaims) -> tuple[str, ...]
 
     Unlike at a sign-in, unknown scopes are refused: nobody adds any here by habit.
     """
-    had, asked = bounded(client, claims.scope.split()), tuple((form.get("scope") or "").split())
+    had, asked = granted_to(client, claims.scope.split()), tuple((form.get("scope") or "").split())
     if not asked:
         return had
     ours = tuple(scope for scope in asked if scope in _OURS)
