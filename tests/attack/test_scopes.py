@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
-from gatekit.model.audit import ConsentGiven
+from gatekit.admin.desk import Actor
+from gatekit.admin.keys import Keys
+from gatekit.model.audit import ConsentGiven, KeyEvent
 from tests.attack.world import World, form_of, returned
 
 BOTH = "mcp:read mcp:call"
@@ -68,3 +71,30 @@ async def test_T5_a_token_of_the_first_releases_is_good_for_everything(world: Wo
     access = world.server.bearer.cached(f"Bearer {tokens['access_token']}".encode())
     assert access is not None
     assert access.may_call
+
+
+async def test_T5_a_key_may_be_for_reading_only(world: World) -> None:
+    """T5: It reads and calls nothing, and nobody is sent to sign in for it."""
+    keys = Keys(world.store, world.trail, world.clock, world.entropy)
+    for read_only in (True, False):
+        issued = await keys.create(Actor("ops", "cli"), "alice", name="x", read_only=read_only)
+        assert await world.alive(issued.token)
+        access = world.server.bearer.cached(f"Bearer {issued.token}".encode())
+        assert access is not None
+        assert (access.may_call, access.more) == (not read_only, False)
+    assert [event.read_only for event in world.trail.named(KeyEvent)] == [True, False]
+
+
+async def test_T5_a_client_that_the_file_limits_is_not_asked_to_come_back(world: World) -> None:
+    """T5: Whoever may never have more hears no challenge that promises it."""
+    client = await world.register()
+    row = await world.store.clients.get(client["client_id"])
+    assert row is not None
+    for scope, more in (("mcp:read", False), ("mcp:read mcp:call", True)):
+        limited = replace(row, id=f"limited-{more}", source="configured", scope=scope)
+        await world.store.clients.add(limited)
+        tokens = await world.tokens({**client, "client_id": limited.id}, scope="mcp:read")
+        assert await world.alive(tokens["access_token"])
+        access = world.server.bearer.cached(f"Bearer {tokens['access_token']}".encode())
+        assert access is not None
+        assert access.more == more

@@ -46,12 +46,14 @@ class Keys(Desk):
         name: str,
         servers: Sequence[str] = (),
         valid_for: int = DEFAULT_SECONDS,
+        read_only: bool = False,
         known_servers: Collection[str] | None = None,
     ) -> IssuedKey:
         """Make a key that opens ``servers`` (none named: every server its owner may use, now and later).
 
-        ``valid_for`` is in seconds, at most 366 days. If ``known_servers`` is given, ``servers`` must be
-        among them: a key for a server with a slip of the pen in its name would be a riddle later.
+        A key that is ``read_only`` calls nothing. ``valid_for`` is in seconds, at most 366 days. If
+        ``known_servers`` is given, ``servers`` must be among them: a key for a server with a slip of the
+        pen in its name would be a riddle later.
         """
         if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
             raise InvalidInput(f"a key needs a name of 1 to {MAX_NAME} printable characters")
@@ -76,6 +78,7 @@ class Keys(Desk):
             hint=token[-4:],
             created_at=now,
             expires_at=now + valid_for,
+            read_only=read_only,
         )
         await self._store.api_keys.add(key)
         await self._note(actor, "created", key, owner.username)
@@ -119,5 +122,6 @@ class Keys(Desk):
                 owner=owner,
                 servers=key.servers,
                 expires_at=key.expires_at,
+                read_only=key.read_only,
             )
         )

@@ -36,11 +36,19 @@ def keys() -> None:
     metavar="SERVER",
     help="A server it opens; may be repeated, or several with commas. None: all that its owner may use.",
 )
+@click.option("--read-only", is_flag=True, help="It lists and reads, and calls no tool.")
 @click.option("--expires", type=Duration(), default="90d", show_default=True, help="At most 366d.")
 @as_json
 @located
 def create(
-    workspace: Workspace, /, username: str, servers: tuple[str, ...], expires: int, as_json: bool, name: str
+    workspace: Workspace,
+    /,
+    username: str,
+    servers: tuple[str, ...],
+    read_only: bool,
+    expires: int,
+    as_json: bool,
+    name: str,
 ) -> None:
     """Make a key for a person and print it. It is shown this once.
 
@@ -56,6 +64,7 @@ def create(
             name=name,
             servers=names,
             valid_for=expires,
+            read_only=read_only,
             known_servers=workspace.servers,
         )
     )
@@ -66,7 +75,9 @@ def create(
     click.echo(issued.token)
     opens = listed(key.servers) if key.servers else f"every server {issued.owner} may use"
     click.echo(
-        f"Key {key.id} of {issued.owner}, good until {minute(key.expires_at)} UTC, opens: {opens}", err=True
+        f"Key {key.id} of {issued.owner}, good until {minute(key.expires_at)} UTC, opens: {opens}"
+        f"{' (reading only)' if key.read_only else ''}",
+        err=True,
     )
     click.echo("It is not shown again. Use it as a header: Authorization: Bearer <key>", err=True)
 
@@ -91,7 +102,7 @@ def list_(workspace: Workspace, /, username: str | None, as_json: bool) -> None:
         print_json([_facts(view) for view in views])
         return
     print_table(
-        ("ID", "OWNER", "NAME", "KEY", "SERVERS", "EXPIRES (UTC)", "LAST USED", "STATE"),
+        ("ID", "OWNER", "NAME", "KEY", "SERVERS", "MAY", "EXPIRES (UTC)", "LAST USED", "STATE"),
         [
             (
                 view.key.id,
@@ -99,6 +110,7 @@ def list_(workspace: Workspace, /, username: str | None, as_json: bool) -> None:
                 view.key.name,
                 f"…{view.key.hint}",
                 listed(view.key.servers) if view.key.servers else "all",
+                "read" if view.key.read_only else "read, call",
                 minute(view.key.expires_at),
                 minute(view.key.last_used_at),
                 view.state,
@@ -134,6 +146,7 @@ def _facts(view: KeyView) -> dict[str, Any]:
         "name": key.name,
         "hint": key.hint,
         "servers": list(key.servers),
+        "read_only": key.read_only,
         "state": view.state,
         "created_at": moment(key.created_at),
         "expires_at": moment(key.expires_at),

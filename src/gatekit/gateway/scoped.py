@@ -19,6 +19,7 @@ from gatekit.protocol.jsonrpc import Message, Notification
 
 DENIED = Deny("the token is for reading only", "scope")
 _TEXT = "this access token is for reading only: sign in again and allow calling tools"
+_FINAL = "this credential is for reading only"
 _CODE = -31009
 
 
@@ -29,7 +30,9 @@ def lacking(call: Call) -> bool:
 
 def challenge(door: Door, call: Call, reply: Reply) -> Fault:
     """Put the challenge on the answer, and return what the answer says. It names every scope that there is
-    for calls, because clients ask for just what they are told."""
+    for calls, because clients ask for just what they are told. There is none for who would get no more."""
+    if not call.access.more:
+        return Fault(_CODE, _FINAL, status=InsufficientScope.status)
     error = InsufficientScope(_TEXT)
     if call.access.jkt:
         error.schemes = ("DPoP",)

@@ -33,6 +33,8 @@ class Access(Struct, frozen=True, kw_only=True):
     """Whether the credential is meant for the aggregate endpoint."""
     scopes: frozenset[str] = frozenset()
     """None: it may do nothing."""
+    more: bool = True
+    """Whether a new sign-in could give scopes that it lacks."""
     expires_at: float = 0.0
     jkt: str = ""
     """Thumbprint of the key that the token is bound to: each request came with a proof (RFC 9449)."""

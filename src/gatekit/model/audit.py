@@ -65,6 +65,7 @@ class KeyEvent(AuditEvent, frozen=True, kw_only=True, tag="key"):
     owner: str = ""
     servers: tuple[str, ...] = ()
     expires_at: int = 0
+    read_only: bool = False
 
 
 class ClientEvent(AuditEvent, frozen=True, kw_only=True, tag="client"):

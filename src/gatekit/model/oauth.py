@@ -124,6 +124,8 @@ class ApiKey(Struct, frozen=True, kw_only=True):
     expires_at: int
     revoked_at: int | None = None
     last_used_at: int | None = None
+    read_only: bool = False
+    """It reads and calls nothing (scope ``mcp:read``)."""
 
 
 class Transaction(Struct, frozen=True, kw_only=True):

@@ -27,7 +27,7 @@ from gatekit.identity.standing import Standings, Upright
 from gatekit.model.access import EVERY_SERVER, Access, Asked, Inactive
 from gatekit.model.oauth import ApiKey, Client
 from gatekit.model.ports import Clock
-from gatekit.model.scopes import may_read
+from gatekit.model.scopes import ALL, READ, may_call, may_read
 from gatekit.oauth.bounds import bounded, reach_of
 from gatekit.oauth.claims import AccessClaims, lineage
 from gatekit.oauth.dpop import ALGORITHMS, Proofs, Target
@@ -245,6 +245,7 @@ class Bearer:
             audience=frozenset(claims.aud),
             aggregate=reach.aggregate,
             scopes=scopes,
+            more=may_call(bounded(found.client, ALL)),
             expires_at=float(_end(claims, found.grant.expires_at if found.grant else claims.exp)),
             jkt=claims.jkt,
         )
@@ -271,7 +272,8 @@ class Bearer:
             credential_id=key.id,
             servers=frozenset(key.servers) or frozenset((EVERY_SERVER,)),
             aggregate=True,
-            scopes=frozenset(self._settings.scopes),
+            scopes=frozenset((READ,) if key.read_only else self._settings.scopes),
+            more=False,
             expires_at=float(key.expires_at),
         )
 

@@ -176,6 +176,7 @@ class OwnPages:
             name=fields.get("name") or "",
             servers=() if fields.get("reach") == "all" else chosen,
             valid_for=(int(days) if days in map(str, _LIFETIMES) else 90) * _DAY,
+            read_only=bool(fields.get("read_only")),
             known_servers=self._servers(someone.person.principal),
         )
         return issued.token

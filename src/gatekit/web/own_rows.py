@@ -59,6 +59,7 @@ def key_rows(keys: Iterable[KeyView]) -> tuple[KeyRow, ...]:
             name=view.key.name,
             hint=view.key.hint,
             servers=view.key.servers,
+            read_only=view.key.read_only,
             until=_day(view.key.expires_at),
             used=_day(view.key.last_used_at) if view.key.last_used_at else "",
         )

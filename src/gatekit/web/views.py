@@ -29,6 +29,7 @@ class KeyRow(Struct, frozen=True, kw_only=True):
     """Last four characters."""
     servers: tuple[str, ...]
     """Empty: every server its owner may use."""
+    read_only: bool = False
     until: str
     used: str
     """Empty: never."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gatekit.model.rules import ByGroup, ByLogin, Rules, ServerRules, ToolRule
 from gatekit.model.scopes import READ
@@ -136,6 +137,18 @@ async def test_an_unknown_notification_is_not_passed_on(desk: Desk) -> None:
             sent = await rig.rpc(path, "notifications/acme", request_id=None, token=token, **session)
         assert sent.status == status
         assert (CHALLENGE in sent.headers.get("www-authenticate", "")) == (status == 403)
+
+
+@EVERYWHERE
+async def test_no_challenge_for_a_credential_that_gets_no_more(desk: Desk, path: str, prefix: str) -> None:
+    """An API key, or a client that the operator has limited: signing in again changes nothing."""
+    access = desk.rig.door.tokens[b"Bearer look"]
+    desk.rig.door.tokens[b"Bearer key"] = replace(access, more=False)
+    refused = await desk.ask(path, "tools/call", {"name": f"{prefix}do"}, "key")
+    assert refused.status == 403
+    assert "www-authenticate" not in refused.headers
+    assert "reading only" in refused.json["error"]["message"]
+    assert not desk.reached("tools/call")
 
 
 async def test_a_credential_without_any_scope_may_do_nothing(desk: Desk) -> None:

@@ -15,7 +15,7 @@ from msgspec import Struct
 from gatekit.store.sql.engine import Row
 
 LISTS = frozenset({"redirect_uris", "grant_types", "scopes", "resources", "servers"})
-FLAGS = frozenset({"disabled", "email_verified"})
+FLAGS = frozenset({"disabled", "email_verified", "read_only"})
 
 Record = TypeVar("Record", bound=Struct)
 

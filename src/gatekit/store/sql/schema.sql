@@ -130,7 +130,8 @@ CREATE TABLE api_keys (
     created_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
     revoked_at BIGINT,
-    last_used_at BIGINT
+    last_used_at BIGINT,
+    read_only BOOLEAN NOT NULL DEFAULT '0'
 );
 CREATE UNIQUE INDEX api_keys_token ON api_keys (token_hash);
 CREATE INDEX api_keys_user ON api_keys (user_id);
