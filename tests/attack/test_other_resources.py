@@ -12,10 +12,14 @@ import pytest
 from msgspec.structs import replace
 
 from gatekit.model.audit import ConsentGiven, TokenEvent
+from gatekit.model.oauth import Client
+from gatekit.model.people import LOCAL
+from gatekit.model.rules import ByLogin, ServerRules
 from gatekit.oauth.jws import new_private_key, signer_key
+from gatekit.policy.engine import Policy
 from tests.attack.signing import Signer
 from tests.attack.test_refresh import LOSSES
-from tests.attack.world import LEDGER, REPORTS, World, form_of, returned, world_in
+from tests.attack.world import LEDGER, LOOPBACK, REPORTS, World, form_of, returned, world_in
 
 ASK = httpx2.BasicAuth("reports", "the secret of reports")
 
@@ -169,6 +173,52 @@ async def test_R6_lost_standing_is_inactive(
     assert (await world.refresh(client, tokens["refresh_token"])).status_code in (400, 401)
 
 
+async def test_R6_off_the_list_of_the_resource(world: World) -> None:
+    """R6: alice may come in, and not to this API any more: inactive at once, and no further token."""
+    client = await world.register()
+    tokens = await world.tokens(client, resource=REPORTS.uri)
+    code = await world.code(client, resource=REPORTS.uri)
+    own = await world.tokens(client, resource=None)
+    world.rules = replace(
+        world.rules, resources=(ServerRules(server="reports", allowed=(ByLogin(LOCAL, "bob"),)),)
+    )
+    world.policy = Policy.compile(world.rules)
+    assert await introspected(world, tokens["access_token"]) == {"active": False}
+    assert (await world.refresh(client, tokens["refresh_token"])).json()["error"] == "invalid_grant"
+    assert (await world.redeem(client, code)).json()["error"] == "invalid_grant"
+    assert (await world.refresh(client, own["refresh_token"])).status_code == 200
+    exchange = {
+        "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+        "subject_token": tokens["access_token"],
+        "subject_token_type": "urn:ietf:params:oauth:token-type:access_token",
+    }
+    assert (await world.token(client, **exchange)).status_code in (400, 401)
+
+
+async def test_R6_a_client_that_is_limited_now(world: World) -> None:
+    """R6: the operator took the API from what the client may use."""
+    configured = Client(
+        id="exporter",
+        name="Exporter",
+        redirect_uris=(LOOPBACK,),
+        source="configured",
+        servers=("reports", "files"),
+    )
+    await world.store.clients.configure([configured])
+    client = {"client_id": "exporter", "redirect_uris": [LOOPBACK]}
+    tokens = await world.tokens(client, resource=REPORTS.uri)
+    assert (await introspected(world, tokens["access_token"]))["active"] is True
+    async with world.browser() as browser:
+        refused = returned(await browser.visit(world.authorize_url(client, resource=LEDGER.uri)))
+    assert refused["error"] == "invalid_target"
+    await world.store.clients.configure([replace(configured, servers=("files",))])
+    assert await introspected(world, tokens["access_token"]) == {"active": False}
+    assert (await world.refresh(client, tokens["refresh_token"])).json()["error"] == "invalid_grant"
+    narrow = replace(configured, scope="reports:read")
+    await world.store.clients.configure([narrow])
+    assert (await introspected(world, tokens["access_token"]))["scope"] == "reports:read"
+
+
 async def test_R6_a_resource_that_is_gone_from_the_file(world: World) -> None:
     """R6: its secret opens nothing any more, and no new token is for it."""
     client = await world.register()
@@ -179,6 +229,7 @@ async def test_R6_a_resource_that_is_gone_from_the_file(world: World) -> None:
     assert refused.status_code == 401
     refused = await world.refresh(client, tokens["refresh_token"], resource=REPORTS.uri)
     assert refused.json()["error"] == "invalid_target"
+    assert (await world.refresh(client, tokens["refresh_token"])).json()["error"] == "invalid_grant"
 
 
 async def test_T8_unknown_expired_and_foreign_tokens_are_looked_at_alike(

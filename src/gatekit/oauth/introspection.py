@@ -18,6 +18,7 @@ from gatekit.identity.standing import Upright
 from gatekit.model.access import Inactive
 from gatekit.model.oauth import Client
 from gatekit.model.resource import ResourceServer
+from gatekit.oauth.bounds import bounded
 from gatekit.oauth.claims import AccessClaims
 from gatekit.oauth.clients import ClientAuthentication
 from gatekit.oauth.core import Core
@@ -76,9 +77,20 @@ class Introspection:
 
     async def _standing(self, claims: AccessClaims) -> Upright | None:
         try:
-            return await self._core.bearer.stands(claims)
+            found = await self._core.bearer.stands(claims)
         except TokenInvalid:
             return None
+        return found if self._may_still(claims, found) else None
+
+    def _may_still(self, claims: AccessClaims, found: Upright) -> bool:
+        """Whether the lists still let this person and this client use a resource server elsewhere. For our
+        own endpoints the door asks that, at each call."""
+        other = self._core.resources.elsewhere(claims.aud)
+        if other is None:
+            return True
+        limited = found.client.servers if found.client else ()
+        rights = self._core.services.policy().rights(found.principal)
+        return other.name in rights.resources() and (not limited or other.name in limited)
 
     async def _refresh_token(self, client: Client, token: str) -> Mapping[str, Any]:
         now = self._core.now()
@@ -106,7 +118,7 @@ def _facts(claims: AccessClaims, found: Upright) -> dict[str, Any]:
     bound: dict[str, Any] = {"cnf": {"jkt": claims.jkt}} if claims.jkt else {}
     return {
         "active": True,
-        "scope": claims.scope,
+        "scope": " ".join(bounded(found.client, claims.scope.split())),
         "client_id": claims.client_id,
         "username": found.user.username,
         "token_type": "DPoP" if bound else "Bearer",

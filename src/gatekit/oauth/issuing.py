@@ -8,7 +8,7 @@ from typing import Literal
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gatekit.errors import InvalidTarget
+from gatekit.errors import InvalidGrant, InvalidTarget
 from gatekit.identity.standing import Upright
 from gatekit.model.audit import TokenEvent
 from gatekit.model.oauth import Client, Grant, RefreshToken
@@ -59,7 +59,8 @@ class Issuer:
 
         ``parent``: the token that it is made of, which it ends with (``token_exchange``).
         To be called *before* a code or refresh token is used up: if an opaque token cannot be stored, nothing
-        is lost. Raises ``StoreError``."""
+        is lost. Raises ``StoreError``, or ``InvalidGrant`` if the lists have changed."""
+        await self._check_elsewhere(grant, resources)
         now = self._core.now()
         name = self._core.services.entropy.token("", 16)
         ends = min(now + self._core.settings.access_token_lifetime, grant.expires_at)
@@ -77,6 +78,21 @@ class Issuer:
             cnf=Confirmation(jkt) if jkt else None,
         )
         return await self._core.access_tokens.mint(claims), claims
+
+    async def _check_elsewhere(self, grant: Grant, resources: Sequence[str]) -> None:
+        """At our own endpoints the rules decide at each call. Elsewhere nobody asks them, so a person or a
+        client that was taken off the list must get no further token."""
+        known = self._core.resources
+        if len(resources) != 1 or known.ours(resources[0]):  # a grant for elsewhere is for nothing else
+            return
+        other = known.elsewhere(resources)
+        principal = await self._core.services.directory.principal(grant.user_id)
+        client = await self._core.store.clients.get(grant.client_id)
+        if other is not None and principal is not None and client is not None:
+            rights = self._core.services.policy().rights(principal)
+            if other.name in rights.resources() and (not client.servers or other.name in client.servers):
+                return
+        raise InvalidGrant("the resource may not be used any more", f"nobody may have {resources[0]!r} now")
 
     def answer(
         self,

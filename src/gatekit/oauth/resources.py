@@ -92,6 +92,11 @@ class Resources:
         """The one resource server elsewhere that known identifiers are about; None if they are ours."""
         return self._elsewhere.get(resources[0]) if resources else None
 
+    def ours(self, url: str) -> bool:
+        """Whether an identifier is one of this gateway's own, published or not any more."""
+        reach = self.reach((url,))
+        return reach.aggregate or bool(reach.servers) or url in self._by_url
+
     def called(self, name: str) -> ResourceServer:
         """The resource server elsewhere of that name; raise ``KeyError``."""
         return self._by_name[name]
