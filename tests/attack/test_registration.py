@@ -156,7 +156,8 @@ async def test_K2_a_client_cannot_choose_what_it_is(world: World) -> None:
     assert client["grant_types"] == ["authorization_code", "refresh_token"]
     assert client["response_types"] == ["code"]
     assert client["scope"] == "mcp:read mcp:call"
-    assert not {"client_secret", "software_statement", "registration_access_token"} & set(client)
+    assert not {"client_secret", "software_statement"} & set(client)
+    assert client["registration_access_token"] != "mine"
     row = await world.store.clients.get(client["client_id"])
     assert row is not None
     assert row.source == "dynamic"

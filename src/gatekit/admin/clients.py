@@ -8,9 +8,12 @@ from typing import Literal
 from msgspec.structs import replace
 
 from gatekit.admin.desk import Actor, Desk
-from gatekit.errors import Conflict, NotFound
+from gatekit.errors import Conflict, InvalidInput, NotFound
 from gatekit.model.audit import ClientEvent
 from gatekit.model.oauth import Client
+from gatekit.platform.vault import token_hash
+
+MAX_OVERLAP = 30 * 86400
 
 
 class Clients(Desk):
@@ -45,6 +48,23 @@ class Clients(Desk):
         await self._note(actor, "deleted", client)
         return client
 
+    async def renew_secret(self, actor: Actor, client_id: str, overlap: int) -> tuple[Client, str]:
+        """Give a client another secret, shown this once; the one it has is good for ``overlap`` seconds more.
+
+        0 ends it at once, which is what to do when it leaked.
+        """
+        client = await self.show(client_id)
+        if client.source == "configured":
+            raise Conflict(f"{client_id} stands in the configuration file; change its secret there")
+        if client.secret_hash is None:
+            raise InvalidInput(f"{client_id} has no secret ({client.auth_method})")
+        if not 0 <= overlap <= MAX_OVERLAP:
+            raise InvalidInput(f"an old secret may stay good for at most {MAX_OVERLAP // 86400} days")
+        secret = self._entropy.token("gk_cs_")
+        await self._store.clients.renew_secret(client_id, token_hash(secret), self._now() + overlap)
+        await self._note(actor, "changed", client)
+        return client, secret
+
     async def _set_disabled(self, actor: Actor, client_id: str, disabled: bool) -> Client:
         client = await self.show(client_id)
         if client.disabled is not disabled:
@@ -53,7 +73,7 @@ class Clients(Desk):
         return replace(client, disabled=disabled)
 
     async def _note(
-        self, actor: Actor, action: Literal["disabled", "enabled", "deleted"], client: Client
+        self, actor: Actor, action: Literal["changed", "disabled", "enabled", "deleted"], client: Client
     ) -> None:
         await self._audit.write(
             ClientEvent(

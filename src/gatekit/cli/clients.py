@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gatekit.cli.context import Office, Workspace, located, placed
-from gatekit.cli.output import as_json, listed, minute, moment, print_facts, print_json, print_table, yes
+from gatekit.cli.output import (
+    Duration,
+    as_json,
+    listed,
+    minute,
+    moment,
+    print_facts,
+    print_json,
+    print_table,
+    yes,
+)
 
 if TYPE_CHECKING:
     from gatekit.model.oauth import Client
@@ -109,6 +119,35 @@ def enable(workspace: Workspace, /, client_id: str) -> None:
     """
     client = workspace.change(lambda office: office.clients.enable(office.actor, client_id))
     click.echo(f"{client.id} is enabled")
+
+
+@clients.command("renew-secret")
+@click.argument("client_id", metavar="ID")
+@click.option(
+    "--overlap",
+    type=Duration(),
+    default="1d",
+    show_default=True,
+    help="How long the secret it has stays good; 0 ends it now. At most 30d.",
+)
+@as_json
+@located
+def renew_secret(workspace: Workspace, /, client_id: str, overlap: int, as_json: bool) -> None:
+    """Give a registered client another secret. It is shown once.
+
+    \b
+    Example:
+      gatekit clients renew-secret cli_01KB3T… --overlap 12h
+    """
+    client, secret = workspace.change(
+        lambda office: office.clients.renew_secret(office.actor, client_id, overlap)
+    )
+    if as_json:
+        print_json({"id": client.id, "client_secret": secret, "overlap_seconds": overlap})
+        return
+    click.echo(secret)
+    rest = f"stays good for {overlap} seconds" if overlap else "is refused from now on"
+    click.echo(f"The new secret of {client.id}; the old one {rest}.", err=True)
 
 
 @clients.command()

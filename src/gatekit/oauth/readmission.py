@@ -49,7 +49,7 @@ class Readmission:
             if await clients.deleted(client_id):
                 return
             client = self._forgotten(client_id, redirect_uri)
-        elif known.disabled or match(known.redirect_uris, redirect_uri) is not None:
+        elif _complete(known) or known.disabled or match(known.redirect_uris, redirect_uri) is not None:
             return
         else:  # let in with another of its redirect URIs before
             client = replace(known, redirect_uris=(*known.redirect_uris, normal(redirect_uri)))
@@ -85,3 +85,9 @@ class Readmission:
 
     def _tag(self, ident: str, redirect_uri: str) -> str:
         return self._core.services.vault.mac(f"{ident}\0{normal(redirect_uri)}", "client-id")[:_TAG_LENGTH]
+
+
+def _complete(client: Client) -> bool:
+    """Whether what is stored is all that there is: then a redirect URI that is missing was taken away, by the
+    client (RFC 7592) or because somebody else has the identifier now, and must not come back."""
+    return client.registration_hash is not None or client.source != "dynamic"

@@ -12,6 +12,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -40,6 +41,7 @@ AUTH_METHODS: tuple[TokenAuthMethod, ...] = (
     "private_key_jwt",
 )
 SECRET_METHODS = ("client_secret_post", "client_secret_basic")
+REGISTRATION_PREFIX = "gk_rg_"
 
 
 MAX_LINGERING = 1000
@@ -62,8 +64,9 @@ class Registration:
         """RFC 7591 §3. Raises ``OAuthError``."""
         await self._spend(request)
         raw = await body(request, self._core.settings.registration_max_bytes)
-        metadata = _decode(raw, request.headers.get("content-type", ""))
-        secret, client = self._client(metadata)
+        metadata = decode(raw, request.headers.get("content-type", ""))
+        token = self._core.services.entropy.token(REGISTRATION_PREFIX)
+        secret, client = self._client(metadata, token)
         await self._core.services.audit.write(
             ClientEvent(
                 at=self._core.at(),
@@ -76,7 +79,7 @@ class Registration:
             )
         )
         await self._core.store.clients.add(client)
-        return json_answer(self._registered(client, secret), 201)
+        return json_answer(self.answer(client, token, secret), 201)
 
     async def _spend(self, request: Request) -> None:
         wait = self._addresses.take(place(request)) or self._everybody.take() or self._day.take()
@@ -104,10 +107,24 @@ class Registration:
             finally:
                 self._lingering -= 1
 
-    def _client(self, metadata: Mapping[str, Any]) -> tuple[str | None, Client]:
-        services = self._core.services
+    def new_secret(self) -> str:
+        return self._core.services.entropy.token("gk_cs_")
+
+    def _client(self, metadata: Mapping[str, Any], token: str) -> tuple[str | None, Client]:
         method = _auth_method(metadata)
-        secret = services.entropy.token("gk_cs_") if method in SECRET_METHODS else None
+        secret = self.new_secret() if method in SECRET_METHODS else None
+        found = self.described(metadata, method)
+        return secret, replace(
+            found,
+            # Ours, never theirs, and never a URL: those name metadata documents (checklist K2, M3).
+            id=self._identifier(method, found.redirect_uris),
+            secret_hash=token_hash(secret) if secret else None,
+            registration_hash=token_hash(token),
+            created_at=self._core.now(),
+        )
+
+    def described(self, metadata: Mapping[str, Any], method: TokenAuthMethod) -> Client:
+        """What ``metadata`` says of a client, judged; no identifier, no secrets. Raises ``OAuthError``."""
         keys = published_keys(metadata) if method == "private_key_jwt" else PublishedKeys()
         kept = extras(metadata)
         grants = grant_types(metadata)
@@ -115,13 +132,11 @@ class Registration:
         # RFC 7591 §2: only flows that redirect need one.
         redirects = "authorization_code" in grants or bool(given)
         redirect_uris = acceptable(given, self._core.settings.private_use_schemes) if redirects else ()
-        return secret, Client(
-            # Ours, never theirs, and never a URL: those name metadata documents (checklist K2, M3).
-            id=self._identifier(method, redirect_uris),
+        return Client(
+            id="",
             name=clean_text(texts(metadata, "client_name"), MAX_NAME) or "Unnamed client",
             redirect_uris=redirect_uris,
             auth_method=method,
-            secret_hash=token_hash(secret) if secret else None,
             jwks=keys.jwks,
             jwks_uri=keys.jwks_uri,
             signing_algorithm=keys.algorithm,
@@ -130,15 +145,17 @@ class Registration:
             application_type="native" if metadata.get("application_type") == "native" else "web",
             client_uri=kept.get("client_uri", ""),
             metadata=json.dumps(kept, sort_keys=True, separators=(",", ":")),
-            created_at=self._core.now(),
         )
 
     def _identifier(self, method: TokenAuthMethod, redirect_uris: tuple[str, ...]) -> str:
         # Only public clients: a secret that we have forgotten cannot be recognised.
         return self._readmission.identifier(redirect_uris if method == "none" else ())
 
-    def _registered(self, client: Client, secret: str | None) -> dict[str, Any]:
-        """RFC 7591 §3.2.1: everything that holds for the client now, no nulls."""
+    def answer(self, client: Client, token: str, secret: str | None = None) -> dict[str, Any]:
+        """RFC 7591 §3.2.1, RFC 7592 §3: everything that holds for the client now, no nulls.
+
+        ``token``: the registration access token; ``secret``: if it is a new one.
+        """
         answer: dict[str, Any] = {
             "client_id": client.id,
             "client_id_issued_at": client.created_at,
@@ -151,6 +168,8 @@ class Registration:
             "scope": " ".join(self._core.settings.scopes),
             **PublishedKeys(client.jwks, client.jwks_uri, client.signing_algorithm).members(),
             **json.loads(client.metadata),
+            "registration_access_token": token,
+            "registration_client_uri": f"{self._core.settings.issuer}/register/{client.id}",
         }
         if secret is not None:
             answer["client_secret"] = secret
@@ -158,7 +177,8 @@ class Registration:
         return answer
 
 
-def _decode(raw: bytes, content_type: str) -> Mapping[str, Any]:
+def decode(raw: bytes, content_type: str) -> Mapping[str, Any]:
+    """A JSON object in which nothing is repeated. Raises ``OAuthError``."""
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise InvalidClientMetadata("the body must be application/json")
     try:

@@ -48,6 +48,7 @@ from gatekit.oauth.interaction import Interaction
 from gatekit.oauth.introspection import Introspection
 from gatekit.oauth.issuing import Issuer
 from gatekit.oauth.logout import Logout
+from gatekit.oauth.management import Management
 from gatekit.oauth.metadata import Metadata
 from gatekit.oauth.pushed import Pushed
 from gatekit.oauth.registration import Registration
@@ -222,6 +223,7 @@ class AuthorizationServer:
         ]
         if self._core.settings.registration_enabled:
             routes.append(api_route("/register", self._registration.register, ["POST"]))
+            routes += Management(self._core, self._registration).routes()
         return routes
 
     def _pages(self) -> list[Route]:

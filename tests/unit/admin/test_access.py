@@ -7,7 +7,7 @@ import pytest
 from gatekit.admin.clients import Clients
 from gatekit.admin.grants import Grants
 from gatekit.admin.keys import DEFAULT_SECONDS, Keys
-from gatekit.errors import AuditUnavailable, Conflict, InvalidInput, NotFound
+from gatekit.errors import AdminError, AuditUnavailable, Conflict, InvalidInput, NotFound
 from gatekit.model.audit import ClientEvent, KeyEvent
 from gatekit.platform.vault import token_hash
 from tests.contract.samples import client, code, consent, grant, user
@@ -96,6 +96,31 @@ async def test_a_key_is_revoked_once(setting: Setting, keys: Keys) -> None:
     with pytest.raises(NotFound):
         await keys.revoke(setting.actor, "key_x")
     assert setting.trail.words() == [f"created {issued.key.id}", f"revoked {issued.key.id}"]
+
+
+async def test_a_client_gets_another_secret(setting: Setting) -> None:
+    """A1: the old one is good for as long as the operator says, and not shown again."""
+    clients = Clients(*setting.parts)
+    await setting.store.clients.add(client(auth_method="client_secret_post", secret_hash="old"))
+    _, secret = await clients.renew_secret(setting.actor, "cli_1", 600)
+    row = await clients.show("cli_1")
+    assert (row.secret_hash, row.old_secret_hash) == (token_hash(secret), "old")
+    assert row.old_secret_until == NOW + 600
+    for public in (client("cli_2"), client("cli_3", source="configured", secret_hash="x")):
+        await setting.store.clients.add(public)
+        with pytest.raises(AdminError):
+            await clients.renew_secret(setting.actor, public.id, 0)
+    with pytest.raises(InvalidInput):
+        await clients.renew_secret(setting.actor, "cli_1", 31 * 86_400)
+    with pytest.raises(Conflict):
+        await clients.delete(setting.actor, "cli_3")
+
+
+async def test_a_program_has_no_api_keys(setting: Setting) -> None:
+    """K2: what acts for itself proves itself in its own way, and in no other."""
+    await setting.store.users.add(user("client:ci-bot", connection="client", issuer="client"))
+    with pytest.raises(InvalidInput):
+        await Keys(*setting.parts).create(setting.actor, "client:ci-bot", name="x")
 
 
 async def test_clients(setting: Setting) -> None:

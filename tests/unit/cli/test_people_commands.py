@@ -152,6 +152,30 @@ async def _grant_something(path: Path) -> None:
         await store.close()
 
 
+async def _client_with_a_secret(path: Path) -> None:
+    store = await open_store(path)
+    try:
+        await store.clients.add(client(auth_method="client_secret_basic", secret_hash="x"))
+    finally:
+        await store.close()
+
+
+def test_a_client_gets_another_secret(run: Run, tmp_path: Path) -> None:
+    import asyncio
+
+    run("users", "add", "alice")
+    asyncio.run(_client_with_a_secret(tmp_path / "data" / "gatekit.db"))
+    made = run("clients", "renew-secret", "cli_1", "--overlap", "12h")
+    assert made.stdout.startswith("gk_cs_")
+    assert made.stdout.count("\n") == 1, "only the secret, so that it can be piped"
+    found = json.loads(run("clients", "renew-secret", "cli_1", "--overlap", "0", "--json").stdout)
+    assert (found["id"], found["overlap_seconds"]) == ("cli_1", 0)
+    shown = run("clients", "show", "cli_1").stdout + run("clients", "list").stdout
+    assert "secret" in shown
+    assert made.stdout.strip() not in shown
+    assert trail(run)[2:] == ["changed cli_1", "changed cli_1"]
+
+
 def test_clients_and_grants(run: Run, tmp_path: Path) -> None:
     import asyncio
 
@@ -171,6 +195,7 @@ def test_clients_and_grants(run: Run, tmp_path: Path) -> None:
     assert run("grants", "revoke", "--user", "alice", "--yes").stdout == "1 grant of alice revoked\n"
     assert run("grants", "revoke", ok=False).exit_code == 2
     assert run("grants", "revoke", "grt_1", "--user", "alice", ok=False).exit_code == 2
+    assert "has no secret" in refused(run, "clients", "renew-secret", "cli_1")
     run("clients", "delete", "cli_1", "--yes")
     assert trail(run)[2:] == [
         "disabled cli_1",
