@@ -9,6 +9,7 @@ import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeVar
 
 import pytest
@@ -322,6 +323,66 @@ def test_an_empty_post_skips_no_step(running: RunningGateway, people: dict[str, 
         assert answer.status in (303, 400, 403), (path, body)
         assert "code=" not in answer.headers.get("location", "")
         assert b"gk_key_" not in answer.body
+
+
+@pytest.fixture
+def canary() -> Iterator[tuple[str, list[bytes]]]:
+    """(address on loopback, what anybody sent there)."""
+    heard: list[bytes] = []
+
+    class Canary(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            heard.append(self.requestline.encode())
+            self.send_response(200)
+            self.end_headers()
+
+        do_POST = do_HEAD = do_GET
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Canary)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", heard
+    server.shutdown()
+    server.server_close()
+    thread.join(10)
+
+
+def test_nothing_that_a_client_says_of_itself_is_fetched(
+    running: RunningGateway, people: dict[str, Person], canary: tuple[str, list[bytes]]
+) -> None:
+    """F6, M2, I2: Logos, keys, logout notices, request objects at an address inside: nobody calls there."""
+    address, heard = canary
+    names = ("logo_uri", "client_uri", "jwks_uri", "backchannel_logout_uri", "frontchannel_logout_uri",
+             "sector_identifier_uri", "initiate_login_uri", "policy_uri", "tos_uri")  # fmt: skip
+    said = {name: f"{address}/{name}" for name in names}
+    asked = {
+        **said,
+        "redirect_uris": [REDIRECT_URI],
+        "request_uris": [f"{address}/request"],
+        "token_endpoint_auth_method": "none",
+    }
+    answer = fetch(
+        f"{running.url}/register", json.dumps(asked).encode(), {"Content-Type": "application/json"}
+    )
+    client_id = answer.json()["client_id"]
+    for identifier in (client_id, f"{address}/client", f"{address.replace('http:', 'https:')}/client"):
+        query = {
+            "response_type": "code",
+            "client_id": identifier,
+            "redirect_uri": REDIRECT_URI,
+            "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+            "code_challenge_method": "S256",
+            "request_uri": f"{address}/request",
+            "scope": "openid",
+        }
+        people["bob"].browser.follow(f"{running.url}/authorize?{urllib.parse.urlencode(query)}", REDIRECT_URI)
+        post(
+            f"{running.url}/token", {"grant_type": "authorization_code", "client_id": identifier, "code": "x"}
+        )
+    assert heard == []
 
 
 def _cookies(person: Person) -> str:
