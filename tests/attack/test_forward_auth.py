@@ -461,3 +461,48 @@ async def test_the_host_guard_stays_shut_for_everything_else(front: Front) -> No
         transport = httpx2.ASGITransport(front.app, client=(peer, 1))
         async with httpx2.AsyncClient(transport=transport, base_url="https://wiki.example") as http:
             assert (await http.get(path)).status_code == status, (peer, path)
+
+
+async def test_traefik_asks_under_the_name_of_its_own_configuration(front: Front) -> None:
+    """Traefik's ForwardAuth as its documentation has it: Host is that of ``address``, the client's headers
+    and five of X-Forwarded-* come along; its answer is copied to the client unless it is 2xx."""
+    token = await front.token(WIKI)
+    headers = {
+        "host": "gatekit:8080",
+        "x-forwarded-for": "203.0.113.9",
+        "x-forwarded-port": "443",
+        "x-real-ip": "203.0.113.9",
+        "x-forwarded-server": "traefik-1",
+        "accept-encoding": "gzip",
+    }
+    passed = await front.ask(query="?target=wiki", headers={**headers, "authorization": f"Bearer {token}"})
+    assert passed.status_code == 200
+    (event,) = front.world.trail.named(ForwardEvent)
+    assert event.address == "203.0.113.9"
+    turned = await front.ask(query="?target=wiki", headers={**headers, **PAGE})
+    assert turned.status_code == 302
+    assert (await front.ask(query="?target=wiki", headers=headers, peer=STRANGER)).status_code == 403
+
+
+async def test_a_client_that_is_limited_reaches_only_what_it_is_limited_to(front: Front) -> None:
+    """K2, T3: an operator who narrows a client narrows what it holds already."""
+    token = await front.token(WIKI)
+    bearer = {"authorization": f"Bearer {token}"}
+    assert (await front.ask(headers=bearer)).status_code == 200
+    (client,) = await front.world.store.clients.list()
+    limited = msgspec.structs.replace(client, source="configured", servers=("shop",))
+    await front.world.store.clients.configure([limited])
+    front.world.server.bearer.forget()
+    assert (await front.ask(headers=bearer)).status_code == 401
+
+
+async def test_what_plain_headers_hold_is_one_line_of_ascii(front: Front) -> None:
+    """T10: names that people chose cannot end a header or begin a list."""
+    cookies = await front.enter(front.browser(), WIKI, "alice")
+    await front.world.store.users.update(
+        msgspec.structs.replace(front.world.people["alice"], username="älice,root\r\nX-Evil: 1 %")
+    )
+    front.world.directory_of_people.forget()
+    answer = await front.ask(cookies=cookies)
+    assert answer.headers["x-auth-request-preferred-username"] == "%C3%A4lice%2Croot%0D%0AX-Evil: 1 %25"
+    assert "x-evil" not in answer.headers

@@ -118,7 +118,7 @@ def resolve(file: FileIn, document: doc.Document, references: References, path: 
 def _clients(file: FileIn, registration: RegistrationSettings, document: doc.Document) -> tuple[Client, ...]:
     servers = file.servers if isinstance(file.servers, dict) else [entry.name for entry in file.servers]
     # Every name that a client may be limited to.
-    published = (*servers, *file.virtual_servers, *file.proxy.auth.resources)
+    published = (*servers, *file.virtual_servers, *file.proxy.auth.resources, *file.proxy.forward_auth)
     return Clients(document, registration.private_use_schemes, published).resolve(file.proxy.auth.clients)
 
 

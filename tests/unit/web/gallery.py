@@ -15,6 +15,7 @@ from gatekit.oauth.pages import (
     ProviderButton,
     ServerChoice,
     SignInView,
+    SignOutView,
 )
 from gatekit.web.assets import ICON, STATIC, STYLESHEET
 from gatekit.web.pages import HtmlPages
@@ -73,6 +74,33 @@ def choosing(**changes: object) -> ConsentView:
         "choosing": True,
     }
     return consent(**{**web, **changes})
+
+
+def relying_party(**changes: object) -> ConsentView:
+    alone: dict[str, object] = {
+        "client_name": "Wiki",
+        "client_id": "wiki",
+        "redirect_host": "wiki.example.com",
+        "loopback": False,
+        "resources": (),
+        "scopes": ("openid", "profile", "groups"),
+        "may_call": False,
+        "learns": ("that it is you", "your name", "your groups"),
+    }
+    return consent(**{**alone, **changes})
+
+
+def sign_out(**changes: object) -> SignOutView:
+    values: dict[str, object] = {
+        "action": "/end_session/confirm",
+        "csrf": "csrf-value",
+        "username": "alice",
+        "client_name": "Wiki",
+        "client_id": "wiki",
+        "uri": "https://wiki.example.com/bye",
+        "state": "state-value",
+    }
+    return SignOutView(**{**values, **changes})  # type: ignore[arg-type]
 
 
 def invite(**changes: object) -> InviteView:
@@ -190,6 +218,8 @@ def every_page() -> dict[str, str]:
         ),
         "consent": pages.consent(consent()),
         "consent-choosing": pages.consent(choosing()),
+        "consent-relying-party": pages.consent(relying_party()),
+        "sign-out": pages.sign_out(sign_out()),
         "device": pages.device(device()),
         "device-unknown": pages.device(device(error="No device waits with this code.")),
         "device-consent": pages.device_consent(device_consent()),

@@ -20,6 +20,7 @@ from tests.unit.web.gallery import (
     home,
     invite,
     sign_in,
+    sign_out,
 )
 
 PAGES = HtmlPages()
@@ -234,6 +235,7 @@ def test_B5_nothing_a_stranger_wrote_becomes_markup(evil: str) -> None:
                 )
             ),
             PAGES.invite(invite(username=text, error=text)),
+            PAGES.sign_out(sign_out(username=text, client_name=text, client_id=text, uri=text, state=text)),
             PAGES.home(home(username=text, servers=((text, "https://a.example/mcp"),))),
             PAGES.problem(title=text, message=text, remedy=text, reference=text),
         ]
