@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import re
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -19,6 +21,8 @@ from gatekit.errors import ForeignTokenInvalid, KeysUnavailable, OutboundRefused
 from gatekit.model.ports import Clock
 from gatekit.oauth.foreign import Key, local_keys
 from gatekit.oauth.ports import Answer, Fetch
+
+log = logging.getLogger("gatekit.oauth")
 
 MAX_BYTES = 256 * 1024
 TIMEOUT = 5.0
@@ -110,6 +114,8 @@ class RemoteKeys:
             keys = _read(answer)
         except (OutboundRefused, ForeignTokenInvalid) as failed:
             known.trouble = str(failed)[:300]
+            # Of the address only the host: the rest is whatever somebody registered.
+            log.warning("keys cannot be fetched from=%s error=%s", urlsplit(jwks_uri).hostname, known.trouble)
             return
         known.keys, known.trouble = keys, ""
         known.fresh_until = self._clock.monotonic() + _believed(answer)

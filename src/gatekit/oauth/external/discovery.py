@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +16,8 @@ from urllib.parse import urlsplit
 from gatekit.errors import KeysUnavailable, OutboundRefused
 from gatekit.model.ports import Clock
 from gatekit.oauth.ports import Fetch
+
+log = logging.getLogger("gatekit.oauth")
 
 FRESH = 3600.0
 """Seconds that a document is believed without looking again."""
@@ -79,6 +82,7 @@ class Discovery:
             self._trouble = ""
             return
         self._trouble = "; ".join(troubles)[:500]
+        log.warning("an issuer's metadata cannot be fetched issuer=%s error=%s", self._issuer, self._trouble)
 
     async def _read(self, url: str) -> Mapping[str, Any]:
         answer = await self._fetch(

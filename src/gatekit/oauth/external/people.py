@@ -47,7 +47,7 @@ class People:
             self._remember(user_id, issued_at)
         found = await self._standings.asserted(user_id, asserted.provider_groups, self._clock.now())
         if isinstance(found, Inactive):
-            raise SignInRefused(REFUSED, found.reason)
+            raise SignInRefused(REFUSED, f"{found.username or asserted.subject}: {found.reason}")
         if known is None:
             await self._audit.write(
                 SignIn(
