@@ -11,13 +11,14 @@ import httpx2
 import pytest
 
 from gatekit.errors import AuditUnavailable
-from gatekit.model.audit import TokenEvent
+from gatekit.model.audit import ClientEvent, TokenEvent
 from gatekit.model.oauth import CLIENT_CREDENTIALS, Client
 from gatekit.model.rules import AccessList, Anyone, ByGroup, ByLogin, Rules, ServerRules
 from gatekit.platform.vault import token_hash
 from gatekit.policy.engine import Policy
 from tests.attack.signing import Signer
 from tests.attack.world import LOOPBACK, World, returned
+from tests.support.proofs import Holder
 
 SECRET = "a secret that the operator keeps"
 BOT = Client(
@@ -314,6 +315,49 @@ async def test_T5_a_bound_that_narrows_takes_from_the_tokens_that_are_there(worl
     assert await world.alive(body["access_token"], "")
     await world.configure(WEB)
     assert not await world.alive(body["access_token"], "")
+
+
+async def test_T11_a_stream_ends_when_the_file_narrows_its_client(world: World) -> None:
+    """T11: what was opened under a wider bound does not go on under a narrower one."""
+    wide = changed(WEB, servers=("files", "clock"), scope="")
+    await world.configure(wide)
+    code = await world.code(AS_CLIENT, resource=world.files)
+    body = (await world.redeem(AS_CLIENT, code, client_secret=SECRET)).json()
+    bearer = [f"Bearer {body['access_token']}".encode()]
+    access = await world.server.bearer.check(bearer)
+    assert await world.server.is_active(access)
+    for narrower in (changed(wide, servers=("clock",)), changed(wide, scope="mcp:read")):
+        await world.configure(narrower)
+        assert not await world.server.is_active(access)
+    await world.configure(wide)
+    assert await world.server.is_active(access)
+
+
+async def test_the_audit_says_what_the_file_changed(world: World) -> None:
+    await world.configure(WEB)
+    await world.configure(changed(WEB, name="Another name"))
+    await world.configure(changed(WEB, name="Another name"))
+    await world.configure()
+    events = world.trail.named(ClientEvent, client_id="wiki")
+    found = [(getattr(event, "action", ""), getattr(event, "reason", "")) for event in events]
+    by = "by the configuration file"
+    assert found == [("changed", by), ("changed", by), ("deleted", by)]
+
+
+async def test_P1_a_program_may_bind_its_token_to_a_key(world: World, bot: Client) -> None:
+    """P1: with a proof the token of a program is bound, and worth nothing to whoever merely bears it."""
+    holder = Holder()
+    proof = holder.proof("POST", f"{world.issuer}/token", world.clock.now())
+    pair = base64.b64encode(f"ci-bot:{SECRET}".encode()).decode()
+    async with world.http() as http:
+        answer = await http.post(
+            "/token",
+            data={"grant_type": CLIENT_CREDENTIALS, "resource": world.files},
+            headers={"authorization": f"Basic {pair}", "dpop": proof},
+        )
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["token_type"] == "DPoP"
+    assert not await world.alive(answer.json()["access_token"])
 
 
 async def test_M3_the_file_wins_over_a_registration_of_that_name(world: World) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gatekit.errors import InvalidScope
+from gatekit.model.access import Access
 from gatekit.model.oauth import Client
 from gatekit.model.scopes import ALL, WHOLE
 from gatekit.oauth.resources import Reach
@@ -43,3 +44,10 @@ def reach_of(client: Client | None, reach: Reach) -> Reach:
     if client is None or not client.servers:
         return reach
     return Reach(reach.servers.intersection(client.servers), False)
+
+
+def within(client: Client | None, access: Access) -> bool:
+    """Whether everything that a verified access token opened is still left to ``client``: what a stream was
+    opened with must not outlive a bound that became narrower."""
+    reach = Reach(access.servers, access.aggregate)
+    return reach_of(client, reach) == reach and access.scopes <= frozenset(bounded(client, access.scopes))

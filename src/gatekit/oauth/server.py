@@ -17,6 +17,7 @@ from starlette.routing import Route
 from gatekit.errors import VaultError
 from gatekit.identity.standing import Upright
 from gatekit.model.access import Access
+from gatekit.model.audit import ClientEvent
 from gatekit.model.oauth import CLIENT_CREDENTIALS, JWT_BEARER, TOKEN_EXCHANGE, Client
 from gatekit.model.resource import ResourceServer
 from gatekit.model.target import Target
@@ -24,6 +25,7 @@ from gatekit.oauth.account import Account
 from gatekit.oauth.authorize import Authorize
 from gatekit.oauth.backchannel import Notices
 from gatekit.oauth.bearer import Bearer
+from gatekit.oauth.bounds import within
 from gatekit.oauth.browser import Browser
 from gatekit.oauth.claims import lineage
 from gatekit.oauth.client_metadata import DEVICE_CODE
@@ -119,10 +121,25 @@ class AuthorizationServer:
         self._core.set_servers(servers, elsewhere, targets)
 
     async def set_clients(self, clients: Sequence[Client]) -> None:
-        """These are the clients of the configuration from now on, and only these. Raises ``StoreError``."""
-        now = self._core.now()
-        await self._core.store.clients.configure([replace(client, created_at=now) for client in clients])
-        self._core.set_clients(clients)
+        """These are the clients of the configuration from now on, and only these.
+
+        Raises ``StoreError``, ``AuditUnavailable``.
+        """
+        core, now = self._core, self._core.now()
+        changed = await core.store.clients.configure([replace(client, created_at=now) for client in clients])
+        core.set_clients(clients)
+        there = {client.id: client for client in clients}
+        for ident in changed:
+            client = there.get(ident)
+            event = ClientEvent(
+                at=core.at(),
+                client_id=ident,
+                client=client.name if client else "",
+                action="changed" if client else "deleted",
+                redirect_uris=client.redirect_uris if client else (),
+                reason="by the configuration file",
+            )
+            await core.services.audit.write(event)
 
     async def rotate_keys(self) -> str:
         """Publish the next signing key; return its kid."""
@@ -178,7 +195,8 @@ class AuthorizationServer:
         denied = frozenset(token_id for token_id, _ in await core.store.grants.denied_tokens(int(now)))
         if not denied.isdisjoint(lineage(access.credential_id)):
             return False
-        return isinstance(await core.standings.grant(access.grant_id, now), Upright)
+        found = await core.standings.grant(access.grant_id, now)
+        return isinstance(found, Upright) and within(found.client, access)
 
     def forward(self, targets: Targets) -> tuple[Judge, Passes]:
         """What answers reverse proxies; ``web.forward_auth`` is its door."""
