@@ -87,6 +87,11 @@ def test_identifiers_that_cannot_be(tmp_path: Path, identifier: str, fault: str)
             "either a secret",
         ),
         (f"introspection_secret: {SECRET}", "introspection_jwks_uri: http://reports.example.com/", "https"),
+        (
+            "    allowed_users: [alice]\n",
+            "    allowed_users: [alice]\n    external: {name: idp, issuer: https://idp.example.com}\n",
+            "issues the tokens",
+        ),
         ("reports:read, ", '"a b", ', "not a scope"),
         ("reports:read, ", "openid, ", "meaning of its own"),
         ("reports:read, ", '"mcp:call", ', "meaning of its own"),
