@@ -71,11 +71,8 @@ def resolve(file: FileIn, document: doc.Document, references: References, path: 
     virtual, virtual_rules = VirtualServers(document, selectors, names_of_servers, real.check_name).resolve(
         file.virtual_servers
     )
-    if file.proxy.auth.external is not None and file.proxy.auth.resources:
-        text = "are of no use with `external`: that authorization server issues the tokens, and not Gatekit"
-        document.fault((*AUTH, "resources"), text)
     resources, resource_rules = ResourceServers(document, selectors, real.check_name, public_url).resolve(
-        file.proxy.auth.resources
+        file.proxy.auth
     )
     targets, target_rules = resolve_targets(
         file.proxy, public_url, selectors, real.check_name, document, {r.uri: r.name for r in resources}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from hashlib import sha256
 from urllib.parse import urlsplit
 
 from gatekit.config import document as doc
 from gatekit.config.addresses import origin
 from gatekit.config.connections import AUTH
-from gatekit.config.schema import ResourceIn
+from gatekit.config.schema import AuthIn, ResourceIn
 from gatekit.config.selectors import Selectors
 from gatekit.config.trust import secure_url
 from gatekit.model.oauth import TokenAuthMethod
@@ -48,10 +48,14 @@ class ResourceServers:
         self._public_url = public_url
         self._seen: dict[str, str] = {}
 
-    def resolve(
-        self, resources: Mapping[str, ResourceIn]
-    ) -> tuple[tuple[ResourceServer, ...], tuple[ServerRules, ...]]:
+    def resolve(self, auth: AuthIn) -> tuple[tuple[ResourceServer, ...], tuple[ServerRules, ...]]:
         """Everything in the order of the file."""
+        resources = auth.resources
+        if auth.external is not None and resources:
+            text = (
+                "are of no use with `external`: that authorization server issues the tokens, and not Gatekit"
+            )
+            self._document.fault((*AUTH, "resources"), text)
         found = [self._one(name, section, (*AUTH, "resources", name)) for name, section in resources.items()]
         rules = [
             ServerRules(
