@@ -329,3 +329,21 @@ def test_signing_out_ends_it_everywhere(doors: dict[str, Door], people: dict[str
         page = alice.browser.follow(f"{door.url}/")
         assert not isinstance(page, str)
         assert any(form.has("password") for form in page.forms), page.summary()
+
+
+def test_somebody_who_is_disabled_is_out_everywhere_within_a_second(
+    doors: dict[str, Door], people: dict[str, Person], keys: dict[str, str]
+) -> None:
+    """R6: by a command of another process; for keys and for browsers that are signed in."""
+    bob = people["bob"]
+    for door in doors.values():
+        page = bob.browser.follow(f"{door.url}/")
+        assert not isinstance(page, str)
+        assert page.text == "hello"
+    next(iter(doors.values())).gateway.gatekit("users", "disable", "bob")
+    for door in doors.values():
+        bearer = ("Authorization", f"Bearer {keys['bob']}")
+        eventually(lambda door=door, bearer=bearer: door.get("/", bearer).status == 401)  # type: ignore[misc]
+        page = bob.browser.follow(f"{door.url}/")
+        assert not isinstance(page, str)
+        assert page.text != "hello"
