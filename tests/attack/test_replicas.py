@@ -1,10 +1,11 @@
-"""Two gateways over one database: what must happen once happens once between processes, too (C2, R3, T7)."""
+"""Two gateways over one database: what must happen once happens once between them, too (C2, R3, T7, P1)."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
@@ -12,7 +13,9 @@ from gatekit.model.oauth import Client
 from gatekit.oauth.keys import new_key
 from gatekit.platform.vault import Vault
 from gatekit.store.follow import follow, newest
+from tests.attack.bound import call, proof_for, tokens
 from tests.attack.world import World, prepare, world_in
+from tests.support.proofs import Holder
 
 
 @pytest.fixture
@@ -149,3 +152,29 @@ async def test_B2_a_login_may_wander_between_gateways(pair: tuple[World, World])
         assert answer.status_code == 303
     stored = await two.store.clients.get(client["client_id"])
     assert isinstance(stored, Client)
+
+
+async def test_P1_one_proof_at_two_gateways(pair: tuple[World, World]) -> None:
+    """P1: what one gateway has accepted is a replay at the other, also at the same moment."""
+    one, two = pair
+    client, holder = await one.register(), Holder()
+    token = (await tokens(one, client, holder))["access_token"]
+    for _ in range(3):
+        proof = proof_for(one, holder, "/s/files/mcp", token)
+        answers = await asyncio.gather(*(call(world, token, [proof]) for world in (one, two) * 4))
+        assert sorted(answer.status_code for answer in answers) == [200] + [401] * 7
+
+
+async def test_one_pushed_request_at_two_gateways(pair: tuple[World, World]) -> None:
+    """C2: pushed to one, opened at both, agreed to at both at once: one code."""
+    one, two = pair
+    client = await one.register()
+    form = dict(parse_qsl(urlsplit(one.authorize_url(client)).query))
+    async with one.http() as http:
+        uri = (await http.post("/par", data=form)).json()["request_uri"]
+    path = f"/authorize?{urlencode({'client_id': client['client_id'], 'request_uri': uri})}"
+    browsers = [one.browser(), two.browser()]
+    pages = [await world.sign_in(browser, path) for world, browser in zip(pair, browsers, strict=True)]
+    agreed = zip(pair, browsers, pages, strict=True)
+    answers = await asyncio.gather(*(world.approve(browser, page) for world, browser, page in agreed))
+    assert sorted(answer.status_code for answer in answers) == [303, 400]
