@@ -22,6 +22,9 @@ from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.auth import OAuthClientInformationFull, OAuthToken
 
+from gatekit.demo.browser import Person
+from tests.support.node import run
+from tests.support.peers import CLIENTS
 from tests.support.running import ECHO, RunningGateway
 from tests.support.sdk import text
 
@@ -113,6 +116,23 @@ async def test_the_official_sdk_acts_for_itself(gateway: RunningGateway, way: An
     calls = [event for event in gateway.audit() if event["event"] == "call"]
     assert {event["principal"] for event in calls} == {f"client:{name}"}
     assert {event["client_id"] for event in calls} == {name}
+
+
+@pytest.mark.parametrize("library", ["oauth4webapi", "openid-client"])
+@pytest.mark.parametrize(("way", "name"), [("basic", "ci-bot"), ("key", "signer")])
+def test_certified_libraries_act_for_themselves(
+    gateway: RunningGateway, tmp_path: Path, library: str, way: str, name: str
+) -> None:
+    """A2: proofs as certified clients make them; each request has one of its own."""
+    printed = run(
+        [str(CLIENTS / "oauth_service.mjs"), gateway.endpoint("echo"), library, name, way],
+        tmp_path / "home",
+        Person("nobody", "no password"),
+        GATEKIT_CLIENT_SECRET=SECRET,
+        GATEKIT_CLIENT_KEY=json.dumps(KEY.as_dict(private=True)),
+    )
+    found = json.loads(printed.strip().splitlines()[-1])
+    assert found == {"works": 200, "refresh": False, "scope": "mcp:read", "revoked": 401}
 
 
 async def test_the_file_gives_and_takes(gateway: RunningGateway) -> None:
