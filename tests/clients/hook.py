@@ -2,16 +2,19 @@
 
 usage: hook.py AUTHORIZE_URL [--deliver]     GATEKIT_USER and GATEKIT_PASSWORD say who it is
 Prints the redirect. With ``--deliver`` the client's own loopback listener gets it, as from a browser.
+``GATEKIT_LOGIN=chromium`` does it in a real Chromium, which delivers by itself (``chromium.mjs``).
 """
 
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from pathlib import Path
 
 from gatekit.demo.browser import Browser, Person
 
@@ -26,6 +29,18 @@ def complete(url: str, person: Person, deliver: bool = False) -> str:
     if deliver:
         _deliver(callback)
     return callback
+
+
+def in_chromium(url: str) -> str:
+    """The same in a headless Chromium whose profile lies in the client's home."""
+    script = Path(__file__).with_name("chromium.mjs")
+    profile = Path.home() / "chromium-profile"
+    done = subprocess.run(
+        ["node", str(script), url, str(profile)], capture_output=True, text=True, timeout=90, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip()[-1500:])
+    return done.stdout.strip().splitlines()[-1]
 
 
 def _deliver(callback: str) -> None:
@@ -46,5 +61,11 @@ def _deliver(callback: str) -> None:
 
 
 if __name__ == "__main__":
-    me = Person(os.environ["GATEKIT_USER"], os.environ["GATEKIT_PASSWORD"], Browser())
-    print(complete(sys.argv[1], me, deliver="--deliver" in sys.argv))
+    if os.environ.get("GATEKIT_LOGIN") == "chromium":
+        print(in_chromium(sys.argv[1]))
+    else:
+        me = Person(os.environ["GATEKIT_USER"], os.environ["GATEKIT_PASSWORD"], Browser())
+        print(complete(sys.argv[1], me, deliver="--deliver" in sys.argv))
+    if "GATEKIT_LOGINS" in os.environ:  # one line for each sign-in that came to its end
+        with Path(os.environ["GATEKIT_LOGINS"]).open("a", encoding="utf-8") as logins:
+            logins.write(urllib.parse.urlsplit(sys.argv[1]).netloc + "\n")

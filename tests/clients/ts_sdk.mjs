@@ -1,8 +1,9 @@
 // The official TypeScript clients, v1 (@modelcontextprotocol/sdk) and v2 (@modelcontextprotocol/client): connect, log in
 // by themselves, list tools, call them. One JSON document in (argv[2]), one out.
-//   in:  { url, sdk: "v1"|"v2", era: "handshake"|"stateless", calls: [[tool, arguments], …] }
+//   in:  { url, sdk: "v1"|"v2", era: "handshake"|"stateless", calls: [[tool, arguments], …], store?: FILE }
 //   out: { protocol, tools: [name, …], results: [text, …], logins }
 import { execFile } from 'node:child_process';
+import fs from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
@@ -37,11 +38,18 @@ class Memory {
     response_types: ['code'],
     token_endpoint_auth_method: 'none',
   };
+  constructor() {
+    if (job.store && fs.existsSync(job.store)) Object.assign(this, JSON.parse(fs.readFileSync(job.store, 'utf8')));
+  }
+  keep(what) {
+    Object.assign(this, what);
+    if (job.store) fs.writeFileSync(job.store, JSON.stringify({ client: this.client, kept: this.kept }), { mode: 0o600 });
+  }
   state() { return (this.sentState = randomUUID()); }
   clientInformation() { return this.client; }
-  saveClientInformation(client) { this.client = client; }
+  saveClientInformation(client) { this.keep({ client }); }
   tokens() { return this.kept; }
-  saveTokens(tokens) { this.kept = tokens; }
+  saveTokens(tokens) { this.keep({ kept: tokens }); }
   saveCodeVerifier(verifier) { this.verifier = verifier; }
   codeVerifier() { return this.verifier; }
   discoveryState() { return this.discovered; }

@@ -20,8 +20,10 @@ from gatekit.doctor.examine import Examination, Order, Result
 from gatekit.doctor.signin import Somebody
 from gatekit.doctor.table import NAMES, chosen
 from gatekit.platform.clock import SystemClock, SystemEntropy
+from tests.emulators.serving import serving
 from tests.support.nginx import GOOD, Nginx
 from tests.support.running import ECHO, RunningGateway
+from tests.support.tls import certificate_for
 
 MAY_PASS = ("python-sdk", "codex", "chatgpt", "claude-ai", "gemini-cli", "vscode-web", "copilot-cli")
 """A handful that differ in all that matters; every client is walked once, in the healthy case."""
@@ -84,6 +86,7 @@ def published(healthy: RunningGateway, tmp_path_factory: pytest.TempPathFactory)
     auth = {"enabled": True, "provider": "local", "allowed_users": ["group:developers"]}
     running.proxy["auth"] = {**auth, "registration": registration}
     running.proxy["public_url"] = f"http://127.0.0.1:{free_port(0)}"
+    running.proxy["trusted_proxies"] = ["127.0.0.1/32"]
     running.write()
     running.start()
     try:
@@ -225,6 +228,50 @@ async def test_an_event_stream_that_is_held_back(
     assert "compressed" in result.findings[0].ailment.why
 
 
+async def test_a_certificate_that_nobody_knows(tmp_path: Path) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise AssertionError("nothing is sent to a server that cannot prove its name")
+
+    async with serving(app, certificate=certificate_for("localhost", tmp_path), host="127.0.0.1") as origin:
+        order = Order(url=f"{origin}/mcp", profiles=chosen(("codex", "vscode")))
+        clock = SystemClock()
+        result = await Examination(order, clock, SystemEntropy(), asyncio.sleep, lambda _: None).run()
+    assert [(each.ailment.code, each.clients) for each in result.findings] == [("tls", ("Codex",))]
+    assert "certificate" in result.findings[0].ailment.why.lower()
+
+
+async def test_a_proxy_whose_word_is_not_taken(
+    published: RunningGateway, through: Callable[..., Nginx], tmp_path: Path
+) -> None:
+    """Only the configuration shows it: the same gateway, read from a file without trusted_proxies."""
+    through()
+    document = json.loads(published.config.read_text(encoding="utf-8"))
+    del document["proxy"]["trusted_proxies"]
+    (tmp_path / "gatekit.yaml").write_text(json.dumps(document), encoding="utf-8")
+    code, found = doctor(published, "--config", str(tmp_path / "gatekit.yaml"), *only("codex"))
+    assert (code, codes(found)) == (0, {"one-address": []})
+    assert found["findings"][0]["level"] == "warning"
+
+
+async def test_a_key_in_place_of_a_sign_in(published: RunningGateway, through: Callable[..., Nginx]) -> None:
+    """For gateways whose people sign in elsewhere: the way of tokens and streams all the same."""
+    through(GOOD + "proxy_set_header Authorization '';")
+    published.person("bob")
+    made = json.loads(published.gatekit("keys", "create", "bob", "--name", "doctor", "--json"))
+    order = Order(
+        url=f"{published.proxy['public_url']}/mcp",
+        profiles=chosen(("codex", "claude-code")),
+        api_key=made["token"],
+    )
+    assert made["token"] not in repr(order)
+    clock = SystemClock()
+    lost = await Examination(order, clock, SystemEntropy(), asyncio.sleep, lambda _: None).run()
+    assert [(each.ailment.code, len(each.clients)) for each in lost.findings] == [("call-failed", 2)]
+    through_well = replace(order, url=f"{published.url}/mcp")
+    right = await Examination(through_well, clock, SystemEntropy(), asyncio.sleep, lambda _: None).run()
+    assert "call-failed" not in {each.ailment.code for each in right.findings}
+
+
 async def test_a_name_that_is_not_the_public_url(published: RunningGateway) -> None:
     """Past the proxy, at an address that nobody was told: to clients it is another server."""
     code, found = doctor(published, published.endpoint(), *only("claude-code", "codex"))
@@ -290,7 +337,12 @@ def test_people_read_it_without_colours(healthy: RunningGateway) -> None:
 
 
 def test_wrong_words(healthy: RunningGateway) -> None:
-    for arguments in (("--client", "nobody"), ("ftp://example.com",), ("--config", "/nowhere/gatekit.yaml")):
+    for arguments in (
+        ("--client", "nobody"),
+        ("ftp://example.com",),
+        ("--config", "/nowhere/gatekit.yaml"),
+        ("http://gatekit.invalid", "--user", "alice"),  # a password would be overheard
+    ):
         done = subprocess.run(
             [sys.executable, "-m", "gatekit", "doctor", *arguments],
             capture_output=True,

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import subprocess
 import time
 from pathlib import Path
 
 from gatekit.demo.gateway import free_port
-
-NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
-"""Debian: apt-get install nginx-light."""
+from tests.support.peers import PROXIES
 
 GOOD = """
       proxy_pass http://127.0.0.1:{gateway};
@@ -37,12 +34,23 @@ class Nginx:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        assert NGINX, "nginx is missing: run scripts/install --dev as root, or apt-get install nginx-light"
+        program = PROXIES / "nginx"
+        assert program.is_file(), "run scripts/install-proxies"
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "nginx.conf").write_text(self._configuration(), encoding="utf-8")
         with (self.folder / "out.log").open("wb") as log:
             self._process = subprocess.Popen(
-                [NGINX, "-p", str(self.folder), "-e", "error.log", "-c", "nginx.conf", "-g", "daemon off;"],
+                [
+                    str(program),
+                    "-p",
+                    str(self.folder),
+                    "-e",
+                    "error.log",
+                    "-c",
+                    "nginx.conf",
+                    "-g",
+                    "daemon off;",
+                ],
                 stdout=log,
                 stderr=log,
             )

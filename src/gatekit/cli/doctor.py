@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +16,11 @@ from gatekit.cli.output import plain, print_json
 
 if TYPE_CHECKING:
     from gatekit.doctor.examine import Finding, Order, Result
+    from gatekit.doctor.profile import Profile
     from gatekit.doctor.walk import Course
 
 PASSWORD_VARIABLE = "GATEKIT_DOCTOR_PASSWORD"
+KEY_VARIABLE = "GATEKIT_API_KEY"
 _EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104  (names of "every interface", not a bind)
 
 
@@ -34,6 +37,12 @@ _EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104  (names of "every interface", 
     help=f"Go on past the sign-in page as this person; the password is asked for, or ${PASSWORD_VARIABLE}.",
 )
 @click.option(
+    "--key",
+    "with_key",
+    is_flag=True,
+    help=f"Make a call and open a stream with the API key in ${KEY_VARIABLE}, where nobody has a password.",
+)
+@click.option(
     "-c",
     "--config",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -41,7 +50,13 @@ _EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104  (names of "every interface", 
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 def doctor(
-    url: str | None, clients: tuple[str, ...], listing: bool, user: str, config: Path | None, as_json: bool
+    url: str | None,
+    clients: tuple[str, ...],
+    listing: bool,
+    user: str,
+    with_key: bool,
+    config: Path | None,
+    as_json: bool,
 ) -> None:
     """Replay how each known client finds this gateway, registers and signs in; explain what would fail, for
     whom, and how to mend it.
@@ -68,7 +83,7 @@ def doctor(
         profiles = chosen(clients)
     except ValueError as unknown:
         raise click.BadParameter(str(unknown), param_hint="--client") from None
-    order = _order(url, config, profiles, user)
+    order = _order(url, config, profiles, user, _key() if with_key else "")
     result = asyncio.run(_examine(order, quiet=as_json or not sys.stderr.isatty()))
     if as_json:
         print_json(_document(result))
@@ -77,30 +92,59 @@ def doctor(
     sys.exit(0 if result.ok else 1)
 
 
-def _order(url: str | None, config: Path | None, profiles: Any, user: str) -> Order:
+def _key() -> str:
+    if key := os.environ.get(KEY_VARIABLE):
+        return key
+    raise click.UsageError(f"--key: ${KEY_VARIABLE} holds no API key (gatekit keys create makes one)")
+
+
+def _order(url: str | None, config: Path | None, profiles: Sequence[Profile], user: str, key: str) -> Order:
     from gatekit.config.load import load
     from gatekit.doctor.examine import Order, endpoint
     from gatekit.doctor.signin import Somebody
     from gatekit.errors import ClientWouldFail
 
-    local, documents = "", False
+    local, documents, blind = "", False, False
     if url is None:
         loaded = load(config or Path(os.environ.get(CONFIG_VARIABLE) or "gatekit.yaml"))
         url, documents = loaded.public_url, True
         host = "127.0.0.1" if loaded.host in _EVERYWHERE else loaded.host
         local = f"http://[{host}]:{loaded.port}" if ":" in host else f"http://{host}:{loaded.port}"
         local = "" if local == url else local
+        blind = bool(local) and not loaded.trusted_proxies
     try:
         target = endpoint(url)
     except ClientWouldFail:
         raise click.BadParameter(f"{url} is not an http or https URL", param_hint="URL") from None
     somebody = None
+    if (user or key) and _overheard(target):
+        raise click.BadParameter(
+            f"no secret is sent to {target}: it is plain http", param_hint="--user, --key"
+        )
     if user:
         password = os.environ.get(PASSWORD_VARIABLE) or click.prompt(
             f"Password of {user}", hide_input=True, err=True
         )
         somebody = Somebody(user, password)
-    return Order(url=target, profiles=profiles, local=local, documents=documents, somebody=somebody)
+    return Order(
+        url=target,
+        profiles=profiles,
+        local=local,
+        documents=documents,
+        somebody=somebody,
+        api_key=key,
+        blind=blind,
+    )
+
+
+def _overheard(url: str) -> bool:
+    """Whether what is sent to ``url`` crosses a network in plain text."""
+    from urllib.parse import urlsplit
+
+    from gatekit.config.addresses import is_loopback
+
+    parts = urlsplit(url)
+    return parts.scheme == "http" and not is_loopback(parts.hostname or "")
 
 
 async def _examine(order: Order, quiet: bool) -> Result:

@@ -16,7 +16,7 @@ from gatekit.doctor.ailments import Ailment
 from gatekit.doctor.line import Line, ailing, origin_of
 from gatekit.doctor.opening import contact, discover
 from gatekit.doctor.profile import Profile
-from gatekit.doctor.signin import SignIn, Somebody
+from gatekit.doctor.signin import SignIn, Somebody, call, stream
 from gatekit.doctor.walk import Course, Walk
 from gatekit.doctor.words import Level
 from gatekit.errors import ClientWouldFail, OutboundRefused
@@ -38,6 +38,14 @@ class Order(Struct, frozen=True, kw_only=True):
     documents: bool = False
     """Whether this machine fetches client metadata documents as the gateway would."""
     somebody: Somebody | None = None
+    api_key: str = ""
+    """For a call and an event stream, where nobody can sign in with a password."""
+    blind: bool = False
+    """Whether there is a proxy in front whose word on people's addresses the gateway does not take."""
+
+    def __repr__(self) -> str:
+        """Without the key."""
+        return f"Order(url={self.url!r}, local={self.local!r})"
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -107,11 +115,13 @@ class Examination:
         left = [course for course in courses if not await self._clean(line, course)]
         found = next((course.found for course in courses if course.found is not None), None)
         common += ground.scopes(found) if found is not None else []
+        common += [Ailment("one-address")] if order.blind and not aside else []
+        everybody = await self._with_key(line) if order.api_key else []
         right = await self._right_at_home() if inside is not None and not aside else frozenset()
         return Result(
             url=order.url,
             courses=tuple(courses),
-            findings=tuple(_merged(common, courses, right)),
+            findings=tuple(_merged(common, everybody, courses, right)),
             left_behind=len(left),
             stepped_aside=aside,
         )
@@ -138,6 +148,17 @@ class Examination:
         except OutboundRefused as error:
             return str(error)
         return "" if answer.status == 200 else f"it was answered {answer.status}"
+
+    async def _with_key(self, line: Line) -> list[Ailment]:
+        """One call of each era that is asked about, and one event stream."""
+        profiles = {profile.stateless: profile for profile in self._order.profiles}
+        try:
+            for profile in profiles.values():
+                await call(line, profile, self._order.url, self._order.api_key)
+            await stream(line, self._order.profiles[0], self._order.url, self._order.api_key)
+        except ClientWouldFail as failure:
+            return [Ailment(failure.code, failure.facts)]
+        return []
 
     async def _clean(self, line: Line, course: Course) -> bool:
         """Delete what was registered (RFC 7592 §2.3). Whether nothing is left."""
@@ -197,12 +218,18 @@ def _one_way(order: Order, cause: Ailment) -> Ailment:
     return Ailment("one-way", facts)
 
 
-def _merged(common: Sequence[Ailment], courses: Sequence[Course], right: frozenset[str]) -> Iterator[Finding]:
+def _merged(
+    common: Sequence[Ailment],
+    everybody: Sequence[Ailment],
+    courses: Sequence[Course],
+    right: frozenset[str],
+) -> Iterator[Finding]:
     """One finding per code: what stops clients first, then what they notice, then the rest."""
     facts: dict[str, Ailment] = {}
     hits: dict[str, list[str]] = {}
     for course in courses:
-        for ailment in ([course.stopped] if course.stopped is not None else []) + course.notes:
+        stopped = [course.stopped] if course.stopped is not None else []
+        for ailment in (*stopped, *course.notes, *everybody):
             facts.setdefault(ailment.code, ailment)
             hits.setdefault(ailment.code, []).append(course.profile.title)
     for ailment in common:

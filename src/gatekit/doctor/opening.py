@@ -169,6 +169,8 @@ def _object(url: str, answer: Answer) -> dict[str, Any]:
 
 def _resource(profile: Profile, url: str, document: dict[str, Any]) -> str:
     """The document's ``resource``, if this client takes it for ``url``."""
+    if document.get("dpop_bound_access_tokens_required"):
+        raise ailing(Ailment("dpop-required"))
     resource = document.get("resource")
     ours, theirs = urlsplit(url), urlsplit(resource if isinstance(resource, str) else "")
     facts = {"resource": str(resource), "url": url, "ours": ours.scheme, "theirs": theirs.scheme}
@@ -218,6 +220,8 @@ def _checked(document: dict[str, Any], where: str, issuer: str) -> dict[str, Any
         lacking.append("code_challenge_methods_supported with S256")
     if lacking:
         raise ailing(Ailment("metadata-poor", {"url": where, "members": ", ".join(lacking)}))
+    if document.get("require_pushed_authorization_requests"):
+        raise ailing(Ailment("pushed-required"))
     for member, given in document.items():
         ours = member.endswith("_endpoint") and isinstance(given, str)
         if ours and urlsplit(given).scheme != urlsplit(issuer).scheme:

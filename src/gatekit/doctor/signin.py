@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from gatekit.doctor.ailments import Ailment
 from gatekit.doctor.jar import Form, Jar, forms_of
-from gatekit.doctor.line import Line, ailing, decoded, kind_of, said
+from gatekit.doctor.line import Line, ailing, decoded, kind_of, origin_of, said
 from gatekit.doctor.opening import Found, headers_of, message_of
 from gatekit.doctor.profile import Profile
 from gatekit.doctor.walk import Course, Registered, authorization_url, challenge_for, refresh_form, state_of
@@ -78,7 +78,7 @@ class SignIn:
     async def _tokens(self, profile: Profile, found: Found, client: Registered) -> Tokens:
         verifier, state = self._entropy.token("", 48), state_of(profile)
         url = authorization_url(profile, found, client, state, challenge_for(verifier))
-        back = await self._walk_pages(url, client.redirect_uri)
+        back = await self._walk_pages(url, client.redirect_uri, origin_of(found.url))
         if "code" not in back:
             facts = {"error": back.get("error", "?"), "description": back.get("error_description", "")}
             raise ailing(Ailment("no-code", facts))
@@ -97,12 +97,14 @@ class SignIn:
         }
         return await self._ask(profile, found, form, "no-token", "code")
 
-    async def _walk_pages(self, url: str, redirect_uri: str) -> dict[str, str]:
+    async def _walk_pages(self, url: str, redirect_uri: str, home: str) -> dict[str, str]:
         where, answer = await self._jar.follow(url, redirect_uri)
         signed_in = False
         for _ in range(MAX_FORMS):
             if where.partition("?")[0] == redirect_uri.partition("?")[0]:
                 return dict(parse_qsl(urlsplit(where).query))
+            if origin_of(where) != home:  # a password is for the gateway that the operator named
+                raise ailing(self._failed(f"people sign in at {origin_of(where)}, where only they can"))
             form, values = self._next(answer, signed_in)
             signed_in = signed_in or bool(values)
             where, answer = await self._jar.submit(where, form, values, "approve", redirect_uri)
@@ -134,7 +136,9 @@ class SignIn:
         access = document.get("access_token")
         if answer.status != 200 or not isinstance(access, str):
             facts = {"status": str(answer.status), "error": str(document.get("error", "")), "form": words}
-            facts["description"] = str(document.get("error_description") or said(answer))
+            # A good answer that lacks something may hold a token all the same: its text is not shown.
+            text = said(answer) if answer.status != 200 else "The answer has no access_token."
+            facts["description"] = str(document.get("error_description") or text)
             raise ailing(Ailment(code, facts))
         if what := _lacking(document):
             raise ailing(Ailment("token-answer", {"what": what}))

@@ -29,22 +29,21 @@ DISCOVERY: Mapping[str, Words] = {
     "dns": Words(
         "The name {host} cannot be resolved",
         "No client gets as far as a connection: {reason}.",
-        "Check the name, and the DNS record. From inside a network the public name may need a record of "
-        "its own.",
+        "Check the name, and the DNS record. From inside a network the public name may need a record of its "
+        "own.",
     ),
     "refused": Words(
         "Nothing answers at {host}",
         "The connection was not taken: {reason}.",
-        "Is the gateway running (`gatekit serve`)? Does the proxy or firewall in front of it listen on "
-        "this port?",
+        "Is the gateway running (`gatekit serve`)? Does the proxy or firewall in front of it listen on this "
+        "port?",
     ),
     "tls": Words(
         "The certificate of {host} is not accepted",
         "{reason}. Clients refuse such a server before they send anything.",
-        "Serve the full chain (fullchain.pem and not cert.pem), for this name, not expired. With a "
-        "company's own "
-        "authority: clients on Node need NODE_EXTRA_CA_CERTS, those in Python SSL_CERT_FILE; hosted clients "
-        "(claude.ai, ChatGPT) take public authorities only.",
+        "Serve the full chain (fullchain.pem and not cert.pem), for this name, not expired. With a company's "
+        "own authority: clients on Node need NODE_EXTRA_CA_CERTS, those in Python SSL_CERT_FILE; hosted "
+        "clients (claude.ai, ChatGPT) take public authorities only.",
     ),
     "silent": Words(
         "{method} {path} gets no answer",
@@ -54,7 +53,7 @@ DISCOVERY: Mapping[str, Words] = {
     "broken": Words(
         "{method} {path} breaks off",
         "{reason}.",
-        "Look at the log of whatever answers on {host}; the gateway itself never does this.",
+        "Look at the log of whatever answers on {host}, and at the gateway's.",
     ),
     "compressed": Words(
         "Answers are compressed though nobody asked for it",
@@ -77,14 +76,12 @@ DISCOVERY: Mapping[str, Words] = {
         "The gateway refuses the name {host} (403)",
         "It answers only to the host of public_url, so that no web page can reach it under a name of its "
         "own.",
-        "Let the proxy pass the name on (nginx: proxy_set_header Host $host;), or mend public_url: "
-        + _PUBLIC_URL,
+        "Let the proxy pass the name on (nginx: proxy_set_header Host $host;), or: " + _PUBLIC_URL,
     ),
     "turned-away": Words(
         "Something in front of the gateway refuses the request (403)",
         "{method} {path} got 403, and no text of the gateway's. Firewalls refuse what no browser sends: "
-        "requests "
-        "without User-Agent, HEAD, DELETE, JSON bodies.",
+        "requests without User-Agent, HEAD, DELETE, JSON bodies.",
         "Make an exception for this path in the firewall. The request: {method} {path}, User-Agent: {agent}.",
     ),
     "redirected": Words(
@@ -95,27 +92,24 @@ DISCOVERY: Mapping[str, Words] = {
     "open": Words(
         "This endpoint asks nobody to sign in",
         "{method} {path} without a token was answered {status}.",
-        "Set proxy.auth.enabled to true unless this is meant. If it is true, the proxy adds a token of "
-        "its own.",
+        "Set proxy.auth.enabled to true unless this is meant. If it is true, the proxy adds a token of its "
+        "own.",
         "warning",
     ),
     "early": Words(
         "{method} without a token gets {status} and not 401",
-        "The token must be asked for before anything else. This client begins with {method} {path} and "
-        "takes any "
-        "other status for a server that does not work.",
+        "The token must be asked for before anything else. These clients begin with such a request, and take "
+        "any other status for a server that does not work.",
         "The proxy or a firewall judges the request before the gateway does: let {method} through to {path} "
         "(nginx: no limit_except there).",
     ),
     # -- the challenge ----------------------------------------------------------------------------------
     "challenge-missing": Words(
         "WWW-Authenticate is lost on the way",
-        "{method} {path} got 401 as it should, but without the header that says where to sign in. This "
-        "client "
-        "then says that the server does not implement OAuth.",
-        "Let the proxy pass WWW-Authenticate on: look for proxy_hide_header, header filters, and error "
-        "pages for "
-        "401 (nginx: proxy_intercept_errors off;).",
+        "{method} {path} got 401 as it should, but without the header that says where to sign in. These "
+        "clients then say that the server does not implement OAuth.",
+        "Let the proxy pass WWW-Authenticate on: look for proxy_hide_header, header filters, and error pages "
+        "for 401 (nginx: proxy_intercept_errors off;).",
     ),
     "challenge-bare": Words(
         "The challenge names no metadata",
@@ -128,8 +122,9 @@ DISCOVERY: Mapping[str, Words] = {
         _PUBLIC_URL,
     ),
     "challenge-doubled": Words(
-        "WWW-Authenticate comes twice",
-        "The proxy adds a challenge of its own: {challenge}. Clients read the first one.",
+        "The 401 carries a challenge of somebody else's",
+        "WWW-Authenticate is {challenge}: the proxy asks for a sign-in of its own, and clients read that "
+        "first.",
         "Switch off the proxy's own authentication for this path (nginx: auth_basic off;).",
     ),
     "body-empty": Words(
@@ -142,8 +137,8 @@ DISCOVERY: Mapping[str, Words] = {
     "resource-missing": Words(
         "There is no resource metadata at {url} ({status})",
         "Clients learn there which authorization server to use (RFC 9728).",
-        "Let the proxy pass /.well-known/ on to the gateway, all of it; some keep it for certificates "
-        "(only /.well-known/acme-challenge/ is needed for those).",
+        "Let the proxy pass /.well-known/ on to the gateway, all of it; some keep it for certificates (only "
+        "/.well-known/acme-challenge/ is needed for those).",
     ),
     "resource-scheme": Words(
         "public_url says {theirs}, but people use {ours}",
@@ -159,13 +154,12 @@ DISCOVERY: Mapping[str, Words] = {
     "resource-path": Words(
         "The metadata is for another path",
         "It is for {resource}, the URL in use is {url}.",
-        "The proxy changes the path, or the URL has a slash or a query too much. The gateway must see "
-        "the same "
-        "path as the client; give people {resource}.",
+        "The proxy changes the path, or the URL has a slash or a query too much. The gateway must see the "
+        "same path as the client; give people {resource}.",
     ),
     "resource-exact": Words(
         "The metadata is for {resource}, which is not letter by letter the URL in use",
-        "This client wants {url} there, exactly.",
+        "These clients want {url} there, exactly.",
         "Give people the URL {resource}; no slash behind it, no query.",
     ),
     "root-misleads": Words(
@@ -187,8 +181,8 @@ DISCOVERY: Mapping[str, Words] = {
     "metadata-garbled": Words(
         "{url} is no JSON",
         "It was answered {status}, {kind}.",
-        "Something other than the gateway answers there: a single-page application's fallback, or an "
-        "error page.",
+        "Something other than the gateway answers there: a single-page application's fallback, or an error "
+        "page.",
     ),
     "issuer-other": Words(
         "The authorization server calls itself {named}",
@@ -207,10 +201,20 @@ DISCOVERY: Mapping[str, Words] = {
     ),
     "no-iss": Words(
         "The authorization response has no iss",
-        "The metadata does not announce authorization_response_iss_parameter_supported, and this client "
-        "refuses a "
-        "response without it (RFC 9207).",
+        "The metadata does not announce authorization_response_iss_parameter_supported, and these clients "
+        "refuse a response without it (RFC 9207).",
         "The authorization server must send iss. Gatekit always does: is this one something else?",
+    ),
+    "dpop-required": Words(
+        "Every token must be bound to a key of the client (DPoP)",
+        "The resource metadata says dpop_bound_access_tokens_required, and these clients know no DPoP (RFC "
+        "9449).",
+        "Set proxy.auth.dpop.required to false; clients that know DPoP use it all the same.",
+    ),
+    "pushed-required": Words(
+        "Every authorization request must be pushed first (PAR)",
+        "The metadata says require_pushed_authorization_requests, and these clients push none (RFC 9126).",
+        "Set proxy.auth.pushed_requests.required to false; clients that push may go on doing so.",
     ),
     "offline-access": Words(
         "scopes_supported lists offline_access",

@@ -10,24 +10,22 @@ FURTHER: Mapping[str, Words] = {
     # -- registration -----------------------------------------------------------------------------------
     "nobody-registers": Words(
         "There is no way to become a client",
-        "The metadata has neither registration_endpoint nor client_id_metadata_document_supported, and "
-        "this client "
-        "asks nobody for a client id.",
-        "Set proxy.auth.registration.enabled to true, or enter the client in the file and tell people "
-        "its id.",
+        "The metadata has neither registration_endpoint nor client_id_metadata_document_supported, and these "
+        "clients ask nobody for a client id.",
+        "Set proxy.auth.registration.enabled to true, or enter the client in the file and tell people its "
+        "id.",
     ),
     "document-unreachable": Words(
         "Client metadata documents are announced but cannot be fetched here",
-        "{url}: {reason}. This client uses its document as soon as it is announced, and has no other way.",
-        "Allow this machine to reach {host} over https, or set "
-        "proxy.auth.registration.metadata_documents to false: "
-        "then the "
-        "client registers as others do.",
+        "{url}: {reason}. These clients use their document as soon as it is announced, and have no other "
+        "way.",
+        "Allow this machine to reach {host} over https, or set proxy.auth.registration.metadata_documents to "
+        "false: then they register as others do.",
     ),
     "documents-unseen": Words(
         "Client metadata documents are announced",
         "The gateway must be able to fetch {url}; from here that cannot be seen.",
-        "If this client fails at the sign-in page, run `gatekit doctor` on the gateway's own machine.",
+        "If these clients fail at the sign-in page, run `gatekit doctor` on the gateway's own machine.",
         "warning",
     ),
     "registration-refused": Words(
@@ -39,8 +37,7 @@ FURTHER: Mapping[str, Words] = {
         "The gateway takes no more registrations from here for now (429)",
         "Its budget for one address is used up; it says to come back in {wait} s.",
         "Wait, or look at one client at a time (--client). If this is not the third run in a minute, all "
-        "clients "
-        "share one address to the gateway: set proxy.trusted_proxies to the proxy's network.",
+        "clients share one address to the gateway: set proxy.trusted_proxies to the proxy's network.",
         "warning",
     ),
     "redirect-dropped": Words(
@@ -57,7 +54,7 @@ FURTHER: Mapping[str, Words] = {
     # -- the sign-in page -------------------------------------------------------------------------------
     "authorize-refused": Words(
         "The sign-in page does not open: {status} {said}",
-        "{url} was asked what this client asks there.",
+        "{url} was asked what these clients ask there.",
         "The text is the gateway's own; its log has more under the same reference. If nothing is in the log, "
         "something in front of it answered.",
     ),
@@ -73,7 +70,7 @@ FURTHER: Mapping[str, Words] = {
     ),
     "authorize-once": Words(
         "The sign-in page opens only once",
-        "This client opens it itself before the browser does, and the second time it was {status}.",
+        "These clients open it themselves before the browser does, and the second time it was {status}.",
         "Something remembers the first request: a cache, or a firewall against replays.",
     ),
     "cookie-lost": Words(
@@ -149,19 +146,18 @@ FURTHER: Mapping[str, Words] = {
     "token-answer": Words(
         "The token answer is not what clients need",
         "{what}",
-        "If this is Gatekit, its tokens.* settings: lifetimes of at least ten minutes.",
+        "If this is Gatekit: proxy.auth.tokens.access_ttl of ten minutes or more.",
     ),
     "no-refresh": Words(
         "The refresh failed: {status} {error}",
-        "{description} This client asks for it the way it does it: {form}.",
+        "{description} It was asked for as this client does: {form}.",
         "The gateway's log has the reason. People would have to sign in again every hour.",
     ),
     "call-failed": Words(
         "{what} with a good token was answered {status}",
         "{said}",
-        "401: the token does not reach the gateway (the proxy drops or replaces Authorization). "
-        "Otherwise the "
-        "server behind it failed: its log is the gateway's.",
+        "401: the token does not reach the gateway (the proxy drops or replaces Authorization). Otherwise "
+        "the server behind it failed: its log is the gateway's.",
     ),
     "stream-held": Words(
         "Event streams are held back on the way",
@@ -182,11 +178,20 @@ FURTHER: Mapping[str, Words] = {
         "Run NTP on both machines (timedatectl set-ntp true).",
         "warning",
     ),
+    "one-address": Words(
+        "To the gateway everybody has the proxy's address",
+        "There is something in front of the gateway (public_url is not where it listens), and "
+        "proxy.trusted_proxies is empty. Everybody shares one budget for registrations and sign-ins, and the "
+        "audit trail shows one address.",
+        "Set proxy.trusted_proxies to the network of the proxy, and let it send X-Forwarded-For (nginx: "
+        "proxy_set_header X-Forwarded-For $remote_addr;).",
+        "warning",
+    ),
     "one-way": Words(
         "This machine cannot reach the gateway's public address",
         "{public}: {reason}. The gateway itself was looked at under {local}.",
-        "If people reach it, that is fine: run `gatekit doctor {public}` where they are. If not, mend "
-        "this first.",
+        "If people reach it, that is fine: run `gatekit doctor {public}` where they are. If not, mend this "
+        "first.",
         "warning",
     ),
 }

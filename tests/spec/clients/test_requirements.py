@@ -14,6 +14,7 @@ from tests.support.peers import ROOT
 
 BROWSER = "tests/attack/test_browser.py"
 CODES = "tests/attack/test_codes.py"
+DOCTOR = "tests/journey/test_doctor.py"
 DOCUMENTS = "tests/attack/test_documents.py"
 DOOR = "tests/unit/gateway/test_door.py"
 HANDSHAKE = "tests/unit/gateway/test_handshake.py"
@@ -29,7 +30,11 @@ TOKENS = "tests/attack/test_tokens.py"
 REQUIREMENTS: dict[int, tuple[str, tuple[str, ...]]] = {
     1: (
         "the token is checked before everything else: GET, HEAD, POST and DELETE without one are 401",
-        (f"{DOOR}::test_token_comes_before_everything_else", f"{ROUTES}::test_walk"),
+        (
+            f"{DOOR}::test_token_comes_before_everything_else",
+            f"{ROUTES}::test_walk",
+            f"{DOCTOR}::test_everybody_gets_into_a_healthy_gateway",
+        ),
     ),
     2: (
         "WWW-Authenticate names resource_metadata and scope, an error only with a token; the body is JSON",
@@ -78,6 +83,7 @@ REQUIREMENTS: dict[int, tuple[str, tuple[str, ...]]] = {
         "one registration with several kinds of redirect URI, unknown members, no User-Agent",
         (
             f"{HERE}::test_8_every_recorded_registration_is_taken_as_it_is",
+            f"{DOCTOR}::test_everybody_gets_into_a_healthy_gateway",
             "tests/spec/rfc7591/test_registration.py::test_3_2_2_errors",
             "tests/spec/rfc7591/test_registration.py::test_2_unknown_members_are_ignored",
         ),
@@ -169,6 +175,7 @@ REQUIREMENTS: dict[int, tuple[str, tuple[str, ...]]] = {
             f"{REFRESH}::test_R1_a_used_token_yields_the_same_successor_within_its_grace",
             f"{REFRESH}::test_R2_reuse_after_the_grace_fells_the_family",
             f"{REFRESH}::test_R3_parallel_copies_share_one_successor",
+            f"{DOCTOR}::test_somebody_signs_in_and_nothing_is_left",
             "tests/spec/rfc6749/test_token.py::test_6_refresh_without_resource_and_with_the_same_scope",
         ),
     ),
