@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
+from gatekit.errors import VaultError
 from gatekit.model.oauth import Client
-from gatekit.oauth.keys import new_key
+from gatekit.oauth.jws import new_private_key, signer_key
+from gatekit.oauth.keys import SEAL, new_key
 from gatekit.platform.vault import Vault
 from gatekit.store.follow import follow, newest
 from tests.attack.bound import call, proof_for, tokens
@@ -137,6 +140,18 @@ async def test_T6_a_key_of_another_master_key_stops_nobody(pair: tuple[World, Wo
     await two.store.signing_keys.add(new_key(Vault(bytes(32)), "access-token", int(one.clock.now())))
     await one.server.changed()
     assert await one.alive(token)
+    one.clock.advance(600)
+    await one.server.tidy()
+    stranger = signer_key(new_private_key(), "at+jwt").sign(b"{}")
+    assert (await one.use(stranger)).status_code == 401, "looks for new keys"
+    await one.boot()
+    assert await one.alive(token)
+    for key in await one.store.signing_keys.list("access-token"):
+        with contextlib.suppress(VaultError):
+            one.vault.open(key.private_sealed, SEAL)
+            await one.store.signing_keys.retire(key.kid, int(one.clock.now()))
+    with pytest.raises(VaultError):
+        await one.boot()  # the wrong master key altogether: the operator hears of it at once
 
 
 async def test_B2_a_login_may_wander_between_gateways(pair: tuple[World, World]) -> None:

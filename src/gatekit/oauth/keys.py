@@ -8,12 +8,13 @@ can have signed has expired (checklist T6). Other processes hear of both by the 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
-from gatekit.errors import StoreError, TokenInvalid
+from gatekit.errors import StoreError, TokenInvalid, VaultError
 from gatekit.model.oauth import SigningKey
 from gatekit.model.ports import Clock
 from gatekit.oauth.claims import AccessClaims
@@ -31,6 +32,8 @@ from gatekit.oauth.jws import (
 )
 from gatekit.oauth.ports import Vault
 from gatekit.store.ports import SigningKeys
+
+log = logging.getLogger("gatekit.oauth")
 
 PURPOSE = "access-token"
 TYP = "at+jwt"  # RFC 9068 §2.1
@@ -158,16 +161,27 @@ class KeyRing:
         return new_key(self._vault, self._purpose, int(self._clock.now()))
 
     async def _read(self) -> None:
+        """Raises ``StoreError``; ``VaultError`` if there are keys and none of them can be opened."""
         self._reloaded_at = self._clock.monotonic()
         rows = [row for row in await self._store.list(self._purpose) if row.retired_at is None]
-        signers = {}
+        signers: dict[str, SignerKey] = {}
+        unreadable = VaultError("there is no key")
         for row in rows:
-            known = self._signers.get(row.kid)
-            text = "" if known else self._vault.open(row.private_sealed, SEAL)
-            signers[row.kid] = known or signer_key(private_from_text(text), self._typ)
-        self._rows = rows
+            try:
+                signers[row.kid] = self._signers.get(row.kid) or self._opened(row)
+            except VaultError as bad:
+                # Sealed with another master key, by a program that was started with the wrong one: that is
+                # for an operator to mend, and no reason to sign nobody in.
+                log.error("a signing key cannot be opened kid=%s error=%s", row.kid, bad)
+                unreadable = bad
+        if rows and not signers:
+            raise unreadable
+        self._rows = [row for row in rows if row.kid in signers]
         self._signers = signers
         self._verifying = {key.header: key.public for key in signers.values()}
+
+    def _opened(self, row: SigningKey) -> SignerKey:
+        return signer_key(private_from_text(self._vault.open(row.private_sealed, SEAL)), self._typ)
 
 
 def new_key(vault: Vault, purpose: str, now: int) -> SigningKey:
