@@ -32,9 +32,10 @@ def resolve_trust(
         path: doc.Path = (*AUTH, "external")
         _check_name(auth.external.name, (*path, "name"), document)
         external = external_server(auth.external, path, document)
-        if auth.identity_assertions:
-            text = "are exchanged for tokens of Gatekit's own, and with `external` there are none"
-            document.fault((*AUTH, "identity_assertions"), text)
+        for key in ("identity_assertions", "clients"):
+            if getattr(auth, key):
+                text = "is about tokens of Gatekit's own, and with `external` there are none"
+                document.fault((*AUTH, key), text)
     assertions: list[AssertionIssuer] = []
     for name, written in auth.identity_assertions.items():
         place: doc.Path = (*AUTH, "identity_assertions", name)

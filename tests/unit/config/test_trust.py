@@ -128,10 +128,8 @@ def test_identity_assertions(tmp_path: Path) -> None:
             f"identity_assertions: {{a: {ENTRY}, b: {ENTRY}}}",
             "stands in two entries",
         ),
-        (
-            f"external: {ENTRY}, identity_assertions: {{a: {ENTRY}}}",
-            "there are none",
-        ),
+        (f"external: {ENTRY}, identity_assertions: {{a: {ENTRY}}}", "identity_assertions: is about"),
+        (f"external: {ENTRY}, clients: {{bot: {{secret: {'s' * 30}}}}}", "clients: is about"),
         (
             f"providers: {{local: {{}}, github: {{client_id: a, client_secret: b}}}}, "
             f"identity_assertions: {{github: {ENTRY}}}",
