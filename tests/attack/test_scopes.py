@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from gatekit.admin.desk import Actor
+from gatekit.admin.grants import Grants
 from gatekit.admin.keys import Keys
 from gatekit.model.audit import ConsentGiven, KeyEvent
 from tests.attack.world import World, form_of, returned
@@ -98,3 +99,20 @@ async def test_T5_a_client_that_the_file_limits_is_not_asked_to_come_back(world:
         access = world.server.bearer.cached(f"Bearer {tokens['access_token']}".encode())
         assert access is not None
         assert access.more == more
+
+
+async def test_B1_an_application_that_was_disconnected_asks_again(world: World) -> None:
+    """B1: Revoking forgets the approval; else the client would be back without a question."""
+    client = await world.register()
+    async with world.browser() as browser:
+        tokens = (await world.redeem(client, await world.code(client, browser))).json()
+        assert "code" in returned(await browser.get(world.authorize_url(client)))
+        grants = Grants(world.store, world.trail, world.clock, world.entropy)
+        alice = Actor("alice", "page", world.people["alice"].id)
+        ended = await grants.revoke_all(alice, "alice", client["client_id"])
+        world.server.bearer.forget()  # what the watcher of the change feed does
+        assert not await world.alive(tokens["access_token"])
+        assert (await world.refresh(client, tokens["refresh_token"])).json()["error"] == "invalid_grant"
+        assert 'name="decision"' in (await browser.visit(world.authorize_url(client))).text
+    revoked = [await world.store.grants.get(view.grant.id) for view in ended]
+    assert {grant.revoke_reason for grant in revoked if grant} == {"revoked by its person"}
