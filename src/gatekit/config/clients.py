@@ -89,14 +89,17 @@ class Clients:
         )
 
     def _check_name(self, ident: str, grants: Sequence[str], path: doc.Path) -> None:
-        if _NAME.fullmatch(ident) and not ident.startswith("gkc_"):
+        service = CLIENT_CREDENTIALS in grants
+        # The name of a principal is written in one way only: lists do not look at its case.
+        folded = service and ident != ident.lower()
+        if _NAME.fullmatch(ident) and not ident.startswith("gkc_") and not folded:
             return
-        if _URL.fullmatch(ident) and CLIENT_CREDENTIALS not in grants:
+        if _URL.fullmatch(ident) and not service:
             return  # one that publishes a metadata document, which is not asked any more
         text = "cannot identify a client: letters, digits, . _ -, not beginning with gkc_; or an https URL"
-        if CLIENT_CREDENTIALS in grants:
+        if service:
             text = (
-                "cannot identify a client that acts for itself: letters, digits, . _ - (lists must name it)"
+                "cannot identify a client that acts for itself: small letters, digits, . _ - (lists name it)"
             )
         self._fault(path, text)
 

@@ -146,7 +146,7 @@ def test_faults(tmp_path: Path, fields: dict[str, Any], said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["gkc_mine", "a b", "../x", "http://app.example/c", "", "https://app.example/c"]
+    "name", ["gkc_mine", "CI-bot", "a b", "../x", "http://app.example/c", "", "https://app.example/c"]
 )
 def test_names_that_cannot_be(tmp_path: Path, name: str) -> None:
     (found,) = faults(tmp_path, text(**{name: {"secret": SECRET}}))
@@ -154,12 +154,12 @@ def test_names_that_cannot_be(tmp_path: Path, name: str) -> None:
 
 
 def test_two_names_that_lists_could_not_tell_apart(tmp_path: Path) -> None:
-    (found,) = faults(tmp_path, text(bot={"secret": SECRET}, Bot={"secret": SECRET}))
+    (found,) = faults(tmp_path, text(bot={"secret": SECRET}, Bot={"redirect_uris": ["https://w.example/"]}))
     assert "there is 'bot' already" in found
 
 
 def test_lists_name_clients_that_act_for_themselves(tmp_path: Path) -> None:
-    clients = {"CI-bot": {"secret": SECRET}, "wiki": {"redirect_uris": ["https://w.example/cb"]}}
+    clients = {"ci-bot": {"secret": SECRET}, "wiki": {"redirect_uris": ["https://w.example/cb"]}}
     document = json.loads(text(**clients))
     document["proxy"]["auth"]["allowed_users"] = ["client:ci-BOT"]
     rules = loaded(tmp_path, json.dumps(document)).rules
