@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from msgspec import Struct
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
@@ -96,10 +96,13 @@ async def body(request: Request, limit: int) -> bytes:
     if declared.isdecimal() and int(declared) > limit:
         raise PayloadTooLarge("the request is too large")
     chunks = bytearray()
-    async for chunk in request.stream():
-        chunks += chunk
-        if len(chunks) > limit:
-            raise PayloadTooLarge("the request is too large")
+    try:
+        async for chunk in request.stream():
+            chunks += chunk
+            if len(chunks) > limit:
+                raise PayloadTooLarge("the request is too large")
+    except ClientDisconnect as gone:  # nobody hears the answer, but nothing went wrong here either
+        raise InvalidRequest("the body was cut off") from gone
     return bytes(chunks)
 
 
