@@ -134,6 +134,8 @@ def test_everybody_gets_into_a_healthy_gateway(healthy: RunningGateway) -> None:
     assert code == 0
     assert [each["name"] for each in found["clients"]] == list(NAMES)
     assert all(each["ok"] and each["steps"][-1] == "token endpoint" for each in found["clients"])
+    assert found["registrations_left"] == 0
+    assert "gatekit doctor" not in healthy.gatekit("clients", "list")
 
 
 def test_somebody_signs_in_and_nothing_is_left(healthy: RunningGateway, alice: Person) -> None:
@@ -141,6 +143,7 @@ def test_somebody_signs_in_and_nothing_is_left(healthy: RunningGateway, alice: P
     assert (code, found["findings"]) == (0, [])
     for client in found["clients"]:
         assert client["steps"][-4:] == ["sign-in", "call", "event stream", "refresh"]
+    assert found["registrations_left"] == 0
     grants = json.loads(healthy.gatekit("grants", "list", "--json"))
     assert not [each for each in grants if "doctor" in str(each) and not each.get("revoked")]
 

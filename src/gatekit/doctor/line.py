@@ -82,6 +82,7 @@ class Line:
 
 
 _SIGNS = (
+    ("private", ("not a public address", "only https is spoken", "metadata service")),
     ("dns", ("cannot be resolved", "has no address")),
     ("tls", ("certificate", "ssl", "tls")),
     ("refused", ("cannot connect",)),

@@ -32,6 +32,13 @@ DISCOVERY: Mapping[str, Words] = {
         "Check the name, and the DNS record. From inside a network the public name may need a record of its "
         "own.",
     ),
+    "private": Words(
+        "{host} is not looked at: it is on a private network, or spoken to without TLS",
+        "The gateway named it and you did not, and nobody shall make this machine ask around in its network. "
+        "{reason}.",
+        "Nothing, if the machines of people reach it. An authorization server of your own needs https.",
+        "warning",
+    ),
     "refused": Words(
         "Nothing answers at {host}",
         "The connection was not taken: {reason}.",

@@ -8,6 +8,7 @@ import pytest
 
 from gatekit.doctor import ground
 from gatekit.doctor.line import Line
+from gatekit.errors import ClientWouldFail
 from gatekit.platform.clock import SystemClock
 from gatekit.platform.outbound import Answer, Outbound
 
@@ -43,6 +44,15 @@ async def codes(server: Server) -> list[str]:
 )
 async def test_clocks(ahead: float, found: list[str]) -> None:
     assert await codes(Server(ahead)) == found
+
+
+@pytest.mark.parametrize(
+    "url", ["https://10.0.0.1/token", "http://as.example/token", "https://169.254.169.254/"]
+)
+async def test_what_a_server_names_is_not_asked_for_on_private_networks(url: str) -> None:
+    line = Line(Outbound(SystemClock(), ["gate.internal"]), SystemClock())
+    with pytest.raises(ClientWouldFail, match="private"):
+        await line.send("GET", url)
 
 
 async def test_the_words_say_which_clock_is_ahead() -> None:
