@@ -14,6 +14,7 @@ from gatekit.admin.desk import Actor
 from gatekit.admin.keys import Keys
 from gatekit.errors import AuditUnavailable
 from gatekit.model.audit import DoorRefused, ForwardEvent
+from gatekit.model.target import Target
 from gatekit.oauth.forward.identity import HEADERS
 from tests.attack.forward import ADMIN, PAGE, PROXY, ROBOT, SHOP, STRANGER, WIKI, Front, at, identity
 from tests.attack.world import World, returned
@@ -506,3 +507,23 @@ async def test_what_plain_headers_hold_is_one_line_of_ascii(front: Front) -> Non
     answer = await front.ask(cookies=cookies)
     assert answer.headers["x-auth-request-preferred-username"] == "%C3%A4lice%2Croot%0D%0AX-Evil: 1 %25"
     assert "x-evil" not in answer.headers
+
+
+async def test_a_strict_corner_of_an_open_host_is_not_reached_by_another_spelling(front: Front) -> None:
+    """F4: all of a host is for everybody and /admin for alice; what the application might take for /admin is
+    never judged as the rest."""
+    front.targets.append(Target(name="wiki", url="https://apps.example", title="All of it"))
+    front.targets = [target for target in front.targets if target.url != WIKI.url]
+    front.world.server.set_servers(front.world.settings.servers, targets=front.targets)
+    client = await front.world.register()
+    found = await front.world.tokens(client, username="bob", resource="https://apps.example")
+    headers = {"authorization": f"Bearer {found['access_token']}"}
+    for path in ("/", "/anything", "/administrator", "/a%20b?x=/admin"):
+        answer = await front.ask(path, host="apps.example", headers=headers)
+        assert answer.status_code == 200, path
+    spellings = "/admin /admin/ /%61dmin /ADMIN /Admin/x //admin /./admin /x/../admin /admin;x=1 /admin%2fx"
+    spellings += " /x%2f..%2fadmin /%2e/admin /admin%00 /\\admin /%5cadmin /%2561dmin"
+    spellings += " /admin%20 /admin. /admin%2e/x /admin%20/x /shop/../admin"
+    for path in spellings.split():
+        answer = await front.ask(path, host="apps.example", headers=headers)
+        assert answer.status_code in (401, 403), path

@@ -31,7 +31,7 @@ _HOST = re.compile(r"([a-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])(:[0-9]{1,5})?\Z")
 _METHOD = re.compile(r"[A-Z]{1,20}\Z")
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 _UNRESERVED = re.compile(r"%([0-9A-Fa-f]{2})")
-_AMBIGUOUS = re.compile(r"[\\;\x00-\x20\x7f-\xff%]|//")
+_AMBIGUOUS = re.compile(r"[\\;\x00-\x1f\x7f-\xff%]|//")
 """What may be left of a decoded path and is read in more than one way: backslashes, path parameters, control
 characters, escapes of escapes, empty segments."""
 
@@ -106,7 +106,8 @@ def _plain(path: str) -> str:
     """A path decoded once, if that is all anybody could make of it (RFC 3986 §6.2.2)."""
     decoded = _UNRESERVED.sub(_decode, path)
     segments = decoded.split("/")
-    if _AMBIGUOUS.search(decoded) or any(segment in (".", "..") for segment in segments):
+    if _AMBIGUOUS.search(decoded) or any(segment.endswith((".", " ")) for segment in segments):
+        # Dot segments; and what Windows takes for the same name without its last character.
         raise ForwardRefused(403, "the path can be read in two ways", "ambiguous path")
     return decoded
 
