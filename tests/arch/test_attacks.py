@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from tests.support.attacks import SECTIONS, attacks, checklist, ids_of
+from tests.support.attacks import PAGE, ROOT, SECTIONS, attacks, by_id, checklist, ids_of
 
 NOTHING: tuple[str, ...] = ()
 
@@ -34,3 +36,29 @@ def test_every_id_that_a_test_names_is_on_the_checklist() -> None:
 
 def test_every_id_has_a_section() -> None:
     assert {item.id[0] for item in checklist()} == {letter for letter, _ in SECTIONS}
+
+
+def test_every_id_has_a_test_or_says_why_not() -> None:
+    tested = by_id(attacks())
+    silent = [item.id for item in checklist() if item.id not in tested and not item.reason]
+    stale = [item.id for item in checklist() if item.id in tested and item.reason]
+    assert not silent, "nothing tries it, and tests/attack/checklist.toml gives no reason"
+    assert not stale, "it has a test now: remove its reason from tests/attack/checklist.toml"
+
+
+def test_what_the_threat_model_leans_on_is_there() -> None:
+    """It names ids, tests and files; each has something behind it."""
+    text = (PAGE.parent / "threat-model.md").read_text(encoding="utf-8")
+    tables = text.partition("## Threats, by boundary")[2].partition("## Not defended")[0]
+    tested = by_id(attacks())
+    ids = {
+        one
+        for cell in re.findall(r"\| ([^|]*) \|$", tables, re.M)
+        for one in re.findall(r"\b[A-Z]\d{1,2}\b", cell)
+    }
+    assert len(ids) > 40
+    assert not ids - set(tested)
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    named = re.findall(r"`(test_\w+)`", tables)
+    assert not [name for name in named if f"def {name}(" not in sources]
+    assert not [path for path in re.findall(r"`(tests/[\w/.]+)`", tables) if not (ROOT / path).exists()]

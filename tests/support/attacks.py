@@ -109,7 +109,7 @@ def page(items: Sequence[Item], found: Sequence[Attack]) -> str:
         "# Attacks",
         "",
         "What was tried against Gatekit, and the tests that try it again at every change. This page is",
-        "written by `scripts/attacks` from `tests/attack/checklist.toml` and the tests.",
+        "written by `scripts/attacks` from `tests/attack/checklist.toml` and the tests; a test compares.",
         "",
         f"{covered} of {len(items)} ids have tests, {len(found)} tests in all. An id without one says why.",
     ]
