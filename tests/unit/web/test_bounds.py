@@ -76,10 +76,12 @@ class Running:
                 await writer.wait_closed()
 
 
-@pytest.fixture
-async def running() -> AsyncIterator[Running]:
+@contextlib.asynccontextmanager
+async def server(head_seconds: float, body_seconds: float) -> AsyncIterator[Running]:
     seen = Seen()
-    protocol = front(seen.serve, lambda host: host == b"ours", head_seconds=0.3, body_seconds=0.4)
+    protocol = front(
+        seen.serve, lambda host: host == b"ours", head_seconds=head_seconds, body_seconds=body_seconds
+    )
     config = uvicorn.Config(
         seen.application,
         port=0,
@@ -92,13 +94,28 @@ async def running() -> AsyncIterator[Running]:
         access_log=False,
         timeout_keep_alive=0.2,  # type: ignore[arg-type]
     )
-    server = uvicorn.Server(config)
-    task = asyncio.ensure_future(server._serve())
-    while not server.started:
+    running = uvicorn.Server(config)
+    task = asyncio.ensure_future(running._serve())
+    while not running.started:
         await asyncio.sleep(0.005)
-    yield Running(seen, server.servers[0].sockets[0].getsockname()[1])
-    server.should_exit = server.force_exit = True
-    await task
+    try:
+        yield Running(seen, running.servers[0].sockets[0].getsockname()[1])
+    finally:
+        running.should_exit = running.force_exit = True
+        await task
+
+
+@pytest.fixture
+async def running() -> AsyncIterator[Running]:
+    """As patient as in life, so that a busy machine changes nothing."""
+    async with server(20.0, 60.0) as found:
+        yield found
+
+
+@pytest.fixture
+async def impatient() -> AsyncIterator[Running]:
+    async with server(0.3, 0.4) as found:
+        yield found
 
 
 @pytest.mark.parametrize(
@@ -162,14 +179,14 @@ async def test_a_trailer_is_no_header(running: Running, begin: bytes, together: 
     ],
     ids=["nothing", "head", "letter", "body", "long-body", "chunks", "second-head"],
 )
-async def test_who_does_not_go_on_is_let_go(running: Running, said: bytes) -> None:
+async def test_who_does_not_go_on_is_let_go(impatient: Running, said: bytes) -> None:
     """I22: A connection that is held and says nothing costs its owner nothing and us a descriptor."""
-    assert b"408" not in await running.send(said)
+    assert b"408" not in await impatient.send(said)
 
 
-async def test_who_drips_after_a_refusal_is_let_go(running: Running) -> None:
+async def test_who_drips_after_a_refusal_is_let_go(impatient: Running) -> None:
     """I22: The answer was given; the rest of the body keeps nothing open."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", impatient.port)
     writer.write(SHORT + b"Refuse: 1\r\nContent-Length: 100000\r\n\r\n")
     assert (await reader.read(100)).startswith(b"HTTP/1.1 401")
     drops = 0
@@ -185,6 +202,6 @@ async def test_who_drips_after_a_refusal_is_let_go(running: Running) -> None:
         await writer.wait_closed()
 
 
-async def test_who_waits_for_a_long_answer_is_not_let_go(running: Running) -> None:
+async def test_who_waits_for_a_long_answer_is_not_let_go(impatient: Running) -> None:
     """The timers are for what is awaited from a client; an answer takes as long as it takes."""
-    assert b"short" in await running.send(SHORT + b"Content-Length: 4\r\n\r\nslow")
+    assert b"short" in await impatient.send(SHORT + b"Content-Length: 4\r\n\r\nslow")
