@@ -135,11 +135,11 @@ class Gateway:
         }
         params = {**CALL, "_meta": {**META, "io.modelcontextprotocol/clientCapabilities": CAN}}
         first = http.request(path, headers, message("tools/call", params))
+        again = Form(message("tools/call", {**params, **HELD}, 2), http.request(path, headers, b""))
 
         def exchange() -> None:
             asked = json.loads(http.send(first)[2])["result"]
-            again = message("tools/call", {**params, **retry(asked)}, 2)
-            check(json.loads(http.send(http.request(path, headers, again))[2]))
+            check(json.loads(http.send(again.filled(retry(asked)))[2]))
 
         return exchange
 
@@ -153,19 +153,38 @@ class Gateway:
             "MCP-Protocol-Version": HANDSHAKE,
         }
         first = stream.request(path, headers, message("tools/call", CALL))
+        answer = json.dumps({"jsonrpc": "2.0", **HELD, "result": ANSWER}).encode()
+        reply = Form(answer, other.request(path, headers, b""))
 
         def exchange() -> None:
             data = stream.first_bytes(first)
             while b"elicitation/create" not in data or not data.endswith(b"\n\n\r\n"):
                 data += stream.more()
             asked = event(data)
-            answer = json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": ANSWER}).encode()
-            other.send(other.request(path, headers, answer))
+            other.send(reply.filled({"id": asked["id"]}))
             while not data.endswith(b"0\r\n\r\n"):
                 data += stream.more()
             check(event(data))
 
         return exchange
+
+
+HELD = {"held": "open"}
+
+
+class Form:
+    """A request of which one part changes: the rest is written once, before anything is measured."""
+
+    def __init__(self, body: bytes, head: bytes) -> None:
+        """``body`` with the member ``HELD`` in the place of what comes; ``head`` with an empty body."""
+        place = json.dumps(HELD, separators=(",", ":")).encode()[1:-1]
+        compact = json.dumps(json.loads(body), separators=(",", ":")).encode()
+        self._before, _, self._after = compact.partition(place)
+        self._head = head.replace(b"Content-Length: 0\r\n\r\n", b"Content-Length: %d\r\n\r\n")
+
+    def filled(self, members: dict[str, Any]) -> bytes:
+        body = self._before + json.dumps(members, separators=(",", ":")).encode()[1:-1] + self._after
+        return self._head % len(body) + body
 
 
 def event(data: bytes) -> dict[str, Any]:

@@ -159,8 +159,8 @@ class Client:
         self._times[what].append(time.perf_counter() - began)
         if status != expected:
             raise RuntimeError(f"{what}: {status} instead of {expected}: {body[:300]!r}")
-        self._keep(got.get("set-cookie", ""))
-        return got.get("location", ""), body.decode()
+        self._keep(got.get("set-cookie"))
+        return got.get("location"), body.decode()
 
     def _keep(self, cookie: str) -> None:
         name, _, value = cookie.partition(";")[0].partition("=")

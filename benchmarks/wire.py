@@ -29,6 +29,34 @@ def message(method: str, params: dict[str, Any], number: int | str | None = 1) -
     return json.dumps(one, separators=(",", ":")).encode()
 
 
+class Head:
+    """The head of an answer, looked into only where it is asked: the driver's own work is in every number."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+
+    def get(self, name: str) -> str:
+        """The value of a header, empty if there is none. ``name``: lower case."""
+        text = self._text
+        start = text.lower().find(b"\r\n" + name.encode() + b":")
+        if start < 0:
+            return ""
+        start += len(name) + 3
+        end = text.find(b"\r\n", start)
+        return text[start : len(text) if end < 0 else end].strip().decode("latin-1")
+
+    def __contains__(self, name: str) -> bool:
+        return bool(self.get(name))
+
+    def __getitem__(self, name: str) -> str:
+        value = self.get(name)
+        if not value:
+            raise KeyError(name)
+        return value
+
+
 class Http:
     """One connection. ``post`` returns when the whole answer is there."""
 
@@ -42,21 +70,21 @@ class Http:
             lines.append(f"Content-Length: {len(body)}")
         return "\r\n".join([*lines, "", ""]).encode() + body
 
-    def send(self, request: bytes) -> tuple[int, dict[str, str], bytes]:
+    def send(self, request: bytes) -> tuple[int, Head, bytes]:
         """(status, headers, body); the body of an event stream is read to its end."""
         self._socket.sendall(request)
         data = b""
         while (end := data.find(b"\r\n\r\n")) < 0:
             data += self.more()
-        head, body = data[:end].decode("latin-1").split("\r\n"), data[end + 4 :]
-        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:])}
-        if headers.get("transfer-encoding", "").lower() == "chunked":
+        head, body = Head(data[:end]), data[end + 4 :]
+        if head.get("transfer-encoding") == "chunked":
             while not body.endswith(b"0\r\n\r\n"):
                 body += self.more()
         else:
-            while len(body) < int(headers.get("content-length", 0)):
+            length = int(head.get("content-length") or 0)
+            while len(body) < length:
                 body += self.more()
-        return int(head[0].split()[1]), headers, body
+        return int(data[9:12]), head, body
 
     def first_bytes(self, request: bytes) -> bytes:
         """Send, and read only what comes first (for streams that do not end)."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -15,8 +14,8 @@ from gatekit.config.selectors import Selectors
 from gatekit.model.personal import Template, Templates
 from gatekit.model.rules import NarrowedKind, ServerRules, ToolRule
 from gatekit.model.server import Server
+from gatekit.protocol import names
 
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _MOST, _EACH = 50, 10
 """Instances of one server: processes in all, and for one person."""
 _MOST_REMOTE, _EACH_REMOTE = 1000, 100
@@ -52,14 +51,14 @@ class Servers:
         place = (*path, "name") if isinstance(path[-1], int) else path
         if self._document.faulty(path) or self._document.faulty(place):
             return
-        if not _NAME.fullmatch(name):
+        if not names.may_be_published(name):
             self._document.fault(
                 place, f"'{name}' cannot be a server's name: 1 to 64 of letters, digits, _ . -"
             )
         elif set(name) == {"."}:
             # Clients resolve dot segments before they send (RFC 3986 §5.2.4): /s/../mcp is another endpoint.
             self._document.fault(place, "a server's name must not consist of dots")
-        elif "__" in name or name.endswith("_"):
+        elif not names.can_be_prefix(name):
             text = "must not hold `__` or end with `_`: the aggregate endpoint names tools `server__tool`"
             self._document.fault(place, text)
         elif (folded := name.lower()) in self._seen:

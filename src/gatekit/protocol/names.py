@@ -1,7 +1,7 @@
 """Names on the aggregate endpoint ``/mcp``, where several servers share one list.
 
 **Tools and prompts** are called ``server__tool``. A server's name holds no ``__`` and does not end in ``_``
-(``valid_server``), so the first ``__`` is always the seam: whatever the tool is called, also ``_hidden`` or
+(``can_be_prefix``), so the first ``__`` is always the seam: whatever the tool is called, also ``_hidden`` or
 ``a__b``, there is one way to read the joined name, and it gives back the parts. A name that does not parse
 belongs to nobody and is refused; nothing is ever matched against rules without its server.
 
@@ -26,7 +26,6 @@ SEAM = "__"
 URI_PREFIX = "gatekit:"
 
 _PUBLISHED = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_SERVER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]|_(?!_|\Z)){0,63}")
 
 
 def may_be_published(name: str) -> bool:
@@ -35,10 +34,9 @@ def may_be_published(name: str) -> bool:
     return _PUBLISHED.fullmatch(name) is not None
 
 
-def valid_server(name: str) -> bool:
-    """Whether a server may have this name: 1 to 64 of ``A-Z a-z 0-9 . _ -``, beginning with a letter or
-    digit, without ``__`` and without ``_`` at the end."""
-    return _SERVER.fullmatch(name) is not None
+def can_be_prefix(server: str) -> bool:
+    """Whether the first ``__`` in a joined name is the seam, whatever stands after it."""
+    return SEAM not in server and not server.endswith("_")
 
 
 def join(server: str, name: str) -> str:
