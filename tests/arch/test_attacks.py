@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.support.attacks import PAGE, ROOT, SECTIONS, attacks, by_id, checklist, ids_of
+from tests.support.attacks import PAGE, ROOT, SECTIONS, attacks, by_id, checklist, ids_of, page
 
 NOTHING: tuple[str, ...] = ()
 
@@ -44,6 +44,11 @@ def test_every_id_has_a_test_or_says_why_not() -> None:
     stale = [item.id for item in checklist() if item.id in tested and item.reason]
     assert not silent, "nothing tries it, and tests/attack/checklist.toml gives no reason"
     assert not stale, "it has a test now: remove its reason from tests/attack/checklist.toml"
+
+
+def test_the_page_is_what_the_tests_say() -> None:
+    same = PAGE.read_text(encoding="utf-8") == page(checklist(), attacks())
+    assert same, "run scripts/attacks and commit docs/security/attacks.md"
 
 
 def test_what_the_threat_model_leans_on_is_there() -> None:
