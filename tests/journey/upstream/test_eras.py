@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 
@@ -44,11 +43,9 @@ async def test_exit_or_silence_on_the_probe_costs_one_process_and_is_remembered(
     assert stdio(link).child.link == "2"
     assert said(await link.call("tools/call", tool("echo", text="x"))) == "x"
     assert kit.memory.era == "handshake"
-    begun = time.monotonic()
     second = await kit.pool.acquire(key("session:2"), server, STATELESS)
     assert stdio(second).child.link == "3"
     assert second.calls == 1
-    assert time.monotonic() - begun < 2
     assert kit.actions() == ["started", "started"]  # the probe's process is no failure
 
 
