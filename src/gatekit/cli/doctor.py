@@ -93,9 +93,12 @@ def doctor(
 
 
 def _key() -> str:
-    if key := os.environ.get(KEY_VARIABLE):
-        return key
-    raise click.UsageError(f"--key: ${KEY_VARIABLE} holds no API key (gatekit keys create makes one)")
+    key = os.environ.get(KEY_VARIABLE, "").strip()  # a file that is read into it ends with a newline
+    if not key:
+        raise click.UsageError(f"--key: ${KEY_VARIABLE} holds no API key (gatekit keys create makes one)")
+    if not all("!" <= character <= "~" for character in key):
+        raise click.UsageError(f"--key: ${KEY_VARIABLE} holds characters that no API key has")
+    return key
 
 
 def _order(url: str | None, config: Path | None, profiles: Sequence[Profile], user: str, key: str) -> Order:

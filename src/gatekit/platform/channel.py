@@ -19,6 +19,8 @@ from gatekit.platform.addresses import Address
 from gatekit.platform.outbound import (
     CONNECT_TIMEOUT,
     MAX_ADDRESSES,
+    UNSENDABLE,
+    UNSENDABLE_WORDS,
     USER_AGENT,
     Outbound,
     headers_of,
@@ -115,6 +117,8 @@ class Channel:
                 self._vetted_until = 0.0
             except httpx2.PoolTimeout as error:
                 raise OutboundUnreachable(f"{target.authority}: all connections are in use") from error
+            except UNSENDABLE:
+                raise OutboundBroken(f"{target.authority}: {UNSENDABLE_WORDS}") from None
             except httpx2.HTTPError as error:
                 raise OutboundBroken(f"{target.authority}: {words(error)}") from error
         raise OutboundUnreachable(f"{target.authority}: cannot connect: {words(failure)}") from failure

@@ -32,6 +32,9 @@ CONNECT_TIMEOUT = 5.0
 MAX_ADDRESSES = 4
 """How many addresses of one host are tried."""
 MAX_HEADER_BYTES = 32 * 1024
+UNSENDABLE = (httpx2.LocalProtocolError, UnicodeEncodeError)
+"""A header that cannot be sent. Both hold its value, which may be a secret: say and chain neither."""
+UNSENDABLE_WORDS = "the request holds a header that HTTP does not allow"
 
 _BOUND_TO_ORIGIN = frozenset({"authorization", "cookie"})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -136,6 +139,8 @@ class Outbound:
                 return await self._dial(method, target, address, headers, content, max_bytes)
             except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
                 failure = error  # nothing was sent yet, so the next address may be tried
+            except UNSENDABLE:
+                raise OutboundRefused(f"{target.authority}: {UNSENDABLE_WORDS}") from None
             except httpx2.HTTPError as error:
                 raise OutboundRefused(f"{target.authority}: {words(error)}") from error
         raise OutboundRefused(f"{target.authority}: cannot connect: {words(failure)}") from failure

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -133,3 +134,13 @@ async def test_a_stream_is_read_piece_by_piece_and_bounded() -> None:
 )
 def test_what_lies_beside_a_url(reference: str, path: str | None) -> None:
     assert channel("http://far.example:8000/a/sse").beside(reference) == path
+
+
+async def test_a_header_that_cannot_be_sent_is_not_quoted() -> None:
+    async with serving(RemoteServer(GET=hello)) as origin:
+        far = channel(f"{origin}/x")
+        for value in ("Bearer gk_secret\n", "Bearer gk_secret\xe9"):
+            with pytest.raises(OutboundBroken, match="a header that HTTP does not allow") as broken:
+                await far.open("GET", {"authorization": value})
+            assert "secret" not in "".join(traceback.format_exception(broken.value))
+        await far.close()

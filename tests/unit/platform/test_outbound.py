@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import ipaddress
 import ssl
+import traceback
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -352,3 +353,12 @@ async def test_the_certificate_is_checked_against_the_name_not_the_address(
             await Outbound(SystemClock(), allow, resolve=names).fetch(
                 "GET", f"https://ghe.example:{port}/echo"
             )
+
+
+@pytest.mark.parametrize("value", ["Bearer gk_secret\n", "Bearer gk_secret\0", "Bearer gk_secret\xe9"])
+async def test_a_header_that_cannot_be_sent_is_not_quoted(
+    origin: str, outbound: Outbound, value: str
+) -> None:
+    with pytest.raises(OutboundRefused, match="a header that HTTP does not allow") as refused:
+        await outbound.fetch("GET", f"{origin}/echo", headers={"authorization": value})
+    assert "secret" not in "".join(traceback.format_exception(refused.value))
