@@ -6,7 +6,18 @@ import re
 
 import pytest
 
-from tests.support.attacks import PAGE, ROOT, SECTIONS, attacks, by_id, checklist, ids_of, page
+from tests.support.attacks import (
+    PAGE,
+    ROOT,
+    SECTIONS,
+    attacks,
+    by_id,
+    checklist,
+    ids_of,
+    is_misspelt,
+    misspelt,
+    page,
+)
 
 NOTHING: tuple[str, ...] = ()
 
@@ -32,6 +43,26 @@ def test_every_id_that_a_test_names_is_on_the_checklist() -> None:
         f"{each.path} {each.name}: {one}" for each in attacks() for one in each.ids if one not in known
     ]
     assert not unknown, "add the id with its text to tests/attack/checklist.toml"
+
+
+def test_no_id_is_dropped_for_how_it_is_written() -> None:
+    known = {item.id for item in checklist()}
+    assert not misspelt(known), 'write the docstring as """T1, T2: words"""'
+
+
+@pytest.mark.parametrize(
+    ("docstring", "wrong"),
+    [
+        ("T1.", True),
+        ("T1; RFC 8725 §3.1.", True),
+        ("T1 and T2: words.", True),
+        ("T1, T2: words.", False),
+        ("T100: not an id.", False),
+        ("Words about T1.", False),
+    ],
+)
+def test_how_an_id_is_not_written(docstring: str, wrong: bool) -> None:
+    assert is_misspelt(docstring, {"T1", "T2"}) == wrong
 
 
 def test_every_id_has_a_section() -> None:

@@ -153,7 +153,7 @@ async def test_another_audience(world: World, idp: EmulatedIssuer, meant: object
 
 
 async def test_an_audience_for_two_servers_reaches_these_two(world: World, idp: EmulatedIssuer) -> None:
-    """T3."""
+    """T3: each of them, and no third."""
     two = [
         "https://gate.example/s/files/mcp",
         "https://gate.example/s/clock/mcp",
@@ -392,7 +392,7 @@ async def test_nothing_is_accepted_that_cannot_be_recorded(world: World, idp: Em
 
 
 async def test_a_stream_does_not_outlive_its_person_or_token(world: World, idp: EmulatedIssuer) -> None:
-    """T11."""
+    """T11: whoever leaves the lists, and whatever has run out, ends with what is open."""
     token = idp.sign(claims())
     access = await world.server.bearer.check([f"Bearer {token}".encode()])
     assert await world.server.is_active(access)

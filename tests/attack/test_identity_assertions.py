@@ -117,7 +117,7 @@ async def test_another_algorithm(world: World, idp: EmulatedIssuer, alg: str) ->
 
 
 async def test_a_strangers_key(world: World, idp: EmulatedIssuer) -> None:
-    """T1."""
+    """T1: a key that the issuer does not publish, offered by the header itself."""
     stranger = ECKey.generate_key("P-256", {"kid": "first"})
     header = {"typ": "oauth-id-jag+jwt", "jwk": stranger.as_dict(private=False)}
     await refused(await bring(world, idp.sign(claims(), header, stranger)))
@@ -258,7 +258,7 @@ async def test_the_assertion_itself_is_never_recorded(world: World, idp: Emulate
 
 
 async def test_the_token_can_be_bound_to_a_key(world: World, idp: EmulatedIssuer) -> None:
-    """P1."""
+    """P1: asked for with a proof, and worth nothing without one."""
     holder = Holder()
     answer = await bring(world, assertion(idp), headers={"DPoP": proof_for(world, holder)})
     assert answer.json()["token_type"] == "DPoP"

@@ -11,7 +11,7 @@ import re
 import sys
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,6 +37,7 @@ SECTIONS = (
 
 _ID = r"[A-Z]\d{1,2}"
 _DOCSTRING = re.compile(rf"({_ID}(?:, {_ID})*): ")
+_BEGINS = re.compile(rf"{_ID}\b")
 _NAME = re.compile(rf"test_((?:{_ID}_)+)")
 
 
@@ -76,12 +77,33 @@ def attacks() -> list[Attack]:
 
 
 def _attacks_in(path: Path) -> Iterator[Attack]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
+    for name, docstring in _tests_in(path):
+        ids = ids_of(name, docstring)
+        if ids:
+            yield Attack(ids, path.relative_to(ROOT).as_posix(), name)
+
+
+def _tests_in(path: Path) -> Iterator[tuple[str, str]]:
+    """(name, docstring) of every test of a file."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
-            ids = ids_of(node.name, ast.get_docstring(node) or "")
-            if ids:
-                yield Attack(ids, path.relative_to(ROOT).as_posix(), node.name)
+            yield node.name, ast.get_docstring(node) or ""
+
+
+def misspelt(known: Container[str]) -> list[str]:
+    """Tests whose docstring begins with an id of ``known`` in a way that is not read as one."""
+    return [
+        f"{path.relative_to(ROOT).as_posix()} {name}"
+        for path in sorted((ROOT / "tests").rglob("test_*.py"))
+        for name, docstring in _tests_in(path)
+        if is_misspelt(docstring, known)
+    ]
+
+
+def is_misspelt(docstring: str, known: Container[str]) -> bool:
+    """Whether it begins with an id, and ``ids_of`` finds none there."""
+    begins = _BEGINS.match(docstring)
+    return begins is not None and begins[0] in known and not _DOCSTRING.match(docstring)
 
 
 def ids_of(name: str, docstring: str) -> tuple[str, ...]:

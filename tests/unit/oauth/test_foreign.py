@@ -202,7 +202,7 @@ def test_foreign_header_members_are_not_looked_at() -> None:
     ],
 )
 def test_typ(written: str | None, accepted: set[str], passes: bool) -> None:
-    """T2; RFC 8725 §3.11, RFC 7515 §4.1.9."""
+    """T2: RFC 8725 §3.11, RFC 7515 §4.1.9."""
     token = sign(EC, {"alg": "ES256", "kid": "ec"} | ({"typ": written} if written else {}))
     if passes:
         assert check(token, typ=frozenset(accepted)) == CLAIMS
