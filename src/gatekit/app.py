@@ -38,7 +38,7 @@ from gatekit.assembly import (
 )
 from gatekit.audit.recorder import Recorder
 from gatekit.config.model import Config, LocalConnection
-from gatekit.errors import ConfigError, StoreError
+from gatekit.errors import ConfigError, StoreError, VaultError
 from gatekit.gateway.anonymous import OpenDoor
 from gatekit.gateway.core import Gateway
 from gatekit.gateway.endpoint import Read, Receive, Scope, Send, endpoint_of
@@ -180,15 +180,16 @@ class Application:
 
     async def apply(self, config: Config) -> None:
         """Let a new configuration take effect: people, rules, servers. The listening address stays."""
-        self.config = config
         warm_up(config)
+        # What can fail comes first: nothing has changed then, and the old configuration is in force.
+        await self.authorization.set_clients(config.clients)
+        self.config = config
         self._tables = tables(config)
         self._providers.clear()
         self._providers.update(providers(config, self._clock, self._entropy))
         self.gateway.apply(self._tables)
         self.authorization.set_servers(titles(config), config.resources, config.forward_auth)
         self.pool.replace([entry.server for entry in config.servers])
-        await self.authorization.set_clients(config.clients)
         await self._standing_changed()
         await self.recorder.write(self._config_event("applied", str(config.path)))
 
@@ -214,7 +215,7 @@ class Application:
             try:
                 await self.authorization.tidy()
                 await self.store.changes.trim(CHANGES_KEPT)
-            except StoreError as error:
+            except (StoreError, VaultError) as error:
                 log.error("the store cannot be tidied error=%s", error)
 
     async def _tell(self) -> None:
@@ -224,7 +225,7 @@ class Application:
             try:
                 if not await notices.deliver():
                     await notices.wait()
-            except StoreError as error:
+            except (StoreError, VaultError) as error:
                 log.error("relying parties cannot be told error=%s", error)
                 await asyncio.sleep(TELL_AGAIN)
 

@@ -26,7 +26,7 @@
     ├── OAuthError                       RFC 6749 §5.2 and friends
     │   ├── InvalidRequest · InvalidClient · InvalidGrant · UnauthorizedClient
     │   ├── UnsupportedGrantType · UnsupportedResponseType · InvalidScope · InvalidTarget
-    │   ├── AccessDenied · LoginRequired · ServerError · TemporarilyUnavailable
+    │   ├── AccessDenied · LoginRequired · ServerError
     │   ├── ConsentRequired · RequestNotSupported · PayloadTooLarge
     │   ├── AuthorizationPending · SlowDown · ExpiredToken                        (RFC 8628 §3.5)
     │   ├── InvalidProof · ProofNonceWanted                                       (RFC 9449 §5, §8)
@@ -40,13 +40,12 @@
     │   ├── InsufficientScope · PersonRefused
     │   └── CheckUnavailable
     ├── ProtocolFault                    a JSON-RPC error answer
-    │   ├── ParseFault · InvalidRequestFault · MethodNotFound · InvalidParams · InternalFault
-    │   ├── HeaderMismatch · MissingClientCapability · UnsupportedVersion      (MCP 2026-07-28)
+    │   ├── ParseFault · InvalidRequestFault · MethodNotFound · InvalidParams
+    │   ├── HeaderMismatch · UnsupportedVersion                                (MCP 2026-07-28)
     │   ├── SessionMissing · SessionUnknown
     │   └── UpstreamFault
-    │       └── UpstreamDown · UpstreamBusy · UpstreamTimeout · AnswerTooLarge · RecordingFailed
-    │       └── GatewayStopping
-    │           PersonIncomplete
+    │       ├── UpstreamDown · UpstreamBusy · UpstreamTimeout · AnswerTooLarge · RecordingFailed
+    │       └── PersonIncomplete · GatewayStopping
     └── LinkError                        inside ``upstream``: what a Link's owner task reports
         ├── SpawnFailed · LinkClosed · LinkTimeout · LineTooLong · BadAnswer
         ├── AttributeMissing · RemoteRefused
@@ -324,11 +323,6 @@ class ServerError(OAuthError):
     status = 500
 
 
-class TemporarilyUnavailable(OAuthError):
-    error = "temporarily_unavailable"
-    status = 503
-
-
 class InvalidRedirectUri(OAuthError):
     """RFC 7591 §3.2.2."""
 
@@ -512,22 +506,10 @@ class InvalidParams(ProtocolFault):
     status = 400
 
 
-class InternalFault(ProtocolFault):
-    code = -32603
-    status = 500
-
-
 class HeaderMismatch(ProtocolFault):
     """MCP 2026-07-28, Streamable HTTP: a mirrored header is missing, malformed or differs from the body."""
 
     code = -32020
-    status = 400
-
-
-class MissingClientCapability(ProtocolFault):
-    """MCP 2026-07-28: the request needs a capability that the client did not declare."""
-
-    code = -32021
     status = 400
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from gatekit.errors import AuditUnavailable
 from gatekit.model.audit import DoorRefused, ForwardEvent
 from gatekit.model.target import Target
 from gatekit.oauth.forward.identity import HEADERS
+from gatekit.oauth.jws import encode_segment
 from tests.attack.forward import ADMIN, PAGE, PROXY, ROBOT, SHOP, STRANGER, WIKI, Front, at, identity
 from tests.attack.world import World, returned
 
@@ -370,6 +372,8 @@ async def test_a_ticket_is_for_one_browser_and_one_time(front: Front) -> None:
     page = await browser.visit(start.headers["location"])
     page = await browser.submit(page, username="alice", password="alice-password")
     ticket = page.headers["location"]
+    async with front.browser() as fresh:  # has no cookie at all
+        assert (await fresh.get(ticket)).status_code == 400
     await other.get("https://wiki.example/.gatekit/start?target=wiki&to=/")
     assert (await other.get(ticket)).status_code == 400
     for changed in (ticket.replace("target=wiki", "target=shop"), ticket[:-4] + "AAAA"):
@@ -379,6 +383,21 @@ async def test_a_ticket_is_for_one_browser_and_one_time(front: Front) -> None:
     assert sorted(answer.status_code for answer in answers) == [303, 400, 400, 400, 400]
     front.world.clock.advance(61)
     assert (await browser.get(ticket)).status_code == 400
+
+
+async def test_a_ticket_for_no_browser_is_for_nobody(front: Front) -> None:
+    """B2, B7: a ticket that was made for a browser without a cookie signs in none of them."""
+    mallory = front.browser()
+    start = await mallory.get("https://wiki.example/.gatekit/start?target=wiki&to=/")
+    page = await mallory.visit(start.headers["location"])
+    await mallory.submit(page, username="alice", password="alice-password")
+    nothing = encode_segment(sha256(b"").digest())
+    sent = await mallory.get(f"/forward/wiki?way={nothing}&to=/")
+    assert sent.status_code == 303
+    async with front.browser() as victim:
+        answer = await victim.get(sent.headers["location"])
+    assert answer.status_code == 400
+    assert "gk_pass" not in str(answer.headers)
 
 
 async def test_a_ticket_dies_with_its_minute_and_with_its_session(front: Front) -> None:

@@ -423,9 +423,11 @@ async def test_a_registration_is_replaced_by_whoever_knows_its_token(store: Stor
     wanted = client(
         name="Renamed", registration_hash="r2", secret_hash="s2", disabled=True, source="document"
     )
-    assert not await store.clients.replace(wanted, "other")
-    assert await store.clients.replace(wanted, "r1")
-    assert not await store.clients.replace(wanted, "r1")  # it counts once
+    assert not await store.clients.replace(wanted, "other", "s1")
+    assert not await store.clients.replace(wanted, "r1", "s0")  # an operator was quicker with the secret
+    assert not await store.clients.replace(wanted, "r1", None)
+    assert await store.clients.replace(wanted, "r1", "s1")
+    assert not await store.clients.replace(wanted, "r1", "s2")  # it counts once
     row = await store.clients.get("cli_1")
     assert row is not None
     assert (row.name, row.secret_hash, row.registration_hash) == ("Renamed", "s2", "r2")
@@ -435,7 +437,7 @@ async def test_a_registration_is_replaced_by_whoever_knows_its_token(store: Stor
 
 async def test_a_disabled_registration_is_neither_replaced_nor_withdrawn(store: Store) -> None:
     await store.clients.add(client(registration_hash="r1", disabled=True))
-    assert not await store.clients.replace(client(registration_hash="r2"), "r1")
+    assert not await store.clients.replace(client(registration_hash="r2"), "r1", None)
     assert not await store.clients.withdraw("cli_1", "r1", NOW)
     assert await store.clients.get("cli_1") is not None
 

@@ -69,7 +69,7 @@ class ResourceServers:
 
     def _one(self, name: str, section: ResourceIn, path: doc.Path) -> ResourceServer:
         self._check_name(name, path)
-        self._check_identifier(section.identifier, (*path, "identifier"))
+        self._check_identifier(name, section.identifier, (*path, "identifier"))
         for index, scope in enumerate(section.scopes):
             self._check_scope(scope, (*path, "scopes", index))
         secret, method = section.introspection_secret, self._method(section, path)
@@ -101,7 +101,7 @@ class ResourceServers:
             self._document.fault(place, str(error))
         return "private_key_jwt"
 
-    def _check_identifier(self, uri: str, path: doc.Path) -> None:
+    def _check_identifier(self, name: str, uri: str, path: doc.Path) -> None:
         if self._document.faulty(path):
             return
         if not _URI.fullmatch(uri):
@@ -109,8 +109,7 @@ class ResourceServers:
             self._document.fault(path, text)
             return
         folded = uri.lower().removesuffix("/")
-        first = self._seen.setdefault(folded, uri)
-        if first is not uri:
+        if self._seen.setdefault(folded, name) != name:
             self._document.fault(path, "is the identifier of another one already")
         if uri.startswith(("http:", "https:")):
             self._check_url(uri, path)

@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 from gatekit.config import document as doc
 from gatekit.config.addresses import is_loopback
 from gatekit.config.trust_schema import AssertionIn, ExternalIn, IntrospectionIn, IssuerIn
+from gatekit.errors import OutboundRefused
 from gatekit.model.trust import ALGORITHMS, AssertionIssuer, ClaimNames, ExternalServer, Introspection
+from gatekit.platform.targets import parse
 
 
 def external_server(written: ExternalIn, path: doc.Path, document: doc.Document) -> ExternalServer:
@@ -90,6 +92,10 @@ def secure_url(text: str) -> str:
         raise ValueError("must be https (plain http is only acceptable on this machine)")
     if "#" in text or "@" in parts.netloc:
         raise ValueError("must not hold a user name or fragment")
+    try:
+        parse(text)  # now, and not when the first token comes: it is what will be dialled
+    except OutboundRefused as refused:
+        raise ValueError(str(refused)) from refused
     return text
 
 

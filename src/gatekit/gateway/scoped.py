@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gatekit.errors import InsufficientScope
+from gatekit.gateway.inbound import Refused
 from gatekit.gateway.ports import Door
 from gatekit.gateway.reply import Reply
 from gatekit.model.access import Access
@@ -42,9 +43,11 @@ def challenge(door: Door, call: Call, reply: Reply) -> Fault:
 
 
 def check(access: Access, messages: Iterable[Message]) -> None:
-    """Raises InsufficientScope for a notification that this gateway does not know, from a token that is for
-    reading: what the server makes of it is anybody's guess."""
+    """Raises InsufficientScope or Refused for a notification that this gateway does not know, from a token
+    that is for reading: what the server makes of it is anybody's guess."""
     if access.may_call:
         return
     if any(isinstance(one, Notification) and methods.spec(one.method).acts for one in messages):
+        if not access.more:  # a challenge would send somebody round who gets no more
+            raise Refused(403, _FINAL)
         raise InsufficientScope(_TEXT)

@@ -8,10 +8,9 @@ from msgspec import Struct
 
 TokenAuthMethod = Literal["none", "client_secret_post", "client_secret_basic", "private_key_jwt"]
 CLIENT_CREDENTIALS = "client_credentials"
-TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
-"""RFC 8693 §2.1."""
 """The grant type of a client that acts for itself (RFC 6749 §4.4)."""
-
+TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+"""The grant type of a token that is given for a narrower one (RFC 8693 §2.1)."""
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 """The grant type of an assertion that somebody else signed (RFC 7523 §2.1)."""
 

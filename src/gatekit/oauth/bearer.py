@@ -213,7 +213,7 @@ class Bearer:
             raise TokenInvalid("the access token is not one of ours", f"issuer {claims.iss!r}")
         if claims.exp <= now:
             raise TokenInvalid("the access token has expired")
-        if not (await self._deny_list(now)).isdisjoint(lineage(claims.jti)):
+        if not (await self.deny_list(now)).isdisjoint(lineage(claims.jti)):
             raise TokenInvalid("the access token was revoked")
         found = await self._standings.grant(claims.gid, now)
         if isinstance(found, Inactive):
@@ -277,7 +277,9 @@ class Bearer:
             expires_at=float(key.expires_at),
         )
 
-    async def _deny_list(self, now: float) -> frozenset[str]:
+    async def deny_list(self, now: float) -> frozenset[str]:
+        """Ids of access tokens that were revoked; read anew after ``forget``, and every few seconds. Raises
+        ``StoreError``."""
         if self._denied_generation != self._generation or now >= self._denied_until:
             generation = self._generation
             self._denied = frozenset([jti for jti, _ in await self._store.grants.denied_tokens(int(now))])

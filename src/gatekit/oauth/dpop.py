@@ -21,7 +21,7 @@ from starlette.requests import Request
 
 from gatekit.errors import ForeignTokenInvalid, InvalidProof, ProofNonceWanted, ProofRefused
 from gatekit.model.ports import Clock
-from gatekit.oauth.foreign import local_keys, parse, verify
+from gatekit.oauth.foreign import local_keys, numeric_date, parse, verify
 from gatekit.oauth.jws import encode_segment
 from gatekit.oauth.ports import Vault
 from gatekit.oauth.settings import OAuthSettings
@@ -190,13 +190,17 @@ def _signed(header: bytes) -> tuple[str, dict[str, Any]]:
 
 def _claims(claims: dict[str, Any], target: Target, now: float) -> float:
     """Check what a proof says (RFC 9449 §4.3, 3 and 8 to 12); return when it was made."""
-    jti, issued = claims.get("jti"), claims.get("iat")
+    jti = claims.get("jti")
     if not isinstance(jti, str) or not 0 < len(jti) <= MAX_JTI:
         raise ProofRefused("the proof's jti is missing or not usable")
     if claims.get("htm") != target.method:
         raise ProofRefused("the proof is for another method", f"htm {str(claims.get('htm'))[:20]!r}")
     _check_url(claims.get("htu"), target.url)
-    if isinstance(issued, bool) or not isinstance(issued, int | float):
+    try:
+        issued = numeric_date(claims, "iat")
+    except ForeignTokenInvalid:
+        issued = None
+    if issued is None:
         raise ProofRefused("the proof's iat is missing or not a time")
     if not -WINDOW <= issued - now <= WINDOW:
         raise ProofRefused(
@@ -206,7 +210,7 @@ def _claims(claims: dict[str, Any], target: Target, now: float) -> float:
         expected = encode_segment(sha256(target.token.encode("ascii")).digest())
         if claims.get("ath") != expected:
             raise ProofRefused("the proof is for another access token", "ath differs")
-    return float(issued)
+    return issued
 
 
 def _check_url(htu: object, url: str) -> None:

@@ -181,17 +181,17 @@ def check_times(claims: Mapping[str, Any], now: float, *, skew: float, longest: 
     ``skew``: by how much clocks may differ. ``longest``: how far ahead ``exp`` may lie, and how old ``iat``
     may be where it is given. Raises ``ForeignTokenInvalid``.
     """
-    ends = _numeric_date(claims, "exp")
+    ends = numeric_date(claims, "exp")
     if ends is None:
         raise _invalid("exp is missing")
     if ends <= now - skew:
         raise _invalid("expired")
     if longest is not None and ends > now + longest + skew:
         raise _invalid(f"exp is more than {longest:g} seconds ahead")
-    begins = _numeric_date(claims, "nbf")
+    begins = numeric_date(claims, "nbf")
     if begins is not None and begins > now + skew:
         raise _invalid("not valid yet")
-    issued = _numeric_date(claims, "iat")
+    issued = numeric_date(claims, "iat")
     if issued is not None and issued > now + skew:
         raise _invalid("issued in the future")
     if longest is not None and issued is not None and issued < now - longest - skew:
@@ -269,8 +269,12 @@ def _native(members: dict[str, Any]) -> NativeKey:
     return key
 
 
-def _numeric_date(claims: Mapping[str, Any], name: str) -> float | None:
-    """RFC 7519 §2: a number of seconds, perhaps with a fraction."""
+def numeric_date(claims: Mapping[str, Any], name: str) -> float | None:
+    """RFC 7519 §2: a number of seconds, perhaps with a fraction; None if it is missing.
+
+    Bounded, because JSON can carry numbers that no clock can be compared with. Raises
+    ``ForeignTokenInvalid``.
+    """
     if name not in claims:
         return None
     value = claims[name]

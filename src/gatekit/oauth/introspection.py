@@ -40,7 +40,8 @@ class Introspection:
     async def introspect(self, request: Request) -> Response:
         """RFC 7662 §2. Raises ``OAuthError``."""
         fields = await form(request, self._core.settings.form_max_bytes)
-        known = self._core.resources.callers
+        resources = self._core.resources  # one reading, while others may be published
+        known = resources.callers
         caller = await self._clients.authenticate(request, fields, known)
         if caller.auth_method == "none":
             # RFC 7662 §2.1: a public client is nobody in particular, and could be trying tokens it found.
@@ -49,7 +50,7 @@ class Introspection:
         if token is None:
             raise InvalidRequest("token is missing")
         if caller is known.get(caller.id):
-            return json_answer(await self._for_resource(self._core.resources.called(caller.id), token))
+            return json_answer(await self._for_resource(resources.called(caller.id), token))
         if token.startswith(REFRESH_PREFIX):
             return json_answer(await self._refresh_token(caller, token))
         return json_answer(await self._for_client(caller, token))

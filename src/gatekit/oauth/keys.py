@@ -147,6 +147,11 @@ class KeyRing:
         if self._clock.monotonic() - self._reloaded_at >= RELOAD_PAUSE:
             await self._read()
 
+    @property
+    def empty(self) -> bool:
+        """Whether no key is known yet."""
+        return not self._rows
+
     def public_keys(self) -> list[dict[str, str]]:
         """Our members of the JWK set, next and old keys included (RFC 7517 §5)."""
         return [{**json.loads(row.public_jwk), "kid": row.kid, **_USE} for row in self._rows]

@@ -100,7 +100,8 @@ class Management:
         )
         wanted, secret = self._with_secret(client, wanted, metadata)
         await self._record(request, wanted, "changed")
-        if not await self._core.store.clients.replace(wanted, client.registration_hash or ""):
+        expected = client.registration_hash or "", client.secret_hash
+        if not await self._core.store.clients.replace(wanted, *expected):
             raise _overtaken()
         self._core.bearer.forget()
         return json_answer(self._registration.answer(wanted, token, secret))

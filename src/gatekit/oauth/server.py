@@ -192,8 +192,7 @@ class AuthorizationServer:
             if key is None or key.revoked_at is not None or key.expires_at <= now:
                 return False
             return isinstance(await core.standings.person(key.user_id, now), Upright)
-        denied = frozenset(token_id for token_id, _ in await core.store.grants.denied_tokens(int(now)))
-        if not denied.isdisjoint(lineage(access.credential_id)):
+        if not (await core.bearer.deny_list(now)).isdisjoint(lineage(access.credential_id)):
             return False
         found = await core.standings.grant(access.grant_id, now)
         return isinstance(found, Upright) and within(found.client, access)

@@ -44,7 +44,7 @@ class Statements:
             await ring.read()
 
     async def tidy(self) -> None:
-        """Retire keys whose last statement has expired."""
+        """Retire keys whose last statement has expired, and publish the next ones where it is time."""
         for ring in self._rings.values():
             await ring.tidy()
 
@@ -57,7 +57,7 @@ class Statements:
     async def sign(self, kind: Kind, claims: Mapping[str, Any]) -> str:
         """A compact JWT of the type of ``kind``. Raises ``StoreError`` if the first key cannot be made."""
         ring = self._rings[kind]
-        if not ring.public_keys():
+        if ring.empty:
             await ring.load()
         return ring.sign_payload(json.dumps(claims, separators=(",", ":")).encode())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -13,6 +14,7 @@ from gatekit.errors import (
     InvalidRequest,
     OAuthError,
     ProofNonceWanted,
+    TooManyRegistrations,
     UnauthorizedClient,
     UnsupportedGrantType,
 )
@@ -20,11 +22,14 @@ from gatekit.model.oauth import Client
 from gatekit.oauth.client_metadata import REQUIRE_BOUND, demands
 from gatekit.oauth.clients import ClientAuthentication
 from gatekit.oauth.core import Core
-from gatekit.oauth.dpop import NONCE_HEADER, note_proven_key
-from gatekit.oauth.http import Form, form
+from gatekit.oauth.dpop import HEADER, NONCE_HEADER, note_proven_key
+from gatekit.oauth.http import Form, form, place
 from gatekit.oauth.issuing import Issuer
+from gatekit.platform.limits import KeyedBuckets, Rate, TokenBucket
 
 PATH = "/token"
+PROOFS_PER_PLACE, PROOFS = Rate(300, 300), Rate(3000, 3000)
+"""Proofs at this endpoint, at once and per minute: tokens last an hour, and an office has one address."""
 
 
 class GrantType(Protocol):
@@ -43,6 +48,8 @@ class Tokens:
         self._clients = clients
         self._issuer = issuer
         self._grants = grants
+        self._proofs = KeyedBuckets(PROOFS_PER_PLACE, core.services.clock)
+        self._all_proofs = TokenBucket(PROOFS, core.services.clock)
 
     async def token(self, request: Request) -> Response:
         """RFC 6749 §3.2. Raises ``OAuthError``; a refusal after authentication is audited."""
@@ -72,6 +79,11 @@ class Tokens:
 
     async def _take_proof(self, request: Request, client: Client) -> None:
         """Whose key the tokens will be bound to (RFC 9449 §5), before anything is looked at or used up."""
+        if HEADER.encode() in dict(request.scope["headers"]):
+            # Each proof writes a row, and is judged before anything that its sender would have to know.
+            wait = self._proofs.take(place(request)) or self._all_proofs.take()
+            if wait:
+                raise TooManyRegistrations(math.ceil(wait), "proofs")
         jkt = await self._core.proofs.offered(request, PATH)
         if not jkt and (self._core.settings.dpop_required or demands(client, REQUIRE_BOUND)):
             raise InvalidProof("a DPoP proof is needed: tokens are bound to a key here")  # RFC 9449 §5.2

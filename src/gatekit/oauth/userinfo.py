@@ -7,10 +7,12 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gatekit.errors import BearerError, InsufficientScope
+from gatekit.errors import BearerError, InsufficientScope, TokenInvalid
 from gatekit.identity.standing import Upright
 from gatekit.model.access import Asked
 from gatekit.model.people import Principal
+from gatekit.oauth.bounds import bounded
+from gatekit.oauth.claims import AccessClaims
 from gatekit.oauth.core import Core
 from gatekit.oauth.http import json_answer
 from gatekit.oauth.relying import OPENID
@@ -31,12 +33,19 @@ class UserInfo:
         asked = Asked(request.method, PATH, proofs)
         try:
             claims, found = await self._core.bearer.authentic(headers, asked)
-            scopes = frozenset(claims.scope.split())
+            self._check_audience(claims)
+            scopes = frozenset(bounded(found.client, claims.scope.split()))
             if OPENID not in scopes:
                 raise InsufficientScope("the access token does not have the scope openid")
         except BearerError as refused:
             return _refused(refused)
         return json_answer(self._about(found, scopes))
+
+    def _check_audience(self, claims: AccessClaims) -> None:
+        """RFC 8707 §2: a server elsewhere must not ask here with the token that it was sent (T3)."""
+        issuer, ours = self._core.settings.issuer, self._core.resources.ours
+        if not all(url == issuer or ours(url) for url in claims.aud):
+            raise TokenInvalid("the access token is meant for another resource")
 
     def _about(self, found: Upright, scopes: frozenset[str]) -> dict[str, Any]:
         person = found.principal

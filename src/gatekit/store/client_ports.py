@@ -33,9 +33,10 @@ class Clients(Protocol):
         """Replace what is known of a client that describes itself; ``disabled`` and use are left alone."""
         ...
 
-    async def replace(self, client: Client, registration_hash: str) -> bool:
-        """Compare-and-swap: replace a registration whose ``registration_hash`` is the given one and that is
-        not disabled; ``disabled``, ``source`` and use are left alone. True for exactly one caller."""
+    async def replace(self, client: Client, registration_hash: str, secret_hash: str | None) -> bool:
+        """Compare-and-swap: replace a registration whose ``registration_hash`` and ``secret_hash`` are the
+        given ones (an operator may renew the secret meanwhile) and that is not disabled; ``disabled``,
+        ``source`` and use are left alone. True for exactly one caller."""
         ...
 
     async def renew_secret(self, client_id: str, secret_hash: str, old_until: int) -> None:

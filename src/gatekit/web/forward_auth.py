@@ -23,7 +23,6 @@ from gatekit.errors import (
     StoreError,
     TokenMissing,
 )
-from gatekit.model.decision import Allow
 from gatekit.model.scopes import ALL
 from gatekit.oauth.browser import Browser, SignedIn
 from gatekit.oauth.forward.judge import Answer, Judge, Passed, SignInFirst
@@ -160,7 +159,7 @@ class ForwardAuth:
         if not isinstance(someone, SignedIn):
             # Put together from checked parts: it leads to this very route (checklist D8).
             return await self._sign_in(request, f"/forward/{target.name}?way={way}&to={to}")
-        if not isinstance(self._judge.decide(someone.person.principal, target), Allow):
+        if not await self._judge.may_enter(request, target, to, someone):
             raise PageProblem(
                 403,
                 "This is not open to you",

@@ -104,6 +104,18 @@ def test_other_faults(tmp_path: Path, written: str, instead: str, fault: str) ->
         loaded(tmp_path, GOOD.replace(written, instead, 1))
 
 
+def test_one_identifier_cannot_be_two_resources_behind_an_alias(tmp_path: Path) -> None:
+    """The very same text, which is what YAML makes of an alias."""
+    text = GOOD.replace(
+        "identifier: https://reports.example.com/api", "identifier: &it https://reports.example.com/api"
+    )
+    text = text.replace('"urn:example:ledger"', "*it ")
+    assert "*it" in text
+    assert "&it" in text
+    with pytest.raises(ConfigError, match="another one"):
+        loaded(tmp_path, text)
+
+
 def test_keys_instead_of_a_secret(tmp_path: Path) -> None:
     uri = "https://reports.example.com/jwks"
     text = GOOD.replace(f"introspection_secret: {SECRET}", f"introspection_jwks_uri: {uri}")

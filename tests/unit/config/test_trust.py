@@ -80,6 +80,7 @@ def test_the_secret_is_never_shown(tmp_path: Path) -> None:
     [
         ("issuer: 'http://login.example.com'", "must be https"),
         ("issuer: login.example.com", "expected a URL"),
+        ("issuer: 'https://login.example.com:99999/'", "cannot be read"),
         ("issuer: 'https://login.example.com/?a=b'", "must not hold a query"),
         ("issuer: 'https://u@login.example.com/'", "must not hold a user name"),
         ("issuer: 'https://login.example.com/#x'", "must not hold a user name or fragment"),

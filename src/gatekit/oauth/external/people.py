@@ -63,8 +63,7 @@ class People:
         return found
 
     def _remember(self, user_id: str, issued_at: float) -> None:
-        self._newest.pop(user_id, None)
-        self._newest[user_id] = issued_at
+        self._newest[user_id] = max(issued_at, self._newest.pop(user_id, issued_at))
         while len(self._newest) > MAX_KEPT:
             del self._newest[next(iter(self._newest))]
 

@@ -13,23 +13,20 @@ from gatekit.model.access import EVERY_SERVER, Access, Inactive
 from gatekit.model.audit import DoorRefused, ForwardEvent
 from gatekit.model.decision import Allow, Decision
 from gatekit.model.oauth import Client
-from gatekit.model.people import Principal
+from gatekit.model.people import BrowserSession, Principal
 from gatekit.model.scopes import may_call
 from gatekit.model.target import Target
+from gatekit.oauth.browser import SignedIn
 from gatekit.oauth.core import Core
 from gatekit.oauth.forward.identity import identity_headers, smuggled
 from gatekit.oauth.forward.original import Original, read_original, target_of
 from gatekit.oauth.forward.passes import Passes
 from gatekit.oauth.http import address, request_id
-from gatekit.platform.limits import Rate, TokenBucket
 
 Targets = Callable[[], Sequence[Target]]
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 """RFC 9110 §9.2.1: what a token may do that is for reading only."""
-
-_RECORDS = Rate(50, 3000)
-"""Strangers' bad tokens are recorded up to this rate, so that they cannot fill the disk."""
 
 
 class Sender(Struct, frozen=True, kw_only=True):
@@ -73,7 +70,6 @@ class Judge:
         self._core = core
         self._passes = passes
         self._targets = targets
-        self._records = TokenBucket(_RECORDS, core.services.clock)
 
     def target(self, name: str | None) -> Target | None:
         """The application of that name."""
@@ -102,6 +98,19 @@ class Judge:
         """What the policy says of a person and an application."""
         return self._core.services.policy().rights(person).decide(target.name, "server")
 
+    async def may_enter(self, request: Request, target: Target, to: str, someone: SignedIn) -> bool:
+        """Whether a browser that has no pass yet gets one; who is turned away is on record, as at the door.
+
+        ``to``: the path it wants. Raises ``AuditUnavailable``.
+        """
+        person, session = someone.person, someone.session
+        decision = self.decide(person.principal, target)
+        if isinstance(decision, Allow):
+            return True
+        wanted = Original(method=request.method, origin=target.origin, path=to.partition("?")[0], uri=to)
+        await self._record(request, target, wanted, _by_browser(person.principal, session), decision)
+        return False
+
     async def _sender(self, request: Request, target: Target, original: Original) -> Sender:
         """Who it is; raise ``BearerError``. A token that was presented decides, good or bad: a browser's pass
         does not make up for it."""
@@ -119,12 +128,7 @@ class Judge:
             found = await self._core.standings.person(session.user_id, self._core.at())
             if not isinstance(found, Upright):
                 raise _ended(missing, found) from missing
-            # Named by its hash, as rows do: no record may hold what opens anything.
-            return Sender(
-                principal=found.principal,
-                credential_id=f"session:{session.token_hash[:16]}",
-                auth_time=session.auth_time,
-            )
+            return _by_browser(found.principal, session)
 
     async def _record(
         self, request: Request, target: Target, original: Original, sender: Sender, decision: Decision
@@ -150,7 +154,7 @@ class Judge:
 
     async def _record_stranger(self, request: Request, target: Target, error: BearerError) -> None:
         """A token that does not count is worth a record; a browser that has not signed in yet is not."""
-        if isinstance(error, TokenMissing) or self._records.take():
+        if isinstance(error, TokenMissing):
             return
         await self._core.services.audit.write(
             DoorRefused(
@@ -164,6 +168,15 @@ class Judge:
                 reason=error.detail,
             )
         )
+
+
+def _by_browser(principal: Principal, session: BrowserSession) -> Sender:
+    # Named by its hash, as rows do: no record may hold what opens anything.
+    return Sender(
+        principal=principal,
+        credential_id=f"session:{session.token_hash[:16]}",
+        auth_time=session.auth_time,
+    )
 
 
 def _bearer(access: Access, client: Client | None, target: Target, method: str) -> Sender:

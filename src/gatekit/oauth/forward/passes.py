@@ -25,7 +25,8 @@ from gatekit.oauth.jws import encode_segment
 TICKET_LIFETIME = 60
 WAY_LIFETIME = 600
 """Seconds that a browser may take to sign in."""
-MAX_SEALED = 4096
+MAX_SEALED = 16 * 1024
+"""Characters of a ticket or pass; a path of 8 KiB fits."""
 
 
 class Sealed(Struct, frozen=True, kw_only=True):
@@ -72,7 +73,8 @@ class Passes:
         """The ticket if it is good here, now, in this browser, and for the first time."""
         found = self._open("forward-ticket", ticket, target)
         cookie = request.cookies.get(self._way_cookie(target), "")
-        if found is None or not compare_digest(way_of(cookie), found.way):
+        # A browser that never set out has no cookie, and nothing must not match what stands for nothing.
+        if found is None or not cookie or not compare_digest(way_of(cookie), found.way):
             return None
         replays = self._core.store.replays
         first = await replays.first("forward-ticket", found.ident, found.expires_at, self._core.now())
@@ -110,7 +112,7 @@ class Passes:
         return self._core.services.vault.seal(plain, purpose)
 
     def _open(self, purpose: str, value: str, target: Target) -> Sealed | None:
-        if not value or len(value) > 4 * MAX_SEALED:
+        if not value or len(value) > MAX_SEALED:
             return None
         try:
             facts = json.loads(self._core.services.vault.open(value, purpose))

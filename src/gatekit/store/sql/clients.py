@@ -23,7 +23,8 @@ _DESCRIBE_CLIENT = (
 )
 _REPLACE_CLIENT = (
     f"UPDATE clients SET {', '.join(f'{name} = :{name}' for name in _REGISTRATION)} "  # noqa: S608
-    "WHERE id = :id AND registration_hash = :expected AND NOT disabled RETURNING id"
+    "WHERE id = :id AND registration_hash = :expected AND secret_hash IS NOT DISTINCT FROM :secret "
+    "AND NOT disabled RETURNING id"
 )
 _CONFIGURE_CLIENT = _INSERT_CLIENT + (
     " ON CONFLICT (id) DO UPDATE SET "
@@ -102,11 +103,12 @@ class SqlClients:
         async with self._database.transaction() as work:
             await work.run(_DESCRIBE_CLIENT, _described(client))
 
-    async def replace(self, client: Client, registration_hash: str) -> bool:
+    async def replace(self, client: Client, registration_hash: str, secret_hash: str | None) -> bool:
         row = encode(client)
         wanted = {name: row[name] for name in ("id", *_REGISTRATION)}
+        expected = {"expected": registration_hash, "secret": secret_hash}
         async with self._database.transaction() as work:
-            done = await work.run(_REPLACE_CLIENT, {**wanted, "expected": registration_hash})
+            done = await work.run(_REPLACE_CLIENT, {**wanted, **expected})
             if done:
                 await work.changed("client", client.id)
             return bool(done)

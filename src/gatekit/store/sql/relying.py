@@ -18,6 +18,12 @@ class SqlRelyingSessions:
     async def add(self, session: RelyingSession) -> None:
         async with self._database.transaction() as work:
             await work.run(_INSERT, encode(session))
+            # It may have ended a moment ago: then nobody else will say so.
+            await work.all(
+                "UPDATE relying_sessions SET due_at = created_at WHERE grant_id = :id AND EXISTS (SELECT 1 "
+                "FROM browser_sessions WHERE token_hash = session_hash AND ended_at IS NOT NULL)",
+                id=session.grant_id,
+            )
 
     async def of_grant(self, grant_id: str) -> RelyingSession | None:
         row = await self._database.one("SELECT * FROM relying_sessions WHERE grant_id = :id", id=grant_id)
