@@ -34,7 +34,7 @@ class Order(Struct, frozen=True, kw_only=True):
     """The MCP endpoint as people type it."""
     profiles: Sequence[Profile]
     local: str = ""
-    """Origin at which the gateway itself listens; empty if it is not on this machine."""
+    """Origin at which the gateway itself listens; empty if not on this machine. No secret goes there."""
     documents: bool = False
     """Whether this machine fetches client metadata documents as the gateway would."""
     somebody: Somebody | None = None
@@ -106,7 +106,11 @@ class Examination:
         common = await ground.look(self._outside, order.url)
         inside = self._inside
         line, aside = self._outside, False
-        if inside is not None and any(each.code in _ANYWHERE for each in common):
+        lost = inside is not None and any(each.code in _ANYWHERE for each in common)
+        if lost and _secret(order):
+            # Its own address is plain http, and nothing says that who answers there is the gateway.
+            common.append(Ailment("secret-kept", {"public": order.url, "local": order.local}))
+        elif lost and inside is not None:
             at_home = await ground.look(inside, order.url)
             if not any(each.code in _ANYWHERE for each in at_home):
                 line, aside = inside, True
@@ -211,6 +215,10 @@ _DISCOVERY = frozenset(
 )
 """Ailments that discovery past the proxy would show too, were they the gateway's own. What public_url causes
 is not among them."""
+
+
+def _secret(order: Order) -> bool:
+    return order.somebody is not None or bool(order.api_key)
 
 
 def _one_way(order: Order, cause: Ailment) -> Ailment:

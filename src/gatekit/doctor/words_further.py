@@ -194,4 +194,12 @@ FURTHER: Mapping[str, Words] = {
         "first.",
         "warning",
     ),
+    "secret-kept": Words(
+        "The gateway was not looked at past the proxy, because a password or a key was given",
+        "{public} cannot be reached from here. Under {local} the gateway is spoken to without TLS, and no "
+        "secret is sent there.",
+        "Run `gatekit doctor` without --user and --key to look past the proxy, or with them where {public} "
+        "can be reached.",
+        "warning",
+    ),
 }
