@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from gatekit.doctor import ground
 from gatekit.doctor.ailments import Ailment
-from gatekit.doctor.line import Line, ailing, origin_of
+from gatekit.doctor.line import Line, ailing, origin_of, parts_of
 from gatekit.doctor.opening import contact, discover
 from gatekit.doctor.profile import Profile
 from gatekit.doctor.signin import SignIn, Somebody, call, stream
@@ -169,10 +169,10 @@ class Examination:
         client = course.client
         if client is None or client.document:
             return True
-        if not client.management_uri or origin_of(client.management_uri) != origin_of(self._order.url):
-            return False
         bearer = {"authorization": f"Bearer {client.management_token}"}
         try:
+            if not client.management_uri or origin_of(client.management_uri) != origin_of(self._order.url):
+                return False
             return (await line.send("DELETE", client.management_uri, bearer)).status == 204
         except ClientWouldFail:
             return False
@@ -254,7 +254,7 @@ def endpoint(url: str) -> str:
 
     Raises ``ClientWouldFail`` if it is no URL at all.
     """
-    parts = urlsplit(url)
+    parts = parts_of(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ailing(Ailment("dns", {"host": url, "reason": "it is not an http or https URL"}))
     return url if parts.path.strip("/") else f"{origin_of(url)}/mcp"

@@ -6,7 +6,7 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from gatekit.doctor.ailments import Ailment
-from gatekit.doctor.line import Line, decoded, origin_of
+from gatekit.doctor.line import Line, decoded, listed, origin_of
 from gatekit.doctor.opening import RESOURCE, Found, message_of
 from gatekit.errors import ClientWouldFail
 
@@ -38,7 +38,7 @@ async def look(line: Line, url: str) -> list[Ailment]:
 def _skew(date: str, now: float) -> Ailment | None:
     try:
         theirs = parsedate_to_datetime(date).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     apart = theirs - now
     if abs(apart) <= MAX_SKEW:
@@ -61,5 +61,5 @@ async def _root(line: Line, url: str) -> Ailment | None:
 
 def scopes(found: Found) -> list[Ailment]:
     """What the authorization server's own document shows."""
-    listed = found.server.get("scopes_supported") or ()
-    return [Ailment("offline-access")] if "offline_access" in listed else []
+    scopes = listed(found.server, "scopes_supported", found.issuer)  # discovery refused what is no list
+    return [Ailment("offline-access")] if "offline_access" in scopes else []

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from html.parser import HTMLParser
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 from gatekit.doctor.ailments import Ailment
-from gatekit.doctor.line import Line, ailing, origin_of, path_of
+from gatekit.doctor.line import Line, ailing, joined, origin_of, path_of
 from gatekit.platform.outbound import Answer
 
 MAX_PAGES = 8
@@ -57,7 +57,7 @@ class Jar:
         """Fill in a form with ``values`` on top and press the button with the value ``press``."""
         sent = {**form.fields, **values}
         sent |= {name: value for name, value in form.buttons if name and value == press}
-        target = urljoin(where, form.action or where)
+        target = joined(where, form.action or where)
         if origin_of(target) != origin_of(where):
             raise ailing(
                 Ailment("authorize-no-page", {"url": where, "status": "200", "kind": f"form to {target}"})
@@ -77,7 +77,7 @@ class Jar:
             location = answer.headers.get("location", "")
             if answer.status not in _REDIRECTS or not location:
                 return where, answer
-            target = urljoin(where, location)
+            target = joined(where, location)
             arrived = stop and target.partition("?")[0] == stop.partition("?")[0]
             if arrived or origin_of(target) != origin_of(where):
                 return target, answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 import msgspec
 
@@ -72,7 +72,7 @@ class Line:
         return self._detour.get(origin, origin) + url[len(origin) :]
 
     def _cause(self, method: str, url: str, said: str) -> Ailment:
-        facts = {"host": urlsplit(url).netloc, "method": method, "path": path_of(url)}
+        facts = {"host": parts_of(url).netloc, "method": method, "path": path_of(url)}
         facts |= {"seconds": f"{self.patience:g}", "reason": said}
         low = said.lower()
         for code, signs in _SIGNS:
@@ -96,20 +96,49 @@ def ailing(ailment: Ailment) -> ClientWouldFail:
     return ClientWouldFail(ailment.code, ailment.facts)
 
 
+def parts_of(url: str) -> SplitResult:
+    """A URL that somebody else wrote, taken apart. Raises ``ClientWouldFail``."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        raise ailing(garbled(url, "a URL that cannot be read")) from None
+
+
+def joined(url: str, reference: str) -> str:
+    """What ``reference`` means at ``url``. Raises ``ClientWouldFail``."""
+    try:
+        return urljoin(url, reference)
+    except ValueError:
+        raise ailing(garbled(url, f"a reference that cannot be read: {reference}")) from None
+
+
+def listed(document: Mapping[str, Any], member: str, url: str) -> list[str]:
+    """The texts in a list of metadata; none if it is not there. Raises ``ClientWouldFail`` for no list."""
+    given = document.get(member)
+    if given is not None and not isinstance(given, list):
+        raise ailing(garbled(url, f"with a {member} that is no list"))
+    return [each for each in given or () if isinstance(each, str)]
+
+
+def garbled(url: str, kind: str, status: int = 200) -> Ailment:
+    """Metadata that no client can read."""
+    return Ailment("metadata-garbled", {"url": url, "status": str(status), "kind": kind})
+
+
 def origin_of(url: str) -> str:
-    parts = urlsplit(url)
+    parts = parts_of(url)
     return f"{parts.scheme}://{parts.netloc}"
 
 
 def path_of(url: str) -> str:
-    return urlsplit(url).path or "/"
+    return parts_of(url).path or "/"
 
 
 def decoded(answer: Answer) -> dict[str, Any] | None:
     """The JSON object of an answer; None if it is none."""
     try:
         found = msgspec.json.decode(answer.body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 

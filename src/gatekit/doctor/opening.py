@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 from gatekit.doctor.ailments import Ailment
-from gatekit.doctor.line import Line, ailing, decoded, kind_of, origin_of, path_of, said
+from gatekit.doctor.line import (
+    Line,
+    ailing,
+    decoded,
+    garbled,
+    kind_of,
+    listed,
+    origin_of,
+    parts_of,
+    path_of,
+    said,
+)
 from gatekit.doctor.profile import Opening, Profile
 from gatekit.errors import OutboundRefused
 from gatekit.local.account.discover import challenge_of
@@ -85,7 +95,7 @@ def refused(profile: Profile, method: str, url: str, answer: Answer) -> None:
     status = answer.status
     if status == 401:
         return
-    facts = {"method": method, "path": path_of(url), "status": str(status), "host": urlsplit(url).netloc}
+    facts = {"method": method, "path": path_of(url), "status": str(status), "host": parts_of(url).netloc}
     facts |= {"agent": profile.agent or "(none)", "location": answer.headers.get("location", "")}
     if status in _REDIRECTS:
         raise ailing(Ailment("redirected", facts))
@@ -113,7 +123,7 @@ def challenge(profile: Profile, method: str, url: str, answer: Answer) -> str:
     leads = challenge_of(header).resource_metadata
     if not leads and profile.challenge:
         raise ailing(Ailment("challenge-bare", facts))
-    if leads and urlsplit(leads).netloc != urlsplit(url).netloc:
+    if leads and parts_of(leads).netloc != parts_of(url).netloc:
         # The same host with another scheme shows in the document, where the words are clearer.
         raise ailing(Ailment("challenge-elsewhere", {**facts, "given": leads}))
     return leads
@@ -121,7 +131,7 @@ def challenge(profile: Profile, method: str, url: str, answer: Answer) -> str:
 
 async def discover(line: Line, profile: Profile, url: str, leads: str) -> Found:
     """RFC 9728, then RFC 8414. Raises ``ClientWouldFail``."""
-    origin, path = origin_of(url), urlsplit(url).path.rstrip("/")
+    origin, path = origin_of(url), parts_of(url).path.rstrip("/")
     document, where = None, ""
     status = 0
     for where in dict.fromkeys(
@@ -139,7 +149,7 @@ async def discover(line: Line, profile: Profile, url: str, leads: str) -> Found:
     servers = document.get("authorization_servers")
     if not isinstance(servers, list) or not servers or not isinstance(servers[0], str):
         raise ailing(Ailment("issuer-missing", {"url": where}))
-    scopes = [each for each in document.get("scopes_supported") or [] if isinstance(each, str)]
+    scopes = listed(document, "scopes_supported", where)
     server = await _server(line, profile, url, servers[0])
     if profile.needs_iss and not server.get("authorization_response_iss_parameter_supported"):
         raise ailing(Ailment("no-iss"))
@@ -155,15 +165,14 @@ def _metadata_headers(profile: Profile) -> dict[str, str]:
 
 def _within(url: str, given: str) -> str:
     """``given`` with the scheme in use, where they differ in nothing else: the document shall say it."""
-    ours, theirs = urlsplit(url), urlsplit(given)
+    ours, theirs = parts_of(url), parts_of(given)
     return theirs._replace(scheme=ours.scheme).geturl() if ours.netloc == theirs.netloc else given
 
 
 def _object(url: str, answer: Answer) -> dict[str, Any]:
     document = decoded(answer)
     if document is None:
-        facts = {"url": url, "status": str(answer.status), "kind": f"{kind_of(answer)}: {said(answer, 60)}"}
-        raise ailing(Ailment("metadata-garbled", facts))
+        raise ailing(garbled(url, f"{kind_of(answer)}: {said(answer, 60)}", answer.status))
     return document
 
 
@@ -172,7 +181,7 @@ def _resource(profile: Profile, url: str, document: dict[str, Any]) -> str:
     if document.get("dpop_bound_access_tokens_required"):
         raise ailing(Ailment("dpop-required"))
     resource = document.get("resource")
-    ours, theirs = urlsplit(url), urlsplit(resource if isinstance(resource, str) else "")
+    ours, theirs = parts_of(url), parts_of(resource if isinstance(resource, str) else "")
     facts = {"resource": str(resource), "url": url, "ours": ours.scheme, "theirs": theirs.scheme}
     if profile.strictness == "any" and isinstance(resource, str):
         return resource
@@ -197,7 +206,7 @@ async def _server(line: Line, profile: Profile, url: str, issuer: str) -> dict[s
         parse(issuer)
     except OutboundRefused:
         raise ailing(Ailment("metadata-missing", {**facts, "url": issuer, "status": "nothing"})) from None
-    parts = urlsplit(issuer)
+    parts = parts_of(issuer)
     path = parts.path.rstrip("/")
     candidates = [f"{origin_of(issuer)}{SERVER}{path}", f"{origin_of(issuer)}{_OPENID}{path}"]
     if path:
@@ -216,7 +225,8 @@ def _checked(document: dict[str, Any], where: str, issuer: str) -> dict[str, Any
     if named != issuer:
         raise ailing(Ailment("issuer-other", {"issuer": issuer, "named": str(named)}))
     lacking = [name for name in _REQUIRED if not document.get(name)]
-    if "S256" not in (document.get("code_challenge_methods_supported") or ()):
+    listed(document, "scopes_supported", where)
+    if "S256" not in listed(document, "code_challenge_methods_supported", where):
         lacking.append("code_challenge_methods_supported with S256")
     if lacking:
         raise ailing(Ailment("metadata-poor", {"url": where, "members": ", ".join(lacking)}))
@@ -224,7 +234,7 @@ def _checked(document: dict[str, Any], where: str, issuer: str) -> dict[str, Any
         raise ailing(Ailment("pushed-required"))
     for member, given in document.items():
         ours = member.endswith("_endpoint") and isinstance(given, str)
-        if ours and urlsplit(given).scheme != urlsplit(issuer).scheme:
+        if ours and parts_of(given).scheme != parts_of(issuer).scheme:
             facts = {"member": member, "given": given, "issuer": issuer}
             raise ailing(Ailment("endpoint-elsewhere", facts))
     return document

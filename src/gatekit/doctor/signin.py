@@ -7,13 +7,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from msgspec import Struct
 
 from gatekit.doctor.ailments import Ailment
 from gatekit.doctor.jar import Form, Jar, forms_of
-from gatekit.doctor.line import Line, ailing, decoded, kind_of, origin_of, said
+from gatekit.doctor.line import Line, ailing, decoded, kind_of, origin_of, parts_of, said
 from gatekit.doctor.opening import Found, headers_of, message_of
 from gatekit.doctor.profile import Profile
 from gatekit.doctor.walk import Course, Registered, authorization_url, challenge_for, refresh_form, state_of
@@ -102,7 +102,7 @@ class SignIn:
         signed_in = False
         for _ in range(MAX_FORMS):
             if where.partition("?")[0] == redirect_uri.partition("?")[0]:
-                return dict(parse_qsl(urlsplit(where).query))
+                return dict(parse_qsl(parts_of(where).query))
             if origin_of(where) != home:  # a password is for the gateway that the operator named
                 raise ailing(self._failed(f"people sign in at {origin_of(where)}, where only they can"))
             form, values = self._next(answer, signed_in)

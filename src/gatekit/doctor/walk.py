@@ -14,7 +14,7 @@ from msgspec import Struct
 from gatekit.doctor import cors
 from gatekit.doctor.ailments import Ailment
 from gatekit.doctor.jar import Jar
-from gatekit.doctor.line import Line, ailing, decoded, kind_of, origin_of, said
+from gatekit.doctor.line import Line, ailing, decoded, kind_of, listed, origin_of, parts_of, said
 from gatekit.doctor.opening import Found, contact, discover, headers_of
 from gatekit.doctor.profile import Profile
 from gatekit.errors import ClientWouldFail
@@ -112,7 +112,7 @@ class Walk:
         if origin_of(endpoint) != origin_of(found.url):
             raise ailing(Ailment("registration-foreign", {"issuer": found.issuer}))
         answer = await self._register(endpoint, profile, wanted(profile, redirects, found.scopes))
-        course.client = _registered(profile, answer, uses)
+        course.client = _registered(profile, endpoint, answer, uses)
 
     async def _announced(self, course: Course, document: str) -> None:
         facts = {"url": document, "host": urlsplit(document).netloc}
@@ -147,7 +147,7 @@ class Walk:
         jar = Jar(self._line)
         where, answer = await jar.follow(url, client.redirect_uri)
         if where.partition("?")[0] == client.redirect_uri.partition("?")[0]:
-            back = dict(parse_qsl(urlsplit(where).query))
+            back = dict(parse_qsl(parts_of(where).query))
             facts = {"error": back.get("error", "?"), "description": back.get("error_description", "")}
             raise ailing(Ailment("authorize-error", facts))
         if origin_of(where) != origin_of(url):
@@ -198,12 +198,12 @@ def wanted(profile: Profile, redirects: list[str], scopes: str) -> dict[str, obj
     return {name: value for name, value in metadata.items() if value is not None}
 
 
-def _registered(profile: Profile, answer: Answer, uses: str) -> Registered:
+def _registered(profile: Profile, endpoint: str, answer: Answer, uses: str) -> Registered:
     document = decoded(answer) or {}
     client_id = document.get("client_id")
     if answer.status not in (200, 201) or not isinstance(client_id, str) or not client_id:
         raise ailing(_registration_refused(answer, document))
-    if uses not in (document.get("redirect_uris") or [uses]):
+    if uses not in (listed(document, "redirect_uris", endpoint) or [uses]):
         raise ailing(Ailment("redirect-dropped", {"uri": uses, "client": profile.title}))
     return Registered(
         client_id=client_id,

@@ -186,7 +186,7 @@ DISCOVERY: Mapping[str, Words] = {
         "Let the proxy pass /.well-known/oauth-authorization-server on to the gateway.",
     ),
     "metadata-garbled": Words(
-        "{url} is no JSON",
+        "{url} cannot be read",
         "It was answered {status}, {kind}.",
         "Something other than the gateway answers there: a single-page application's fallback, or an error "
         "page.",
