@@ -4,7 +4,8 @@ Over HTTP against a running gateway, with real sign-ins and real credentials:
 
 - ``stranger`` sends nothing.
 - ``other`` is bob, who may use ``echo`` and nothing else: cookies of his session, and a token for ``echo``.
-  At MCP endpoints he sends an API key instead, good wherever he may go: the door opens and the rules decide.
+  At MCP endpoints and at /verify he sends an API key instead, good wherever he may go: the door opens and
+  the rules decide.
 - ``disabled`` is carol: password, token and browser session from before an operator disabled her.
 - ``audience`` is alice, who may use everything, with a token for ``echo`` alone and no cookies.
 - ``expired`` is alice with a genuine token whose time has passed, and the cookies of a session that
@@ -117,11 +118,11 @@ WALK = {
     ("GET", "/end_session"): same(200, "signs nobody out without asking"),
     ("POST", "/end_session"): Row(303, 200, 303, "asks; where there is no cookie, by a GET that has one"),
     ("POST", "/end_session/confirm"): Row(200, 403, 200, FORM),
-    ("GET", "/verify"): same(403, "nobody but the operator's own proxies"),
-    ("GET", "/forward/{target}"): same(404),
-    ("GET", "/.gatekit/start"): same(404),
-    ("GET", "/.gatekit/done"): same(404),
-    ("GET", "/.well-known/oauth-protected-resource/verify/{target}"): same(404),
+    ("GET", "/verify"): Row(401, 403, 401),
+    ("GET", "/forward/{target}"): Row(200, 403, 200, "the sign-in page"),
+    ("GET", "/.gatekit/start"): same(303, "sends a browser to sign in at our own host"),
+    ("GET", "/.gatekit/done"): same(400, "there is no ticket like this"),
+    ("GET", "/.well-known/oauth-protected-resource/verify/{target}"): same(200, PUBLIC),
     ("GET", "/userinfo"): Row(401, 403, 401, "a token without the scope openid", audience=403),
     ("POST", "/userinfo"): Row(401, 403, 401, audience=403),
     ("POST", "/introspect"): same(401),
@@ -168,13 +169,36 @@ VALUES = {
     "{rest:path}": "probe",
     "{connection}": "github",
     "{token}": "gk_inv_none",
-    "{target}": "none",
+    "{target}": "wiki",
 }
+ASKS = {
+    "/forward/{target}": f"?way={'w' * 43}&to=/",
+    "/.gatekit/start": "?target=wiki&to=/",
+    "/.gatekit/done": "?target=wiki&ticket=none",
+    "/verify": "?target=wiki",
+}
+"""What has to be asked for, so that nothing but who asks decides."""
+PROXIED = {
+    "X-Forwarded-Method": "GET",
+    "X-Forwarded-Proto": "https",
+    "X-Forwarded-Host": "wiki.example.com",
+    "X-Forwarded-Uri": "/",
+    "X-Forwarded-For": "192.0.2.1",
+}
+"""What the operator's proxy says at /verify. The tests come from its address."""
+
+
+def filled(path: str) -> str:
+    """The path of a route with values in its places, and with the query that it needs."""
+    asks = ASKS.get(path, "")
+    for placeholder, value in VALUES.items():
+        path = path.replace(placeholder, value)
+    return path + asks
 
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
-    """``echo`` for everybody here, ``private`` for alice alone."""
+    """``echo`` for everybody here, ``private`` and the application ``wiki`` for alice alone."""
     servers = {
         "echo": {"command": list(ECHO), "users": ["developers"]},
         "private": {"command": list(ECHO), "allowed_users": ["alice"]},
@@ -182,7 +206,11 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway
     running = RunningGateway(tmp_path_factory.mktemp("routes"), servers)
     running.groups = {"developers": ["alice", "bob", "carol"]}
     running.allowed = ["group:developers"]
-    running.proxy = {"legacy_sse": True}
+    running.proxy = {
+        "legacy_sse": True,
+        "trusted_proxies": ["127.0.0.1/32"],
+        "forward_auth": {"wiki": {"url": "https://wiki.example.com", "allowed_users": ["alice"]}},
+    }
     running.write()
     try:
         running.start()
@@ -265,13 +293,14 @@ async def test_walk(guarded: RunningGateway, identities: dict[str, dict[str, str
     wrong = []
     async with httpx2.AsyncClient(base_url=guarded.url, timeout=20) as http:
         for (method, path), row in {**WALK, **MCP}.items():
-            for placeholder, value in VALUES.items():
-                path = path.replace(placeholder, value)
             at_mcp = (method, path) in MCP
+            by_token = at_mcp or path == "/verify"
             kind, data = (ACCEPT, INITIALIZE) if at_mcp else (FORM_BODY, b"a=b")
             body = b"" if method in {"GET", "HEAD", "DELETE"} else data
-            headers = {**kind, **identities.get(f"{who} at MCP" if at_mcp else who, identities[who])}
-            async with http.stream(method, path, headers=headers, content=body) as answer:
+            headers = {**kind, **identities.get(f"{who} at MCP" if by_token else who, identities[who])}
+            if path == "/verify":
+                headers |= PROXIED
+            async with http.stream(method, filled(path), headers=headers, content=body) as answer:
                 pass  # an event stream has no end
             if answer.status_code != row.expected(who):
                 wrong.append(f"{method} {path}: {answer.status_code}, expected {row.expected(who)}")
@@ -291,13 +320,13 @@ async def test_home_shows_only_what_is_ones_own(
 
 
 async def test_a_foreign_host_is_refused_on_every_route(guarded: RunningGateway) -> None:
-    """I3: DNS rebinding, on by default and everywhere; the probes alone answer to any name."""
+    """I3: DNS rebinding, on by default and everywhere; the probes alone answer to any name. The operator's
+    own proxies may ask under another name, so these requests come from an address that is none of them."""
     let_through = []
-    async with httpx2.AsyncClient(base_url=guarded.url, timeout=20) as http:
+    way = httpx2.AsyncHTTPTransport(local_address="127.0.0.2")
+    async with httpx2.AsyncClient(base_url=guarded.url, timeout=20, transport=way) as http:
         for method, path in {**WALK, **MCP}:
-            for placeholder, value in VALUES.items():
-                path = path.replace(placeholder, value)
-            answer = await http.request(method, path, headers={"Host": "evil.example"})
+            answer = await http.request(method, filled(path), headers={"Host": "evil.example"})
             if answer.status_code != 403 and path not in {"/healthz", "/readyz"}:
                 let_through.append(f"{method} {path}: {answer.status_code}")
     assert not let_through
