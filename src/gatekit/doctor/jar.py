@@ -35,16 +35,17 @@ class Form(Struct):
 
 
 class Jar:
-    """Cookies of one origin, and walking with them."""
+    """Cookies, each for the origin that set it and for no other, and walking with them."""
 
     def __init__(self, line: Line) -> None:
         self._line = line
-        self._cookies: dict[str, str] = {}
+        self._cookies: dict[str, dict[str, str]] = {}
+        """By origin: whoever signs in at two servers in turn tells neither about the other."""
         self.trouble: Mapping[str, str] = {}
         """The first cookie that a browser would not have taken, and why."""
 
     def __bool__(self) -> bool:
-        return bool(self._cookies) or bool(self.trouble)
+        return any(self._cookies.values()) or bool(self.trouble)
 
     async def follow(self, url: str, stop: str = "") -> tuple[str, Answer]:
         """GET ``url`` and follow redirects inside its origin; (URL, answer) of the last one, or of the one
@@ -62,13 +63,13 @@ class Jar:
             raise ailing(
                 Ailment("authorize-no-page", {"url": where, "status": "200", "kind": f"form to {target}"})
             )
-        headers = {**_BROWSER, "origin": origin_of(where), "cookie": self._header()}
+        headers = {**_BROWSER, "origin": origin_of(where), "cookie": self._header(target)}
         answer = await self._line.send("POST", target, headers, form=sent)
         self._take(target, answer)
         return await self._settle(target, answer, stop)
 
     async def _get(self, url: str) -> Answer:
-        answer = await self._line.send("GET", url, {**_BROWSER, "cookie": self._header()})
+        answer = await self._line.send("GET", url, {**_BROWSER, "cookie": self._header(url)})
         self._take(url, answer)
         return answer
 
@@ -90,10 +91,11 @@ class Jar:
         }
         raise ailing(Ailment("redirected", facts))
 
-    def _header(self) -> str:
-        return "; ".join(f"{name}={value}" for name, value in self._cookies.items())
+    def _header(self, url: str) -> str:
+        return "; ".join(f"{name}={value}" for name, value in self._cookies.get(origin_of(url), {}).items())
 
     def _take(self, url: str, answer: Answer) -> None:
+        cookies = self._cookies.setdefault(origin_of(url), {})
         # Outbound joins repeated headers with a comma, and an Expires date has one of its own.
         for part in _split(answer.headers.get("set-cookie", "")):
             try:
@@ -105,9 +107,9 @@ class Jar:
                 if reason:
                     self.trouble = self.trouble or {"cookie": name, "reason": reason}
                 elif morsel["max-age"] == "0":
-                    self._cookies.pop(name, None)
+                    cookies.pop(name, None)
                 else:
-                    self._cookies[name] = morsel.value
+                    cookies[name] = morsel.value
 
 
 def _split(header: str) -> list[str]:

@@ -39,8 +39,13 @@ class Somebody(Struct, frozen=True):
 
 
 class Tokens(Struct):
-    access: str
-    refresh: str
+    """What was issued last, and is owed back. Empty: nothing was."""
+
+    access: str = ""
+    refresh: str = ""
+
+    def __repr__(self) -> str:
+        return "Tokens()"
 
 
 class SignIn:
@@ -51,31 +56,32 @@ class SignIn:
         self._entropy = entropy
         self._somebody = somebody
         self._jar = Jar(line)
+        self._held = Tokens()
 
     async def run(self, course: Course) -> None:
         """Go on where ``course`` ended, and note in it how far that led."""
         found, client = course.found, course.client
         if found is None or client is None or client.document:
             return  # a document's client is somebody else's: its redirect is not ours to intercept
-        tokens: Tokens | None = None
+        self._held = Tokens()
         try:
-            tokens = await self._tokens(course.profile, found, client)
+            access = await self._tokens(course.profile, found, client)
             course.steps.append("sign-in")
-            await call(self._line, course.profile, found.url, tokens.access)
+            await call(self._line, course.profile, found.url, access)
             course.steps.append("call")
-            await stream(self._line, course.profile, found.url, tokens.access)
+            await stream(self._line, course.profile, found.url, access)
             course.steps.append("event stream")
-            tokens = await self._refreshed(course.profile, found, client, tokens)
+            await self._refreshed(course.profile, found, client)
             course.steps.append("refresh")
         except ClientWouldFail as failure:
             course.stopped = Ailment(failure.code, failure.facts)
         finally:
-            if tokens is not None:
-                await self._give_back(course, found, client, tokens)
+            if self._held != Tokens():
+                await self._give_back(course, found, client, self._held)
 
     # -- to a token ----------------------------------------------------------------------------------------
 
-    async def _tokens(self, profile: Profile, found: Found, client: Registered) -> Tokens:
+    async def _tokens(self, profile: Profile, found: Found, client: Registered) -> str:
         verifier, state = self._entropy.token("", 48), state_of(profile)
         url = authorization_url(profile, found, client, state, challenge_for(verifier))
         back = await self._walk_pages(url, client.redirect_uri, origin_of(found.url))
@@ -128,12 +134,17 @@ class SignIn:
 
     async def _ask(
         self, profile: Profile, found: Found, form: Mapping[str, str], code: str, words: str
-    ) -> Tokens:
+    ) -> str:
+        """The access token for ``form``. Whatever is issued is held before it is judged."""
         endpoint = str(found.server["token_endpoint"])
         more = {"origin": profile.page} if profile.page else {}
         answer = await self._line.send("POST", endpoint, headers_of(profile, **more), form=form)
         document = decoded(answer) or {}
-        access = document.get("access_token")
+        access, refresh = document.get("access_token"), document.get("refresh_token")
+        if answer.status == 200:
+            held = self._held
+            held.access = access if isinstance(access, str) and access else held.access
+            held.refresh = refresh if isinstance(refresh, str) and refresh else held.refresh
         if answer.status != 200 or not isinstance(access, str):
             facts = {"status": str(answer.status), "error": str(document.get("error", "")), "form": words}
             # A good answer that lacks something may hold a token all the same: its text is not shown.
@@ -142,20 +153,19 @@ class SignIn:
             raise ailing(Ailment(code, facts))
         if what := _lacking(document):
             raise ailing(Ailment("token-answer", {"what": what}))
-        return Tokens(access, str(document.get("refresh_token") or ""))
+        return access
 
     # -- with a token --------------------------------------------------------------------------------------
 
-    async def _refreshed(self, profile: Profile, found: Found, client: Registered, tokens: Tokens) -> Tokens:
-        form = refresh_form(profile, client, found, tokens.refresh)
+    async def _refreshed(self, profile: Profile, found: Found, client: Registered) -> None:
+        form = refresh_form(profile, client, found, self._held.refresh)
         words = ", ".join(f"{name}={value}" for name, value in form.items() if name in ("resource", "scope"))
         first = await self._ask(profile, found, form, "no-refresh", words or "neither resource nor scope")
         # A second process of the same client sends the same token a moment later.
         await self._ask(
             profile, found, form, "no-refresh", "the same token at the same time, from two windows"
         )
-        await call(self._line, profile, found.url, first.access)
-        return first
+        await call(self._line, profile, found.url, first)
 
     async def _give_back(self, course: Course, found: Found, client: Registered, tokens: Tokens) -> None:
         """Revoke the refresh token, which takes the grant along; then the access token must be dead."""
@@ -165,6 +175,8 @@ class SignIn:
         try:
             form = {"token": tokens.refresh or tokens.access, "client_id": client.client_id}
             answer = await self._line.send("POST", endpoint, headers_of(course.profile), form=form)
+            if not tokens.access:
+                return
             method, headers, body = message_of("initialize")
             headers["authorization"] = f"Bearer {tokens.access}"
             after = await self._line.send(method, found.url, headers_of(course.profile, **headers), json=body)

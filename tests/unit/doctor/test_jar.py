@@ -85,3 +85,11 @@ async def test_a_page_that_leads_in_a_circle_or_astray() -> None:
     with pytest.raises(ClientWouldFail):
         await jar.submit(where, forms_of(answer)[0], {"p": "secret"}, "", "")
     assert len(line.asked) == 1, "the password left for another origin"
+
+
+async def test_cookies_stay_with_the_origin_that_set_them() -> None:
+    line = Scripted(page(set_cookie="session=1"), page(set_cookie="other=2"), page())
+    jar = Jar(line)
+    for origin in ("https://gate.example", "https://as.example", "https://gate.example"):
+        await jar.follow(f"{origin}/authorize")
+    assert [sent["cookie"] for _, _, sent in line.asked] == ["", "", "session=1"]
