@@ -352,7 +352,7 @@ async def test_our_own_cookie_is_no_pass_and_a_pass_is_not_our_cookie(front: Fro
     """B7: an application that reads its cookies cannot act for the person here or elsewhere."""
     browser = front.browser()
     cookies = await front.enter(browser)
-    assert set(cookies) == {"__Host-gk_pass_wiki"}
+    assert set(cookies) == {"__Host-gk_pass_wiki", "__Host-gk_way_wiki"}
     own = {cookie.name: cookie.value or "" for cookie in browser.cookies.jar if "gk_session" in cookie.name}
     assert own
     assert (await front.ask(cookies=own)).status_code == 401
@@ -383,6 +383,29 @@ async def test_a_ticket_is_for_one_browser_and_one_time(front: Front) -> None:
     assert sorted(answer.status_code for answer in answers) == [303, 400, 400, 400, 400]
     front.world.clock.advance(61)
     assert (await browser.get(ticket)).status_code == 400
+
+
+async def test_several_tabs_are_on_their_way_at_once(front: Front) -> None:
+    browser = front.browser()
+    await front.enter(browser)
+    starts = [
+        await browser.get(f"https://wiki.example/.gatekit/start?target=wiki&to=/tab{number}")
+        for number in range(3)
+    ]
+    tickets = [await browser.get(start.headers["location"]) for start in starts]
+    for number, ticket in enumerate(tickets):
+        done = await browser.get(ticket.headers["location"])
+        assert done.headers["location"] == f"https://wiki.example/tab{number}"
+
+
+async def test_who_is_turned_away_on_the_way_is_on_record(front: Front) -> None:
+    browser = front.browser()
+    await front.enter(browser, username="bob")
+    start = await browser.get("https://apps.example/.gatekit/start?target=admin&to=/admin/secret")
+    answer = await browser.get(start.headers["location"])
+    assert answer.status_code == 403
+    (event,) = front.world.trail.named(ForwardEvent, server="admin")
+    assert (event.principal, event.path, event.decision) == ("bob", "/admin/secret", "deny")
 
 
 async def test_a_ticket_for_no_browser_is_for_nobody(front: Front) -> None:

@@ -144,7 +144,7 @@ class ForwardAuth:
         if len(to) > MAX_TO or to.startswith(AT_APPLICATION):
             to = target.path or "/"
         response = redirect("")
-        way = self._passes.set_out(response, target)
+        way = self._passes.set_out(request, response, target)
         response.headers["location"] = f"{self._issuer}/forward/{target.name}?way={way}&to={to}"
         return response
 

@@ -51,10 +51,11 @@ class Passes:
 
     # -- the way there -----------------------------------------------------------------------------------
 
-    def set_out(self, response: Response, target: Target) -> str:
+    def set_out(self, request: Request, response: Response, target: Target) -> str:
         """Give the browser a cookie at the application's host; return what stands for it in URLs. Only the
-        browser that set out can arrive: nobody is signed in with somebody else's ticket."""
-        value = self._core.services.entropy.token("gk_fw_")
+        browser that set out can arrive: nobody is signed in with somebody else's ticket. It keeps the one it
+        has, because several tabs may be on their way at once."""
+        value = request.cookies.get(self._way_cookie(target)) or self._core.services.entropy.token("gk_fw_")
         self._set(response, self._way_cookie(target), value, WAY_LIFETIME, target)
         return way_of(value)
 
@@ -83,12 +84,9 @@ class Passes:
     # -- the pass ----------------------------------------------------------------------------------------
 
     def give(self, response: Response, target: Target, session: BrowserSession) -> None:
-        """A new pass, and the end of the way there."""
+        """A new pass. What says that the browser is on its way ends by itself: another tab may be, too."""
         value = self._seal("forward-pass", target, session, session.expires_at)
         self._set(response, self._pass_cookie(target), value, session.expires_at - self._core.now(), target)
-        response.delete_cookie(
-            self._way_cookie(target), path="/", secure=target.secure, httponly=True, samesite="lax"
-        )
 
     async def session(self, request: Request, target: Target) -> BrowserSession | None:
         """The browser session behind the pass of this request, if both are still good."""

@@ -62,7 +62,8 @@ class IdentityAssertionGrant:
         )
 
     async def answer(self, request: Request, form: Form, client: Client) -> Response:
-        """Everything that can be refused first; the one use of the assertion last. Raises ``OAuthError``."""
+        """What the assertion and the lists refuse comes first, then the one use of the assertion: what fails
+        after that costs the client a new assertion, and nobody a second token. Raises ``OAuthError``."""
         # The operator's clients alone, and those that can prove who they are: a copied assertion is worth
         # nothing to anybody else (checklist K2).
         if client.source != "configured" or client.auth_method == "none":
@@ -161,13 +162,13 @@ class IdentityAssertionGrant:
 
     def _permitted(self, wanted: Sequence[str], found: Upright, client: Client) -> tuple[str, ...]:
         rights = self._core.services.policy().rights(found.principal)
-        permitted = self._core.resources.permitted(rights.servers())
+        permitted = self._core.resources.offered(wanted, rights)
         if not permitted or any(resource not in permitted for resource in wanted):
             raise InvalidTarget(
                 "the person may not use this resource",
                 f"{found.user.username} is on no list for {list(wanted)} (client {client.id})",
             )
-        return tuple(wanted) or permitted
+        return permitted
 
     async def _use_up(self, trusted: AssertionIssuer, claims: Claims, ends: float) -> None:
         """The MCP extension: once, although the draft would let a client bring it again."""
