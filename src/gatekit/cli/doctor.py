@@ -66,7 +66,8 @@ def doctor(
     sign in, best of all. What it registers it deletes again where the server lets it, and it revokes what it
     was granted.
 
-    Exit code 0: everybody gets in. 1: somebody does not. 2: wrong usage, or a configuration with faults.
+    Exit code 0: nobody was seen to fail. 1: somebody does not get in. 2: wrong usage, or a faulty
+    configuration.
 
     \b
     Example:
@@ -191,8 +192,9 @@ def _row(course: Course, width: int) -> str:
         far = "signs in, calls and refreshes" if "refresh" in course.steps else "gets to the sign-in page"
         return f"  {_mark('failure', ok=True)}  {title}  {far}"
     after = f"after {course.steps[-1]}" if course.steps else "at once"
-    mark = _mark(course.stopped.level)
-    return f"  {mark}  {title}  stops {after}: {plain(course.stopped.title)}"
+    level = course.stopped.level
+    far = f"stops {after}" if level == "failure" else f"could not be judged {after}"
+    return f"  {_mark(level)}  {title}  {far}: {plain(course.stopped.title)}"
 
 
 def _mark(level: str, ok: bool = False) -> str:
@@ -231,7 +233,15 @@ def _paragraph(name: str, text: str) -> None:
 def _summary(order: Order, result: Result) -> str:
     good = sum(course.ok for course in result.courses)
     text = f"{good} of {len(order.profiles)} clients get in"
-    text += "." if order.somebody is not None else ", as far as the sign-in page (--user NAME goes further)."
+    short = sum(course.ok and "sign-in" not in course.steps for course in result.courses)
+    if order.somebody is None:
+        text += ", as far as the sign-in page (--user NAME goes further)"
+    elif short:
+        text += f", {short} of them only as far as the sign-in page"
+    unjudged = sum(
+        course.stopped is not None and course.stopped.level == "warning" for course in result.courses
+    )
+    text += f"; {unjudged} could not be judged." if unjudged else "."
     if result.left_behind:
         text += f"\n{result.left_behind} registrations named '… (gatekit doctor)' could not be deleted again"
         used = order.somebody is not None

@@ -69,8 +69,8 @@ class SignIn:
             course.steps.append("sign-in")
             await call(self._line, course.profile, found.url, access)
             course.steps.append("call")
-            await stream(self._line, course.profile, found.url, access)
-            course.steps.append("event stream")
+            if await stream(self._line, course.profile, found.url, access):
+                course.steps.append("event stream")
             await self._refreshed(course.profile, found, client)
             course.steps.append("refresh")
         except ClientWouldFail as failure:
@@ -122,7 +122,7 @@ class SignIn:
         for form in forms:
             if form.password and form.text:
                 if signed_in:
-                    raise ailing(self._failed(f"the sign-in page came back: {said(answer, 0) or 'refused'}"))
+                    raise ailing(self._failed("the sign-in page came back"))
                 return form, {form.text: self._somebody.name, form.password: self._somebody.password}
         for form in forms:
             if any(value == "approve" for _, value in form.buttons):
@@ -210,10 +210,12 @@ async def call(line: Line, profile: Profile, url: str, access: str) -> None:
     answer = await line.send(method, url, headers_of(profile, **headers), json=body)
     if answer.status != 200:
         what = "server/discover" if profile.stateless else "initialize"
-        raise ailing(
-            Ailment("call-failed", {"what": what, "status": str(answer.status), "said": said(answer)})
-        )
+        raise ailing(_call_failed(what, answer))
     await _end_session(line, url, access, answer)
+
+
+def _call_failed(what: str, answer: Answer) -> Ailment:
+    return Ailment("call-failed", {"what": what, "status": str(answer.status), "said": said(answer)})
 
 
 async def _end_session(line: Line, url: str, access: str, answer: Answer) -> None:
@@ -221,22 +223,25 @@ async def _end_session(line: Line, url: str, access: str, answer: Answer) -> Non
         await line.send("DELETE", url, {"authorization": f"Bearer {access}", "mcp-session-id": session})
 
 
-async def stream(line: Line, profile: Profile, url: str, access: str) -> None:
-    """Whether the first bytes of an event stream arrive at once: the gateway begins each with an event.
+async def stream(line: Line, profile: Profile, url: str, access: str) -> bool:
+    """See the first bytes of an event stream arrive at once: the gateway begins each with an event.
 
-    Raises ``ClientWouldFail``.
+    False if there is no stream to see. Raises ``ClientWouldFail``.
     """
     method, headers, body = message_of("initialize")
     bearer = {"authorization": f"Bearer {access}"}
     opened = await line.send(method, url, headers_of(profile, **headers, **bearer), json=body)
     session = opened.headers.get("mcp-session-id")
+    if opened.status != 200 and not profile.stateless:
+        raise ailing(_call_failed("initialize", opened))
     if opened.status != 200 or not session:
-        return  # a stateless endpoint has no stream of its own
+        return False  # a stateless endpoint has no stream of its own
     held = {**bearer, "accept": "text/event-stream", "mcp-session-id": session}
     # What clients really say: a proxy that compresses streams holds them back, and Outbound refuses it.
     held |= {"mcp-protocol-version": LATEST_HANDSHAKE, "accept-encoding": "gzip, deflate, br"}
     try:
         await _first_bytes(line, url, headers_of(profile, **held))
+        return True
     except (TimeoutError, OutboundRefused) as late:
         shown = f"it is cut off ({late})" if str(late) else f"nothing was seen within {STREAM_SECONDS:g} s"
         raise ailing(Ailment("stream-held", {"shown": shown})) from late
@@ -248,8 +253,13 @@ async def _first_bytes(line: Line, url: str, headers: Mapping[str, str]) -> None
     async with asyncio.timeout(STREAM_SECONDS):
         channel, opened = await line.open(url, headers)
         try:
-            if opened.status == 200:
-                await opened.more()
+            first = await opened.more()
+            answer = Answer(opened.status, opened.headers, first)
+            if opened.status != 200:
+                raise ailing(_call_failed("GET for an event stream", answer))
+            if not first or kind_of(answer) != "text/event-stream":
+                shown = f"what came is {kind_of(answer)} of {len(first)} bytes and no event"
+                raise ailing(Ailment("stream-held", {"shown": shown}))
         finally:
             await opened.close()
             await channel.close()

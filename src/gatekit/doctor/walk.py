@@ -54,7 +54,8 @@ class Course(Struct):
 
     @property
     def ok(self) -> bool:
-        return self.stopped is None or self.stopped.level == "warning"
+        """Whether nothing stopped it. What stops it with a warning could not be judged."""
+        return self.stopped is None
 
 
 class Walk:
