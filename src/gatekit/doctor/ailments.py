@@ -8,8 +8,9 @@ from types import MappingProxyType
 
 from msgspec import Struct
 
-from gatekit.doctor.words import DISCOVERY, Level, Words
-from gatekit.doctor.words_further import FURTHER
+from gatekit.doctor.words import Level, Words
+from gatekit.doctor.words_discovery import DISCOVERY
+from gatekit.doctor.words_signin import SIGN_IN
 
 
 class Ailment(Struct, frozen=True):
@@ -38,5 +39,5 @@ class Ailment(Struct, frozen=True):
         return template.format_map(defaultdict(lambda: "?", self.facts))
 
 
-WORDS: Mapping[str, Words] = MappingProxyType({**DISCOVERY, **FURTHER})
+WORDS: Mapping[str, Words] = MappingProxyType({**DISCOVERY, **SIGN_IN})
 """Code → what it means. The codes are part of the JSON form and stay."""

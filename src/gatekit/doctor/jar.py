@@ -10,11 +10,10 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from gatekit.doctor.ailments import Ailment
-from gatekit.doctor.line import Line, ailing, joined, origin_of, path_of
+from gatekit.doctor.line import REDIRECTS, Line, ailing, joined, origin_of, path_of
 from gatekit.platform.outbound import Answer
 
 MAX_PAGES = 8
-_REDIRECTS = (301, 302, 303, 307, 308)
 _BROWSER = {
     "user-agent": "Mozilla/5.0 (compatible; gatekit doctor)",
     "accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8",
@@ -76,7 +75,7 @@ class Jar:
     async def _settle(self, where: str, answer: Answer, stop: str) -> tuple[str, Answer]:
         for _ in range(MAX_PAGES):
             location = answer.headers.get("location", "")
-            if answer.status not in _REDIRECTS or not location:
+            if answer.status not in REDIRECTS or not location:
                 return where, answer
             target = joined(where, location)
             arrived = stop and target.partition("?")[0] == stop.partition("?")[0]

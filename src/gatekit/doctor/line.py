@@ -16,6 +16,7 @@ from gatekit.platform.outbound import Answer, Outbound
 
 PATIENCE = 15.0
 """Seconds for one answer. Real clients wait for 30 to 60."""
+REDIRECTS = (301, 302, 303, 307, 308)
 _PROXY_STATUSES = (502, 503, 504)
 
 

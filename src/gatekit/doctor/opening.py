@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from gatekit.doctor.ailments import Ailment
 from gatekit.doctor.line import (
+    REDIRECTS,
     Line,
     ailing,
     decoded,
@@ -29,7 +30,6 @@ from gatekit.protocol.methods import LATEST_HANDSHAKE, LATEST_STATELESS
 RESOURCE = "/.well-known/oauth-protected-resource"
 SERVER = "/.well-known/oauth-authorization-server"
 _OPENID = "/.well-known/openid-configuration"
-_REDIRECTS = (301, 302, 303, 307, 308)
 _REQUIRED = ("authorization_endpoint", "token_endpoint", "response_types_supported")
 
 
@@ -97,7 +97,7 @@ def refused(profile: Profile, method: str, url: str, answer: Answer) -> None:
         return
     facts = {"method": method, "path": path_of(url), "status": str(status), "host": parts_of(url).netloc}
     facts |= {"agent": profile.agent or "(none)", "location": answer.headers.get("location", "")}
-    if status in _REDIRECTS:
+    if status in REDIRECTS:
         raise ailing(Ailment("redirected", facts))
     if status == 403:
         ours = b"not published under that host name" in answer.body

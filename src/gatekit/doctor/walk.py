@@ -7,7 +7,7 @@ import hashlib
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from msgspec import Struct
 
@@ -21,11 +21,8 @@ from gatekit.errors import ClientWouldFail
 from gatekit.model.ports import Entropy
 from gatekit.platform.outbound import Answer
 
-STEPS = ("contact", "metadata", "web page", "registration", "sign-in page", "token endpoint")
-MAX_PAGES = 8
 MAX_WAIT = 12.0
 """Seconds that a full budget for registrations is waited for, once a client."""
-_REDIRECTS = (301, 302, 303, 307, 308)
 
 
 class Registered(Struct, frozen=True, kw_only=True):
@@ -295,9 +292,3 @@ def _not_cached(answer: Answer, course: Course) -> None:
     cache = answer.headers.get("cache-control", "(none)")
     if "no-store" not in cache and not any(note.code == "token-cached" for note in course.notes):
         course.notes.append(Ailment("token-cached", {"cache": cache}))
-
-
-def onward(where: str, answer: Answer) -> str:
-    """Where a redirect leads; empty for any other answer."""
-    location = answer.headers.get("location", "")
-    return urljoin(where, location) if answer.status in _REDIRECTS and location else ""

@@ -1,4 +1,4 @@
-"""What can be wrong from the registration on, and what concerns no client in particular; as in ``words``."""
+"""What can be wrong from the registration on, and what concerns no client in particular."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from gatekit.doctor.words import Words
 
-FURTHER: Mapping[str, Words] = {
+SIGN_IN: Mapping[str, Words] = {
     # -- registration -----------------------------------------------------------------------------------
     "nobody-registers": Words(
         "There is no way to become a client",
