@@ -1,4 +1,4 @@
-"""Composition root: Config → stores → services → one ASGI application. The one file that knows every room.
+"""Composition root: Config → stores → services → one ASGI application. With ``control`` it knows every room.
 
 ``Application`` is started, fed with new configurations, and stopped; ``cli/serve.py`` puts a web server
 around it. The data plane (``gateway``) answers the MCP endpoints directly; everything else is the control
@@ -10,34 +10,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Literal
 
-from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
-from gatekit import __version__
-from gatekit.admin.browser_sessions import BrowserSessions
-from gatekit.admin.grants import Grants
-from gatekit.admin.keys import Keys
-from gatekit.admin.people import People
-from gatekit.assembly import (
-    dialler,
-    document_fetch,
-    gateway_settings,
-    hosts,
-    key_fetch,
-    key_hosts,
-    logout_send,
-    oauth_settings,
-    providers,
-    tables,
-    titles,
-    trusted_exchange,
-    warm_up,
-)
+from gatekit import __version__, control
+from gatekit.assembly import gateway_settings, hosts, oauth_settings, tables, titles
 from gatekit.audit.recorder import Recorder
-from gatekit.config.model import Config, LocalConnection
+from gatekit.config.model import Config
 from gatekit.errors import ConfigError, StoreError, VaultError
 from gatekit.gateway.anonymous import OpenDoor
 from gatekit.gateway.core import Gateway
@@ -45,14 +26,12 @@ from gatekit.gateway.endpoint import Read, Receive, Scope, Send, endpoint_of
 from gatekit.gateway.legacy import legacy_of
 from gatekit.gateway.ports import Headers, Surroundings, Wire
 from gatekit.identity.directory import Directory
-from gatekit.identity.local import Invitations, LocalPasswords
-from gatekit.identity.mapping import Mapping as IdentityMapping
 from gatekit.identity.passwords import PasswordHasher
 from gatekit.model.access import Access
 from gatekit.model.audit import ConfigEvent, ProcessEvent
 from gatekit.model.ports import Clock, Entropy
-from gatekit.oauth.core import Services
 from gatekit.oauth.server import AuthorizationServer
+from gatekit.outgoing import dialler, providers, warm_up
 from gatekit.platform.clock import SystemClock, SystemEntropy
 from gatekit.platform.peers import TrustedProxies
 from gatekit.platform.vault import Vault, load_master_key
@@ -62,13 +41,8 @@ from gatekit.store.sql.store import open_store
 from gatekit.upstream.pool import Pool
 from gatekit.upstream.remote_transport import RemoteTransport
 from gatekit.upstream.supervisor import Supervisor
-from gatekit.web.assets import asset_routes
-from gatekit.web.forward_auth import ForwardAuth
 from gatekit.web.front import front
-from gatekit.web.health import health_routes
-from gatekit.web.middleware import ClientAddress, Hardening, HostGuard
-from gatekit.web.own import OwnPages
-from gatekit.web.pages import HtmlPages
+from gatekit.web.middleware import ClientAddress, HostGuard
 
 log = logging.getLogger("gatekit")
 
@@ -95,11 +69,11 @@ class Application:
         remote = RemoteTransport(self._clock, store.settings, supervisor.info, dialler(self._clock))
         self.pool = Pool(supervisor, self._clock, store.settings, self._on_process, remote=remote)
         warm_up(config)
-        self.authorization = AuthorizationServer(oauth_settings(config), self._services())
+        self.authorization = AuthorizationServer(oauth_settings(config), control.services(self._parts()))
         self.gateway = Gateway(self._surroundings(), self._tables)
-        self.routes: tuple[BaseRoute, ...] = ()
-        """Everything but the MCP endpoints, for whoever wants to walk it (``tests/arch/test_routes.py``)."""
-        self._control = self._control_plane()
+        ready = control.readiness(self._parts(), lambda: self.gateway.draining)
+        self.routes: tuple[BaseRoute, ...] = control.routes(self._parts(), self.authorization, ready)
+        self._control = control.behind(self.routes, self._entropy)
         self._proxies = TrustedProxies(config.trusted_proxies)
         self._guarded = HostGuard(ClientAddress(self._route, self._proxies), hosts(config), self._proxies)
         self._jobs: list[asyncio.Task[None]] = []
@@ -237,6 +211,20 @@ class Application:
 
     # -- composition --------------------------------------------------------------------------------------
 
+    def _parts(self) -> control.Parts:
+        return control.Parts(
+            store=self.store,
+            vault=self._vault,
+            recorder=self.recorder,
+            clock=self._clock,
+            entropy=self._entropy,
+            hasher=self._hasher,
+            directory=self.directory,
+            providers=self._providers,
+            config=lambda: self.config,
+            tables=lambda: self._tables,
+        )
+
     def _surroundings(self) -> Surroundings:
         config = self.config
         open_door = not config.auth.enabled
@@ -250,89 +238,6 @@ class Application:
             settings=gateway_settings(config),
             is_active=_always if open_door else self.authorization.is_active,
         )
-
-    def _services(self) -> Services:
-        store, clock = self.store, self._clock
-        local = any(isinstance(c, LocalConnection) for c in self.config.auth.connections)
-        return Services(
-            store=store,
-            vault=self._vault,
-            audit=self.recorder,
-            clock=clock,
-            entropy=self._entropy,
-            pages=HtmlPages(),
-            directory=self.directory,
-            mapping=IdentityMapping(
-                store.users,
-                store.groups,
-                clock=clock,
-                entropy=self._entropy,
-                admits=lambda principal: self._tables.policy.admits(principal),
-                forget=self.directory.forget,
-            ),
-            policy=lambda: self._tables.policy,
-            passwords=LocalPasswords(store.users, self._hasher, clock) if local else None,
-            invitations=Invitations(store.users, store.invites, self._hasher, clock, store.browser_sessions),
-            providers=self._providers,
-            fetch=document_fetch(self.config, clock),
-            send=logout_send(clock),
-            key_fetch=key_fetch(clock),
-            exchange=trusted_exchange(self.config, clock),
-            own_key_fetch=key_fetch(clock, lambda: key_hosts(self.config)),
-        )
-
-    def _control_plane(self) -> Hardening:
-        routes: list[BaseRoute] = [*asset_routes(), *health_routes(self._readiness())]
-        if self.config.auth.enabled:
-            routes += self._forward_auth().routes()  # before the authorization server's "not found"
-            routes += self.authorization.routes()
-            if self.config.external is None:  # our own pages need our own sign-in
-                routes += self._own_pages().routes()
-        self.routes = tuple(routes)
-        return Hardening(Starlette(routes=routes), self._entropy)
-
-    def _own_pages(self) -> OwnPages:
-        desk = (self.store, self.recorder, self._clock, self._entropy)
-        return OwnPages(
-            self.authorization.browser,
-            self.authorization.sign_in_for,
-            grants=Grants(*desk),
-            keys=Keys(*desk),
-            people=People(*desk),
-            sessions=BrowserSessions(*desk),
-            servers=lambda principal: self._tables.policy.rights(principal).servers(),
-            pages=HtmlPages(),
-        )
-
-    def _forward_auth(self) -> ForwardAuth:
-        judge, passes = self.authorization.forward(lambda: self.config.forward_auth)
-        authorization = self.authorization
-        return ForwardAuth(
-            judge,
-            passes,
-            authorization.browser,
-            authorization.sign_in_for,
-            issuer=self.config.public_url,
-            pages=HtmlPages(),
-        )
-
-    def _readiness(self) -> dict[str, Callable[[], Awaitable[str]]]:
-        """Part → what is wrong with it, empty when nothing is."""
-
-        async def store() -> str:
-            try:
-                await self.store.ready()
-            except StoreError as error:
-                return str(error)
-            return ""
-
-        async def audit() -> str:
-            return self.recorder.trouble
-
-        async def draining() -> str:
-            return "the gateway was told to stop" if self.gateway.draining else ""
-
-        return {"store": store, "audit": audit, "draining": draining}
 
 
 async def _always(access: Access) -> bool:  # noqa: ARG001

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from gatekit import __version__
-from gatekit.assembly import dialler, gateway_settings, tables
+from gatekit.assembly import gateway_settings, tables
 from gatekit.audit.recorder import Recorder
 from gatekit.config.model import Config
 from gatekit.errors import ConfigError, GatekitError, IdentityError, NotFound, StoreLocked
@@ -29,6 +29,7 @@ from gatekit.local.pump import Pump
 from gatekit.model.access import Access
 from gatekit.model.audit import ConfigEvent, ProcessEvent
 from gatekit.model.people import Principal
+from gatekit.outgoing import dialler
 from gatekit.platform.clock import SystemClock, SystemEntropy
 from gatekit.platform.vault import Vault, load_master_key
 from gatekit.store.follow import follow, newest

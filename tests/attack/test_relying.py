@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 import msgspec
 import pytest
 
-from gatekit.assembly import logout_send
 from gatekit.errors import OutboundRefused
+from gatekit.outgoing import logout_send
 from gatekit.platform.clock import SystemClock
 from tests.attack import relying
 from tests.attack.world import World, form_of, returned

@@ -14,10 +14,10 @@ from typing import Any
 
 import msgspec
 
-from gatekit.assembly import dialler
 from gatekit.model.audit import ProcessEvent
 from gatekit.model.call import EraName, Fault, Large, Result
 from gatekit.model.server import Server
+from gatekit.outgoing import dialler
 from gatekit.platform.clock import SystemClock
 from gatekit.upstream.link import Hello, UpstreamKey
 from gatekit.upstream.pool import Pool

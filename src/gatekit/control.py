@@ -1,0 +1,148 @@
+"""The control plane put together: services of the authorization server, all routes but the MCP endpoints.
+
+``app`` owns what lives and dies (store, trail, processes, jobs); here stands only who is handed what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from msgspec import Struct
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+
+from gatekit.admin.browser_sessions import BrowserSessions
+from gatekit.admin.grants import Grants
+from gatekit.admin.keys import Keys
+from gatekit.admin.people import People
+from gatekit.audit.recorder import Recorder
+from gatekit.config.model import Config, LocalConnection
+from gatekit.errors import StoreError
+from gatekit.gateway.published import Published
+from gatekit.identity.directory import Directory
+from gatekit.identity.local import Invitations, LocalPasswords
+from gatekit.identity.mapping import Mapping as IdentityMapping
+from gatekit.identity.passwords import PasswordHasher
+from gatekit.identity.ports import RedirectProvider
+from gatekit.model.ports import Clock, Entropy
+from gatekit.oauth.core import Services
+from gatekit.oauth.server import AuthorizationServer
+from gatekit.outgoing import document_fetch, key_fetch, key_hosts, logout_send, trusted_exchange
+from gatekit.platform.vault import Vault
+from gatekit.store.ports import Store
+from gatekit.web.assets import asset_routes
+from gatekit.web.forward_auth import ForwardAuth
+from gatekit.web.health import health_routes
+from gatekit.web.middleware import Hardening
+from gatekit.web.own import OwnPages
+from gatekit.web.pages import HtmlPages
+
+Readiness = Mapping[str, Callable[[], Awaitable[str]]]
+"""Part → what is wrong with it, empty when nothing is."""
+
+
+class Parts(Struct, frozen=True, kw_only=True):
+    """What the rooms of the control plane share. ``config`` and ``tables`` give what is in force now."""
+
+    store: Store
+    vault: Vault
+    recorder: Recorder
+    clock: Clock
+    entropy: Entropy
+    hasher: PasswordHasher
+    directory: Directory
+    providers: Mapping[str, RedirectProvider]
+    config: Callable[[], Config]
+    tables: Callable[[], Published]
+
+
+def services(parts: Parts) -> Services:
+    """What the authorization server works with."""
+    store, clock, config = parts.store, parts.clock, parts.config()
+    local = any(isinstance(c, LocalConnection) for c in config.auth.connections)
+    return Services(
+        store=store,
+        vault=parts.vault,
+        audit=parts.recorder,
+        clock=clock,
+        entropy=parts.entropy,
+        pages=HtmlPages(),
+        directory=parts.directory,
+        mapping=IdentityMapping(
+            store.users,
+            store.groups,
+            clock=clock,
+            entropy=parts.entropy,
+            admits=lambda principal: parts.tables().policy.admits(principal),
+            forget=parts.directory.forget,
+        ),
+        policy=lambda: parts.tables().policy,
+        passwords=LocalPasswords(store.users, parts.hasher, clock) if local else None,
+        invitations=Invitations(store.users, store.invites, parts.hasher, clock, store.browser_sessions),
+        providers=parts.providers,
+        fetch=document_fetch(config, clock),
+        send=logout_send(clock),
+        key_fetch=key_fetch(clock),
+        exchange=trusted_exchange(config, clock),
+        own_key_fetch=key_fetch(clock, lambda: key_hosts(parts.config())),
+    )
+
+
+def routes(parts: Parts, authorization: AuthorizationServer, ready: Readiness) -> tuple[BaseRoute, ...]:
+    """Everything but the MCP endpoints, for whoever wants to walk it (``tests/arch/test_routes.py``)."""
+    found: list[BaseRoute] = [*asset_routes(), *health_routes(ready)]
+    config = parts.config()
+    if config.auth.enabled:
+        found += _forward_auth(parts, authorization).routes()  # before the server's "not found"
+        found += authorization.routes()
+        if config.external is None:  # our own pages need our own sign-in
+            found += _own_pages(parts, authorization).routes()
+    return tuple(found)
+
+
+def behind(found: tuple[BaseRoute, ...], entropy: Entropy) -> Hardening:
+    """The routes as one hardened ASGI application."""
+    return Hardening(Starlette(routes=list(found)), entropy)
+
+
+def readiness(parts: Parts, draining: Callable[[], bool]) -> Readiness:
+    async def store() -> str:
+        try:
+            await parts.store.ready()
+        except StoreError as error:
+            return str(error)
+        return ""
+
+    async def audit() -> str:
+        return parts.recorder.trouble
+
+    async def stopping() -> str:
+        return "the gateway was told to stop" if draining() else ""
+
+    return {"store": store, "audit": audit, "draining": stopping}
+
+
+def _own_pages(parts: Parts, authorization: AuthorizationServer) -> OwnPages:
+    desk = (parts.store, parts.recorder, parts.clock, parts.entropy)
+    return OwnPages(
+        authorization.browser,
+        authorization.sign_in_for,
+        grants=Grants(*desk),
+        keys=Keys(*desk),
+        people=People(*desk),
+        sessions=BrowserSessions(*desk),
+        servers=lambda principal: parts.tables().policy.rights(principal).servers(),
+        pages=HtmlPages(),
+    )
+
+
+def _forward_auth(parts: Parts, authorization: AuthorizationServer) -> ForwardAuth:
+    judge, passes = authorization.forward(lambda: parts.config().forward_auth)
+    return ForwardAuth(
+        judge,
+        passes,
+        authorization.browser,
+        authorization.sign_in_for,
+        issuer=parts.config().public_url,
+        pages=HtmlPages(),
+    )

@@ -1,0 +1,144 @@
+"""Config → the ways out: whom the gateway asks over the network, and which private hosts it may reach there.
+
+The HTTP client costs 100 ms and 7 MB at start-up, so each of these imports it only when somebody is to be
+asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from urllib.parse import urlsplit
+
+from gatekit.config.model import Config, GitHubConnection
+from gatekit.identity.ports import RedirectProvider
+from gatekit.model.ports import Clock, Entropy
+from gatekit.model.rules import ByProviderGroup
+from gatekit.model.trust import Issuer
+from gatekit.oauth.ports import Answer, Exchange, Fetch, Send
+from gatekit.platform.targets import parse
+from gatekit.upstream.network import Channel, Dial
+
+
+def document_fetch(config: Config, clock: Clock) -> Fetch | None:
+    """How clients' metadata documents are fetched, if they are in use."""
+    if not config.registration.metadata_documents:
+        return None
+    from gatekit.platform.outbound import Outbound  # noqa: PLC0415  (as below: 100 ms and 7 MB)
+
+    return Outbound(clock).fetch
+
+
+def key_hosts(config: Config) -> tuple[str, ...]:
+    """Hosts of the key sets that the operator named, for clients and for resource servers."""
+    named = [client.jwks_uri for client in config.clients]
+    named += [resource.jwks_uri for resource in config.resources]
+    return tuple(urlsplit(uri).hostname or "" for uri in named if uri)
+
+
+def key_fetch(clock: Clock, hosts: Callable[[], Iterable[str]] = tuple) -> Fetch:
+    """How key sets of clients are fetched; ``hosts``: names that may lie in a private network now."""
+
+    async def fetch(
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        max_bytes: int,
+        timeout: float,  # noqa: ASYNC109
+    ) -> Answer:
+        from gatekit.platform.outbound import Outbound  # noqa: PLC0415  (as above; few gateways need it)
+
+        outbound = Outbound(clock, hosts())
+        return await outbound.fetch(method, url, headers=headers, max_bytes=max_bytes, timeout=timeout)
+
+    return fetch
+
+
+def trusted_exchange(config: Config, clock: Clock) -> Exchange | None:
+    """How other issuers are asked for their keys, if any is believed."""
+    issuers: list[Issuer] = [*config.assertions, *([config.external] if config.external else [])]
+    if not issuers:
+        return None
+    from gatekit.platform.outbound import Outbound  # noqa: PLC0415  (as above)
+
+    named = [url for issuer in issuers for url in (issuer.issuer, issuer.jwks_uri)]
+    if config.external is not None and config.external.introspection is not None:
+        named.append(config.external.introspection.endpoint)
+    # The operator named these hosts, so they may lie in a private network. What an issuer publishes about
+    # itself may name further ones, and those must be public.
+    return Outbound(clock, [parse(url).host for url in named if url]).fetch
+
+
+def logout_send(clock: Clock) -> Send:
+    """How relying parties are told of the end of a session."""
+
+    async def send(url: str, form: Mapping[str, str]) -> int:
+        # As in ``providers``: imported only when there is somebody to tell.
+        from gatekit.platform.outbound import Outbound  # noqa: PLC0415
+
+        # The operator entered it, so it may lie in a private network; it and nothing else.
+        outbound = Outbound(clock, [parse(url).host])
+        answer = await outbound.fetch("POST", url, form=form, max_bytes=16 * 1024, timeout=5.0)
+        return answer.status
+
+    return send
+
+
+def dialler(clock: Clock) -> Dial:
+    """How remote servers are reached."""
+
+    def dial(url: str) -> Channel:
+        # As in ``providers``: imported only where there is a remote server.
+        from gatekit.platform import channel  # noqa: PLC0415
+        from gatekit.platform.outbound import Outbound  # noqa: PLC0415
+
+        # The operator named it, so it may lie in a private network; it and nothing else.
+        return channel.Channel(Outbound(clock, [parse(url).host]), clock, url)
+
+    return dial
+
+
+def warm_up(config: Config) -> None:
+    """Import what remote servers need before the first call waits for it, and everybody else with it."""
+    if any(entry.server.url for entry in config.servers):
+        import gatekit.platform.channel  # noqa: PLC0415, F401
+
+
+def providers(config: Config, clock: Clock, entropy: Entropy) -> dict[str, RedirectProvider]:
+    wanted = [c for c in config.auth.connections if isinstance(c, GitHubConnection)]
+    if not wanted:
+        return {}
+    # An HTTP client costs 100 ms and 7 MB at start-up, so it is imported only where a provider needs it.
+    from gatekit.identity.github import GitHubProvider, GitHubSettings  # noqa: PLC0415
+    from gatekit.platform.outbound import Outbound  # noqa: PLC0415
+
+    providers: dict[str, RedirectProvider] = {}
+    for connection in wanted:
+        settings = GitHubSettings(
+            name=connection.name,
+            client_id=connection.client_id,
+            client_secret=str(connection.client_secret),
+            base_url=connection.base_url,
+            api_url=connection.api_url,
+            fetch_orgs=bool(connection.allowed_orgs) or _asks_for_groups(config, connection.name),
+            allowed_orgs=connection.allowed_orgs,
+            title=connection.title,
+        )
+        # What the operator named may lie in a private network: that is what an enterprise server does.
+        hosts = {urlsplit(url).hostname or "" for url in (connection.base_url, connection.api_url)}
+        outbound = Outbound(clock, hosts - {"", "github.com", "api.github.com"})
+        providers[connection.name] = GitHubProvider(settings, outbound, entropy)
+    return providers
+
+
+def _asks_for_groups(config: Config, connection: str) -> bool:
+    """Whether any rule names an organisation or team of this connection."""
+    rules = config.rules
+    lists = [rules.gateway or (), *(members for _, members in rules.groups)]
+    for server in rules.servers:
+        lists += [server.allowed or (), *(tool.allowed for tool in server.tools)]
+    return any(
+        isinstance(selector, ByProviderGroup) and selector.connection == connection
+        for members in lists
+        for selector in members
+    )
