@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gatekit.demo.browser import Person
-from tests.support.running import ECHO, MakeGateway, RunningGateway, three_servers
+from tests.support.running import ECHO, MakeGateway, RunningGateway, started, three_servers
 
 
 @pytest.fixture
@@ -36,12 +36,8 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway
     """One gateway with the three published servers for all tests that do not change it."""
     folder = tmp_path_factory.mktemp("gateway")
     running = RunningGateway(folder, three_servers((folder / "files").resolve()))
-    running.write()
-    try:
-        running.start()
+    with started(running):
         yield running
-    finally:
-        running.stop()
 
 
 @pytest.fixture(scope="session")

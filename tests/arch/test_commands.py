@@ -11,16 +11,10 @@ import pytest
 from gatekit.cli import cli
 from tests.arch.tree import ROOT
 
-DOCUMENTED = (
-    "README.md",
-    "docs/clients.md",
-    "docs/doctor.md",
-    "docs/local.md",
-    "docs/audit.md",
-    "docs/keys.md",
-    "docs/configuration.md",
-    "CHANGELOG.md",
-)
+DOCUMENTS = {
+    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+    for path in (*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md")))
+}
 
 
 def walk(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -49,7 +43,7 @@ def test_help_has_an_example(path: tuple[str, ...]) -> None:
             assert parameter.help, f"{prefix} {parameter.opts[0]} has no help"
 
 
-def test_issue_two_commands_exist() -> None:
+def test_the_commands_that_people_were_told_of() -> None:
     wanted = [
         "init",
         "check",
@@ -62,6 +56,7 @@ def test_issue_two_commands_exist() -> None:
         "groups",
         "keys",
         "clients",
+        "signing-keys",
         "grants",
         "audit",
         "version",
@@ -73,6 +68,10 @@ def test_issue_two_commands_exist() -> None:
         ("audit", "tail"),
         ("audit", "search"),
         ("keys", "create"),
+        ("clients", "renew-secret"),
+        ("signing-keys", "list"),
+        ("signing-keys", "rotate"),
+        ("signing-keys", "retire"),
         ("bridge", "connect"),
         ("bridge", "login"),
         ("bridge", "logout"),
@@ -80,10 +79,12 @@ def test_issue_two_commands_exist() -> None:
         assert ("gatekit", *path) in COMMANDS
 
 
-@pytest.mark.parametrize("name", DOCUMENTED)
+@pytest.mark.parametrize("name", DOCUMENTS)
 def test_documents_name_commands_that_exist(name: str) -> None:
-    text = (ROOT / name).read_text(encoding="utf-8")
+    text = DOCUMENTS[name]
     roots = {path[1] for path in COMMANDS if len(path) > 1}
+    typed = re.findall(r"(?:`|^\$ )gatekit ([a-z][a-z-]*)", text, re.MULTILINE)
+    assert set(typed) <= roots
     used = re.findall(r"(?:^|[`\s/])gatekit ((?:[a-z][a-z-]*(?![a-z:-]) ?){1,2})", text, re.MULTILINE)
     for each in used:
         words = each.split()
@@ -92,3 +93,20 @@ def test_documents_name_commands_that_exist(name: str) -> None:
         found = COMMANDS[("gatekit", words[0])]
         if isinstance(found, click.Group) and len(words) > 1:
             assert ("gatekit", *words) in COMMANDS, f"{name}: gatekit {each}"
+
+
+def row(path: tuple[str, ...], command: click.Command) -> str:
+    context = click.Context(command)
+    values = [each.make_metavar(context) for each in command.params if isinstance(each, click.Argument)]
+    return f"| `{' '.join((*path, *values))}` | {command.get_short_help_str(120)} |"
+
+
+def test_every_command_is_in_the_table() -> None:
+    """Groups are the words that their commands begin with."""
+    wanted = [
+        row(path, command)
+        for path, command in COMMANDS.items()
+        if not command.hidden and not isinstance(command, click.Group)
+    ]
+    listed = [line for line in DOCUMENTS["docs/commands.md"].splitlines() if line.startswith("| `")]
+    assert listed == wanted

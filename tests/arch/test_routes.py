@@ -36,7 +36,7 @@ from gatekit.platform.clock import SystemClock
 from gatekit.platform.vault import Vault, load_master_key
 from gatekit.store.sql.store import open_store
 from tests.support.raw import ACCEPT, HANDSHAKE
-from tests.support.running import ECHO, RunningGateway
+from tests.support.running import ECHO, RunningGateway, started
 
 
 class Row(NamedTuple):
@@ -211,12 +211,8 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway
         "trusted_proxies": ["127.0.0.1/32"],
         "forward_auth": {"wiki": {"url": "https://wiki.example.com", "allowed_users": ["alice"]}},
     }
-    running.write()
-    try:
-        running.start()
+    with started(running):
         yield running
-    finally:
-        running.stop()
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from gatekit.demo.browser import Browser, Person
 from gatekit.demo.wire import REDIRECT_URI, Answer, Login, fetch
 from tests.attack.signing import TYPE, sign
 from tests.support.raw import ACCEPT, HANDSHAKE
-from tests.support.running import ECHO, RunningGateway
+from tests.support.running import ECHO, RunningGateway, started
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 T = TypeVar("T")
@@ -42,12 +42,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway
             "registration": {"metadata_documents": True},
         }
     }
-    gateway.write()
-    try:
-        gateway.start()
+    with started(gateway):
         yield gateway
-    finally:
-        gateway.stop()
 
 
 @pytest.fixture(scope="module")

@@ -172,26 +172,27 @@ async def test_R6_removed_from_the_file(world: World, bot: Client) -> None:
     assert await world.alive(await token(world))
 
 
-@pytest.mark.parametrize(
-    "metadata",
-    [
-        {"grant_types": ["client_credentials"], "redirect_uris": []},
-        {"grant_types": ["authorization_code", "client_credentials"]},
-    ],
-    ids=str,
-)
-async def test_K2_nobody_registers_as_a_principal(world: World, metadata: dict[str, Any]) -> None:
-    """K2: a registration does not make a client that acts for itself."""
+async def register(world: World, **metadata: Any) -> httpx2.Response:
     wanted = {"redirect_uris": [LOOPBACK], "token_endpoint_auth_method": "client_secret_basic", **metadata}
     async with world.http() as http:
-        answer = await http.post("/register", json=wanted)
-    if answer.status_code == 201:
-        found = answer.json()
-        assert CLIENT_CREDENTIALS not in found["grant_types"]
-        error = await ask(world, found["client_secret"], found["client_id"])
-        assert error.json()["error"] == "unauthorized_client"
-    else:
-        assert answer.json()["error"] == "invalid_client_metadata"
+        return await http.post("/register", json=wanted)
+
+
+async def test_K2_nobody_registers_as_a_principal(world: World) -> None:
+    """K2: what would be nothing but a client that acts for itself is refused."""
+    answer = await register(world, grant_types=["client_credentials"], redirect_uris=[])
+    assert answer.status_code == 400
+    assert answer.json()["error"] == "invalid_client_metadata"
+
+
+async def test_K2_nobody_registers_as_a_principal_beside_other_things(world: World) -> None:
+    """K2: the grant is left out of what is registered, and refused when it is used."""
+    answer = await register(world, grant_types=["authorization_code", "client_credentials"])
+    assert answer.status_code == 201
+    found = answer.json()
+    assert found["grant_types"] == ["authorization_code"]
+    refusal = await ask(world, found["client_secret"], found["client_id"])
+    assert (refusal.status_code, refusal.json()["error"]) == (400, "unauthorized_client")
 
 
 async def test_K2_a_stored_row_alone_is_not_enough(world: World) -> None:

@@ -16,7 +16,7 @@ import pytest
 from gatekit.demo.browser import Person
 from gatekit.demo.wire import Login, fetch
 from tests.support.raw import RawSession, message, said
-from tests.support.running import ECHO, MakeGateway, RunningGateway
+from tests.support.running import ECHO, MakeGateway, RunningGateway, started
 
 NONSENSE = """
 import time
@@ -53,12 +53,8 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway
         servers[name] = {"command": command, "users": ["developers"], "start_timeout": 2, "probe_timeout": 1}
     running = RunningGateway(tmp_path_factory.mktemp("crowded"), servers)
     running.extra["limits"] = {"max_body": "2MB"}
-    running.write()
-    try:
-        running.start()
+    with started(running):
         yield running
-    finally:
-        running.stop()
 
 
 @pytest.fixture(scope="module")

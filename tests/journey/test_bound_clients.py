@@ -12,7 +12,7 @@ import pytest
 
 from gatekit.demo.browser import Person
 from tests.support.node import run_json
-from tests.support.running import ECHO, RunningGateway
+from tests.support.running import ECHO, RunningGateway, started
 
 EXPECTED = {
     "types": ["dpop", "dpop"],  # as the libraries normalise it
@@ -37,12 +37,8 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]
             "dpop": {"required": True, "nonce": True},
         }
     }
-    running.write()
-    try:
-        running.start()
+    with started(running):
         yield running
-    finally:
-        running.stop()
 
 
 @pytest.mark.parametrize(("library", "algorithm"), [("oauth4webapi", "ES256"), ("openid-client", "Ed25519")])

@@ -23,17 +23,13 @@ from tests.support.conformance import (
     run_server,
 )
 from tests.support.peers import ROOT
-from tests.support.running import RunningGateway, conformance_gateway
+from tests.support.running import RunningGateway, conformance_gateway, started
 
 
 @pytest.fixture(scope="module")
 def fixture_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
-    running = conformance_gateway(tmp_path_factory.mktemp("conformance"))
-    try:
-        running.start()
+    with started(conformance_gateway(tmp_path_factory.mktemp("conformance"))) as running:
         yield running
-    finally:
-        running.stop()
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from gatekit.doctor.table import NAMES, chosen
 from gatekit.platform.clock import SystemClock, SystemEntropy
 from tests.emulators.serving import serving
 from tests.support.nginx import GOOD, Nginx
-from tests.support.running import ECHO, RunningGateway
+from tests.support.running import ECHO, RunningGateway, started
 from tests.support.tls import certificate_for
 
 MAY_PASS = ("python-sdk", "codex", "chatgpt", "claude-ai", "gemini-cli", "vscode-web", "copilot-cli")
@@ -64,12 +64,8 @@ def codes(found: dict[str, Any]) -> dict[str, list[str]]:
 def healthy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
     servers = {"echo": {"command": list(ECHO), "users": ["developers"]}}
     running = RunningGateway(tmp_path_factory.mktemp("doctor"), servers)
-    running.write()
-    running.start()
-    try:
+    with started(running):
         yield running
-    finally:
-        running.stop()
 
 
 @pytest.fixture(scope="module")
@@ -87,12 +83,8 @@ def published(healthy: RunningGateway, tmp_path_factory: pytest.TempPathFactory)
     running.proxy["auth"] = {**auth, "registration": registration}
     running.proxy["public_url"] = f"http://127.0.0.1:{free_port(0)}"
     running.proxy["trusted_proxies"] = ["127.0.0.1/32"]
-    running.write()
-    running.start()
-    try:
+    with started(running):
         yield running
-    finally:
-        running.stop()
 
 
 @pytest.fixture
@@ -298,13 +290,9 @@ def test_a_gateway_that_is_wrong_about_itself(healthy: RunningGateway, tmp_path:
     People who type http where it says https are told so."""
     other = RunningGateway(tmp_path, healthy.servers)
     other.proxy["public_url"] = f"https://127.0.0.1:{other.port}"
-    other.write()
-    other.start()
-    try:
+    with started(other):
         code, inside = doctor(other, *only("claude-code", "mcporter"))
         _, outside = doctor(other, other.endpoint(), *only("mcporter", "codex"))
-    finally:
-        other.stop()
     assert (code, codes(inside)) == (0, {"one-way": []})
     assert inside["past_the_proxy"]
     assert codes(outside) == {"resource-scheme": ["Codex", "mcporter"]}
@@ -315,16 +303,12 @@ async def test_documents_announced_where_none_can_be_fetched(tmp_path: Path, hea
     other = RunningGateway(tmp_path, healthy.servers)
     auth = {"enabled": True, "provider": "local", "allowed_users": ["group:developers"]}
     other.proxy["auth"] = {**auth, "registration": {"metadata_documents": True}}
-    other.write()
-    other.start()
     claude, mcporter = chosen(("claude-code", "mcporter"))
     nowhere = replace(claude, document="https://gatekit.invalid/client.json")
     order = Order(url=other.endpoint(), profiles=(nowhere, mcporter), documents=True)
-    try:
+    with started(other):
         clock = SystemClock()
         result = await Examination(order, clock, SystemEntropy(), asyncio.sleep, lambda _: None).run()
-    finally:
-        other.stop()
     assert [(each.ailment.code, each.clients) for each in result.findings] == [
         ("document-unreachable", ("Claude Code",))
     ]

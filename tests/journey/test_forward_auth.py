@@ -24,7 +24,7 @@ from gatekit.demo.gateway import free_port
 from gatekit.demo.wire import fetch
 from gatekit.oauth.forward.identity import HEADERS
 from tests.support.peers import PROXIES, ROOT
-from tests.support.running import RunningGateway, eventually
+from tests.support.running import RunningGateway, eventually, started
 
 DOCS = (ROOT / "docs" / "forward-auth.md").read_text(encoding="utf-8")
 FORGED = {name: "forged" for name in HEADERS}
@@ -184,9 +184,8 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Door]]
             for name, port in ports.items()
         },
     }
-    gateway.write()
     made: dict[str, Door] = {}
-    with gateway_running(gateway):
+    with started(gateway):
         for name, port in ports.items():
             application = Application()
             threading.Thread(target=application.server.serve_forever, daemon=True).start()
@@ -201,15 +200,6 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Door]]
         for door in made.values():
             door.application.server.shutdown()
             door.application.server.server_close()
-
-
-@contextmanager
-def gateway_running(gateway: RunningGateway) -> Iterator[None]:
-    try:
-        gateway.start()
-        yield
-    finally:
-        gateway.stop()
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from gatekit.demo.wire import Login, McpClient, fetch
 from tests.emulators.github import CLIENT_ID, CLIENT_SECRET, Account, GitHubEmulator, Trouble
 from tests.emulators.serving import serving_in_a_thread
 from tests.support.peers import NODE, NODE_MODULES
-from tests.support.running import ECHO, RunningGateway, eventually
+from tests.support.running import ECHO, RunningGateway, eventually, started
 
 
 class GitHubPerson(Person):
@@ -292,9 +292,7 @@ def test_the_published_emulator(tmp_path: Path, start: Start) -> None:
     with emulate(tmp_path / "emulate", f"http://127.0.0.1:{port}/callback/github") as origin:
         gateway = GitHubGateway(tmp_path / "gateway", origin, "", ["org:acme"])
         gateway.port, gateway.url = port, f"http://127.0.0.1:{port}"
-        gateway.write()
-        try:
-            gateway.start()
+        with started(gateway):
             # It answers 404 for /user/teams, which must not stop a sign-in.
             assert tools(gateway.sign_in(GitHubPerson("octocat", "")))
             with pytest.raises(StoryError, match="403 You are signed in as mallory"):
@@ -302,5 +300,3 @@ def test_the_published_emulator(tmp_path: Path, start: Start) -> None:
             # Everything about the person came from GitHub, under its numeric id.
             people = json.loads(gateway.gatekit("users", "list", "--json"))
             assert [(p["username"], p["connection"]) for p in people] == [("octocat", "github")]
-        finally:
-            gateway.stop()

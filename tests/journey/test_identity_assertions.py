@@ -22,7 +22,7 @@ from mcp.client.streamable_http import streamable_http_client
 from gatekit.demo.browser import Browser, Person
 from tests.emulators.issuer import segment
 from tests.support.provider import Provider
-from tests.support.running import ECHO, RunningGateway
+from tests.support.running import ECHO, RunningGateway, started
 from tests.support.sdk import Application, text
 
 KEY = RSAKey.generate_key(2048, auto_kid=True)
@@ -32,9 +32,11 @@ SECRET = "a secret that only the office agent has"
 @pytest.fixture(scope="module")
 def corp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
     provider = Provider(tmp_path_factory.mktemp("corp"), keys={"keys": [KEY.as_dict(private=True)]})
-    provider.start()
-    yield provider
-    provider.stop()
+    try:
+        provider.start()
+        yield provider
+    finally:
+        provider.stop()
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +60,8 @@ def managed(tmp_path_factory: pytest.TempPathFactory, corp: Provider) -> Iterato
             },
         }
     }
-    running.write()
-    try:
-        running.start()
+    with started(running):
         yield running
-    finally:
-        running.stop()
 
 
 class Desk:

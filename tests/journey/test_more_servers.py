@@ -20,7 +20,7 @@ from mcp.client.streamable_http import streamable_http_client
 
 from gatekit.demo.browser import Person
 from tests.support.peers import CLIENTS, MORE, NODE, PEERS, npm_server
-from tests.support.running import RunningGateway
+from tests.support.running import RunningGateway, started
 from tests.support.sdk import text
 
 PYTHON = PEERS / "pyservers" / "bin" / "python"
@@ -76,12 +76,8 @@ def page(folder: Path) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def more(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Iterator[RunningGateway]:
     running = RunningGateway(tmp_path_factory.mktemp("gateway"), published(folder))
-    running.write()
-    try:
-        running.start()
+    with started(running):
         yield running
-    finally:
-        running.stop()
 
 
 @pytest.fixture(scope="module")

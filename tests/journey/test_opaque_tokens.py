@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.support.running import ECHO, RunningGateway, eventually
+from tests.support.running import ECHO, RunningGateway, eventually, started
 from tests.support.sdk import Application, text
 
 
@@ -22,12 +22,8 @@ def running(tmp_path: Path) -> Iterator[RunningGateway]:
             "tokens": {"format": "opaque"},
         }
     }
-    gateway.write()
-    try:
-        gateway.start()
+    with started(gateway):
         yield gateway
-    finally:
-        gateway.stop()
 
 
 @pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])

@@ -16,7 +16,7 @@ import pytest
 
 from gatekit.demo.wire import Login
 from tests.support.peers import NODE, PEERS, ROOT
-from tests.support.running import RunningGateway, eventually
+from tests.support.running import RunningGateway, eventually, started
 
 SECRET = "a secret of thirty-two characters"
 IDENTIFIER = "https://reports.example/api"
@@ -40,12 +40,8 @@ def running(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[RunningG
             "resources": {"reports": reports},
         }
     }
-    gateway.write()
-    try:
-        gateway.start()
+    with started(gateway):
         yield gateway
-    finally:
-        gateway.stop()
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import pytest
 
 from tests.attack.world import form_of
 from tests.support.raw import ACCEPT
-from tests.support.running import ECHO, RunningGateway, eventually
+from tests.support.running import ECHO, RunningGateway, eventually, started
 
 INITIALIZE = {
     "jsonrpc": "2.0",
@@ -44,10 +44,8 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway
         "ivan",
         "judy",
     ]
-    running.write()
-    running.start()
-    yield running
-    running.stop()
+    with started(running):
+        yield running
 
 
 def browser(gateway: RunningGateway, name: str) -> httpx2.Client:

@@ -10,7 +10,7 @@ import pytest
 
 from gatekit.demo.browser import StoryError
 from gatekit.demo.wire import Answer, Login, McpClient, fetch
-from tests.support.running import ECHO, RunningGateway, eventually
+from tests.support.running import ECHO, RunningGateway, eventually, started
 
 COPIES = 8
 PATIENCE = 30.0
@@ -20,10 +20,8 @@ PATIENCE = 30.0
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
     servers = {"echo": {"command": list(ECHO), "users": ["developers"]}}
     running = RunningGateway(tmp_path_factory.mktemp("refresh"), servers)
-    running.write()
-    running.start()
-    yield running
-    running.stop()
+    with started(running):
+        yield running
 
 
 @pytest.fixture(scope="module")

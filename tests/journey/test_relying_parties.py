@@ -9,7 +9,7 @@ import pytest
 
 from gatekit.demo.browser import Person
 from tests.support.node import run_json
-from tests.support.running import ECHO, RunningGateway
+from tests.support.running import ECHO, RunningGateway, started
 
 METHODS = ("client_secret_basic", "client_secret_post")
 SECRET = secrets.token_hex(16)
@@ -31,12 +31,8 @@ def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]
             "clients": {method: {**party, "auth_method": method} for method in METHODS},
         }
     }
-    running.write()
-    try:
-        running.start()
+    with started(running):
         yield running
-    finally:
-        running.stop()
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 
 from gatekit.demo.gateway import free_port
 from tests.support.node import run_json
-from tests.support.running import RunningGateway
+from tests.support.running import RunningGateway, started
 
 SECRET = "a-secret-of-the-wiki-that-nobody-guesses"
 REDIRECT = "http://127.0.0.1:33433/callback"
@@ -37,12 +37,8 @@ def wiki(tmp_path: Path) -> Iterator[tuple[RunningGateway, int]]:
             },
         }
     }
-    gateway.write()
-    try:
-        gateway.start()
+    with started(gateway):
         yield gateway, port
-    finally:
-        gateway.stop()
 
 
 def test_sign_in_and_out(wiki: tuple[RunningGateway, int], tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from gatekit.demo.gateway import free_port
 from tests.emulators.remote import RemoteServer, handshake, stateless
 from tests.emulators.serving import serving_in_a_thread
 from tests.support.peers import NODE, SDK_SOURCE, npm_server
-from tests.support.running import MakeGateway, RunningGateway, eventually
+from tests.support.running import MakeGateway, RunningGateway, eventually, started
 from tests.support.sdk import Application, text
 from tests.support.stdio import connected, open_house
 
@@ -65,10 +65,8 @@ def far(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 def gateway(far: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
     servers = {name: {"url": url, "users": ["developers"]} for name, url in far.items()}
     made = RunningGateway(tmp_path_factory.mktemp("gateway"), servers)
-    made.write()
-    made.start()
-    yield made
-    made.stop()
+    with started(made):
+        yield made
 
 
 @pytest.fixture(scope="module")

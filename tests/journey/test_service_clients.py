@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from mcp.shared.auth import OAuthClientInformationFull, OAuthToken
 from gatekit.demo.browser import Person
 from tests.support.node import run
 from tests.support.peers import CLIENTS
-from tests.support.running import ECHO, RunningGateway
+from tests.support.running import ECHO, RunningGateway, started
 from tests.support.sdk import text
 
 SECRET = secrets.token_hex(16)
@@ -66,13 +66,12 @@ def declare(gateway: RunningGateway, named: dict[str, Any]) -> None:
 
 
 @pytest.fixture
-def gateway(tmp_path: Path) -> Any:
+def gateway(tmp_path: Path) -> Iterator[RunningGateway]:
     running = RunningGateway(tmp_path / "gateway", {"echo": {"command": list(ECHO), "users": ["bots"]}})
     (running.folder / "bot.secret").write_text(SECRET)
     declare(running, clients())
-    running.start()
-    yield running
-    running.stop()
+    with started(running):
+        yield running
 
 
 @asynccontextmanager

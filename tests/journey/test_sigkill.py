@@ -15,7 +15,7 @@ import pytest
 
 from gatekit.demo.browser import Person
 from tests.support.raw import RawSession, message
-from tests.support.running import ECHO, RunningGateway, alive, descendants, end_all, eventually
+from tests.support.running import ECHO, RunningGateway, alive, descendants, end_all, eventually, started
 
 ROUNDS = int(os.environ.get("GATEKIT_SIGKILL_ROUNDS", "4"))
 WORKERS = 8
@@ -27,10 +27,8 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]
     gateway = RunningGateway(
         tmp_path_factory.mktemp("sigkill"), {"echo": {"command": list(ECHO), "users": ["developers"]}}
     )
-    gateway.write()
-    gateway.start()
-    yield gateway
-    gateway.stop()
+    with started(gateway):
+        yield gateway
 
 
 @pytest.fixture(scope="module")

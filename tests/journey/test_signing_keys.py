@@ -12,18 +12,14 @@ import httpx2
 import pytest
 
 from gatekit.demo.wire import Login
-from tests.support.running import ECHO, RunningGateway, eventually
+from tests.support.running import ECHO, RunningGateway, eventually, started
 
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[RunningGateway]:
     gateway = RunningGateway(tmp_path, {"echo": {"command": list(ECHO), "users": ["developers"]}})
-    gateway.write()
-    try:
-        gateway.start()
+    with started(gateway):
         yield gateway
-    finally:
-        gateway.stop()
 
 
 def test_T6_a_running_gateway_follows_the_command_line(running: RunningGateway) -> None:

@@ -24,7 +24,7 @@ from gatekit.demo.gateway import free_port
 from tests.support.conformance import run_authorization_server
 from tests.support.peers import ROOT
 from tests.support.real_clients import REAL_CLIENTS, Failed, Home, RealClient
-from tests.support.running import RunningGateway, three_servers
+from tests.support.running import RunningGateway, started, three_servers
 
 DOCUMENT = ROOT / "docs" / "clients.md"
 BEGIN, END = "<!-- measured by scripts/clients -->", "<!-- end -->"
@@ -58,7 +58,6 @@ def gateway_in(folder: Path) -> RunningGateway:
         "allowed_users": ["group:developers"],
         "registration": {"per_minute": 1000, "per_minute_per_address": 1000},
     }
-    running.write()
     return running
 
 
@@ -166,18 +165,16 @@ def main() -> int:
     logins = LOGINS if chosen.login == "both" else (chosen.login,)
     # Not below /tmp: Codex refuses a home there.
     scratch = Path(tempfile.mkdtemp(prefix="clients-", dir=ROOT / ".cache"))
-    running = gateway_in(scratch / "gateway")
     try:
-        running.start()
-        person = running.person("alice")
-        results = {login: run(clients, login, running, person, scratch / login) for login in logins}
-        _explain(running, results)
-        conformance, conforms = _conformance(running, person, scratch / "conformance")
+        with started(gateway_in(scratch / "gateway")) as running:
+            person = running.person("alice")
+            results = {login: run(clients, login, running, person, scratch / login) for login in logins}
+            _explain(running, results)
+            conformance, conforms = _conformance(running, person, scratch / "conformance")
     except StoryError as error:
         print(f"✗ {error}", file=sys.stderr)
         return 1
     finally:
-        running.stop()
         shutil.rmtree(scratch, ignore_errors=True)
     rows = table(clients, results)
     print("\n" + "\n".join(rows))

@@ -24,7 +24,7 @@ from typing import Any
 from gatekit.demo.browser import Person
 from gatekit.demo.gateway import free_port
 from tests.support.peers import PEERS, ROOT
-from tests.support.running import RunningGateway, eventually
+from tests.support.running import RunningGateway, eventually, started
 
 ERA = ROOT / "tests" / "clients" / "era"
 DOCUMENT = ROOT / "docs" / "conformance.md"
@@ -240,16 +240,11 @@ def measure(folder: Path) -> Cells:
             folder, {kind.name: published(kind, ports.get(kind.name, 0)) for kind in KINDS}
         )
         gateway.proxy = {"legacy_sse": True}
-        gateway.write()
-        gateway.start()
-        try:
+        with started(gateway), ThreadPoolExecutor(2) as running:
             person = gateway.person("alice")
             for kind in KINDS:
                 gateway.token(person, kind.name)
-            with ThreadPoolExecutor(2) as running:
-                answers = list(running.map(lambda client: drive(client, gateway, person, KINDS), CLIENTS))
-        finally:
-            gateway.stop()
+            answers = list(running.map(lambda client: drive(client, gateway, person, KINDS), CLIENTS))
     return {
         kind.name: {
             client.revision: answer[kind.name] for client, answer in zip(CLIENTS, answers, strict=True)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gatekit.demo.browser import MAX_STEPS, Page, Person, StoryError
+from gatekit.demo.browser import Page, Person, StoryError
 from gatekit.demo.gateway import free_port
 from tests.support.peers import CLIENTS, NODE, PEERS
 
@@ -54,16 +53,7 @@ class Provider:
 class Stranger(Person):
     """Somebody with an account there: any password is right, and consent is a button without a value."""
 
-    def authorize(self, url: str, redirect_uri: str, decision: str = "approve") -> dict[str, str]:
-        self.browser.visited.clear()
-        page = self.browser.follow(url, redirect_uri)
-        for _ in range(MAX_STEPS):
-            if isinstance(page, str):
-                return dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(page).query))
-            page = self._answer(page, redirect_uri)
-        raise StoryError(f"{self.name} was asked the same again and again")
-
-    def _answer(self, page: Page, redirect_uri: str) -> Page | str:
+    def _next(self, page: Page, redirect_uri: str, decision: str) -> Page | str:
         if not page.forms:
             raise StoryError(page.summary())
         self.browser.visited.append("sign in" if page.forms[0].has("password") else "consent")

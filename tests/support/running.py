@@ -7,7 +7,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,17 @@ class RunningGateway(DemoGateway):
         return [json.loads(line) for line in printed.splitlines()]
 
 
+@contextmanager
+def started(gateway: RunningGateway) -> Iterator[RunningGateway]:
+    """With its file as it stands, until the block is left, or the start fails."""
+    gateway.write()
+    try:
+        gateway.start()
+        yield gateway
+    finally:
+        gateway.stop()
+
+
 def conformance_gateway(folder: Path) -> RunningGateway:
     """In front of the fixture in both eras. Not started yet.
 
@@ -117,7 +129,6 @@ def conformance_gateway(folder: Path) -> RunningGateway:
     """
     running = RunningGateway(folder, {era: conformance_server(era) for era in ("handshake", "stateless")})
     running.url = f"http://localhost:{running.port}"
-    running.write()
     return running
 
 

@@ -23,7 +23,7 @@ from tests.support.conformance import (
     run_client,
     run_server,
 )
-from tests.support.running import conformance_gateway
+from tests.support.running import conformance_gateway, started
 
 OPEN, CLOSE = "<!-- suite: measured -->\n", "<!-- suite: end -->"
 HEAD = "| what | required scenarios passed | checks passed |\n|---|---|---|\n"
@@ -33,9 +33,7 @@ def measure(folder: Path) -> tuple[str, list[str]]:
     """The table of the suite, and what should not be."""
     rows: list[str] = []
     wrong: list[str] = []
-    gateway = conformance_gateway(folder / "gateway")
-    gateway.start()
-    try:
+    with started(conformance_gateway(folder / "gateway")) as gateway:
         person = gateway.person("alice")
         for revision in REVISIONS:
             for era in ERAS:
@@ -59,8 +57,6 @@ def measure(folder: Path) -> tuple[str, list[str]]:
             rows.append(found.row(f"client, signing in (`gatekit bridge`): {revision}"))
             print(rows[-1], flush=True)
             wrong += found.failed + [f"{name}: no result" for name in found.missing]
-    finally:
-        gateway.stop()
     reasons = [
         f"- {label(*pair)}: `{scenario}`. {why}"
         for pair, scenarios in EXPECTED.items()

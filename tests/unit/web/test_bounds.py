@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import uvicorn
 
 from gatekit.gateway.ports import Headers, Wire
 from gatekit.web.bounds import MAX_HEAD
 from gatekit.web.front import Read, front
+from tests.unit.web.fronting import listening
 
 SHORT = b"POST /s/files/mcp HTTP/1.1\r\nHost: ours\r\n"
 LONG = b"POST /token HTTP/1.1\r\nHost: ours\r\n"
@@ -82,27 +82,8 @@ async def server(head_seconds: float, body_seconds: float) -> AsyncIterator[Runn
     protocol = front(
         seen.serve, lambda host: host == b"ours", head_seconds=head_seconds, body_seconds=body_seconds
     )
-    config = uvicorn.Config(
-        seen.application,
-        port=0,
-        http=protocol,
-        loop="none",
-        ws="none",
-        lifespan="off",
-        interface="asgi3",
-        log_config=None,
-        access_log=False,
-        timeout_keep_alive=0.2,  # type: ignore[arg-type]
-    )
-    running = uvicorn.Server(config)
-    task = asyncio.ensure_future(running._serve())
-    while not running.started:
-        await asyncio.sleep(0.005)
-    try:
-        yield Running(seen, running.servers[0].sockets[0].getsockname()[1])
-    finally:
-        running.should_exit = running.force_exit = True
-        await task
+    async with listening(seen.application, protocol, 0.2) as port:
+        yield Running(seen, port)
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import uvicorn
 
 from gatekit.gateway.inbound import Refused
 from gatekit.gateway.ports import Headers, Wire
 from gatekit.web.front import Read, front
+from tests.unit.web.fronting import listening
 
 POST = b"POST /s/files/mcp HTTP/1.1\r\nHost: ours\r\n"
 
@@ -89,24 +89,9 @@ class Running:
 @pytest.fixture
 async def running() -> AsyncIterator[Running]:
     plane = DataPlane()
-    config = uvicorn.Config(
-        application,
-        port=0,
-        http=front(plane.serve, lambda host: host == b"ours"),
-        loop="none",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        timeout_keep_alive=0.3,  # type: ignore[arg-type]
-    )
-    server = uvicorn.Server(config)
-    task = asyncio.ensure_future(server._serve())
-    while not server.started:
-        await asyncio.sleep(0.005)
-    yield Running(plane, server.servers[0].sockets[0].getsockname()[1])
-    server.should_exit = server.force_exit = True
-    await task
+    protocol = front(plane.serve, lambda host: host == b"ours")
+    async with listening(application, protocol, 0.3) as port:
+        yield Running(plane, port)
 
 
 def request(body: bytes, more: bytes = b"") -> bytes:
