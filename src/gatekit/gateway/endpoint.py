@@ -60,9 +60,11 @@ class AsgiWire:
         await self._send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
         await self._send({"type": "http.response.body", "body": body})
 
-    async def start(self, status: int, headers: Headers) -> None:
+    async def start(self, status: int, headers: Headers, first: bytes = b"") -> None:
         self.started = True
         await self._send({"type": "http.response.start", "status": status, "headers": list(headers)})
+        if first:
+            await self.write(first, more=True)
 
     async def write(self, data: bytes, more: bool) -> None:
         await self._send({"type": "http.response.body", "body": data, "more_body": more})

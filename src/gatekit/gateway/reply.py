@@ -166,7 +166,7 @@ class Reply:
         self._ended = True
         self._rouse()
         if self._task is not None:
-            await asyncio.wait({self._task})
+            await _end_of(self._task)
             if not self._task.cancelled():
                 self._task.result()
 
@@ -244,15 +244,19 @@ class Reply:
         queue = self._queue
         if queue is None:
             return
-        await self.wire.start(200, (*_STREAM_HEAD, *self._headers, *self.stream_headers))
+        # What is written together wakes the reader once: the head with what there is to say by now, and the
+        # last word with the end of the stream.
+        first = _next(queue) if queue else b""
+        await self.wire.start(200, (*_STREAM_HEAD, *self._headers, *self.stream_headers), first)
+        self._taken(len(first))
         while True:
             if queue:
                 chunk = _next(queue)
-                await self.wire.write(chunk, more=True)
-                self._queued -= len(chunk)
-                if self._room is not None:
-                    self._room.set_result(None)
-                    self._room = None
+                last = self._ended and not queue
+                await self.wire.write(chunk, more=not last)
+                self._taken(len(chunk))
+                if last:
+                    return
                 continue
             if self._ended:
                 break
@@ -260,6 +264,26 @@ class Reply:
             await self._wake
             self._wake = None
         await self.wire.write(b"", more=False)
+
+    def _taken(self, size: int) -> None:
+        self._queued -= size
+        if self._room is not None:
+            self._room.set_result(None)
+            self._room = None
+
+
+async def _end_of(task: asyncio.Task[None]) -> None:
+    """Wait for ``task``, which goes on if the wait is cancelled (``asyncio.wait`` for one)."""
+    if task.done():
+        return
+    waiter = asyncio.get_running_loop().create_future()
+
+    def over(_: asyncio.Task[None]) -> None:
+        if not waiter.done():
+            waiter.set_result(None)
+
+    task.add_done_callback(over)
+    await waiter
 
 
 def _next(queue: deque[bytes]) -> bytes:

@@ -60,9 +60,9 @@ class MemoryWire:
         self._head(status, headers)
         await self._put(body, ended=True)
 
-    async def start(self, status: int, headers: Headers) -> None:
+    async def start(self, status: int, headers: Headers, first: bytes = b"") -> None:
         self._head(status, headers)
-        await self._put(b"", ended=False)
+        await self._put(first, ended=False)
 
     async def write(self, data: bytes, more: bool) -> None:
         await self._put(data, ended=not more)

@@ -121,29 +121,61 @@ class ShortCycle(RequestResponseCycle):
             await self.flow.drain()
         if self.disconnected or self.response_complete:
             return
+        head = self._head(status, headers, b"content-length: %d\r\n\r\n" % len(body))
+        self.started = self.response_started = True
+        self.transport.write(head + body)
+        self._complete()
+
+    def _head(self, status: int, headers: Headers, last: bytes) -> bytes:
+        """``last``: its last line, and the empty one. Raises ValueError for a line break within a header."""
         parts = [STATUS_LINE[status]]
         for name, value in (*self.default_headers, *headers):
             parts += (name, b": ", value, b"\r\n")
         if not self.keep_alive:
             parts.append(b"connection: close\r\n")
-        parts.append(b"content-length: %d\r\n\r\n" % len(body))
+        parts.append(last)
         head = b"".join(parts)
         lines = 3 + len(self.default_headers) + len(headers) + (not self.keep_alive)
         if head.count(b"\n") != lines or head.count(b"\r") != lines:
             raise ValueError("a header of the answer has a line break in it")
-        self.started = self.response_started = self.response_complete = True
-        self.transport.write(head + body)
+        return head
+
+    def _complete(self) -> None:
+        self.response_complete = True
         self.message_event.set()
         if not self.keep_alive:
             self.transport.close()
         self.on_response()
 
-    async def start(self, status: int, headers: Headers) -> None:
-        self.started = True
-        await self.send({"type": "http.response.start", "status": status, "headers": list(headers)})
+    async def start(self, status: int, headers: Headers, first: bytes = b"") -> None:
+        """Raises ValueError like ``respond``. Without a ``content-length`` among the headers the parts leave
+        as chunks (RFC 9112 §7.1), the first with the head in one write."""
+        if any(name == b"content-length" for name, _ in headers):
+            self.started = True
+            await self.send({"type": "http.response.start", "status": status, "headers": list(headers)})
+            if first:
+                await self.write(first, more=True)
+            return
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if self.disconnected or self.response_started:
+            return
+        head = self._head(status, headers, b"transfer-encoding: chunked\r\n\r\n")
+        self.started = self.response_started = self.chunked_encoding = True
+        self.transport.write(head + _chunk(first) if first else head)
 
     async def write(self, data: bytes, more: bool) -> None:
-        await self.send({"type": "http.response.body", "body": data, "more_body": more})
+        if not self.chunked_encoding:
+            await self.send({"type": "http.response.body", "body": data, "more_body": more})
+            return
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if self.disconnected or self.response_complete:
+            return
+        chunk = _chunk(data) if data else b""
+        self.transport.write(chunk if more else chunk + b"0\r\n\r\n")
+        if not more:
+            self._complete()
 
     async def gone(self) -> None:
         while (await self.receive())["type"] != "http.disconnect":
@@ -167,6 +199,10 @@ class ShortCycle(RequestResponseCycle):
             size += len(chunks[-1])
             more = message["more_body"] and size <= limit
         return _bounded(b"".join(chunks), limit)
+
+
+def _chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
 
 
 def _bounded(body: bytes, limit: int) -> bytes:

@@ -21,6 +21,8 @@ class Pipe:
         self.started = False
         self.data = b""
         self.aborted = False
+        self.writes: list[tuple[bytes, bool]] = []
+        """What was written at once, and whether more was to come."""
         self.reading = asyncio.Event()
         if reads:
             self.reading.set()
@@ -28,10 +30,14 @@ class Pipe:
     async def respond(self, status: int, headers: Headers, body: bytes) -> None:
         self.data = body
 
-    async def start(self, status: int, headers: Headers) -> None:
+    async def start(self, status: int, headers: Headers, first: bytes = b"") -> None:
         self.started = True
+        self.writes.append((first, True))
+        await self.reading.wait()
+        self.data += first
 
     async def write(self, data: bytes, more: bool) -> None:
+        self.writes.append((data, more))
         await self.reading.wait()
         self.data += data
 
@@ -67,6 +73,38 @@ async def test_a_slow_reader_loses_signals_above_its_bound_and_never_the_answer(
     await ending
     assert pipe.data.count(b"data: ") == taken + 1
     assert pipe.data.endswith(b'data: "the answer"\n\n')
+
+
+async def test_the_head_leaves_with_the_first_event_and_the_answer_with_the_end() -> None:
+    pipe = Pipe()
+    reply = reply_on(pipe)
+    assert reply.signal(b'"a question"')
+    await turns()
+    await reply.finish(200, b'"the answer"')
+    assert pipe.writes == [(b'data: "a question"\n\n', True), (b'data: "the answer"\n\n', False)]
+
+
+async def test_a_stream_with_nothing_to_say_yet_sends_its_head_at_once() -> None:
+    pipe = Pipe()
+    reply = reply_on(pipe)
+    reply.open_stream()
+    await turns()
+    assert pipe.started
+    await reply.end()
+    assert pipe.writes == [(b"", True), (b"", False)]
+
+
+async def test_whoever_is_cancelled_while_a_stream_ends_does_not_take_it_along() -> None:
+    pipe = Pipe(reads=False)
+    reply = reply_on(pipe)
+    ending = asyncio.ensure_future(reply.finish(200, b'"the answer"'))
+    await turns()
+    ending.cancel()
+    await turns()
+    assert ending.cancelled()
+    pipe.reading.set()
+    await reply.end()
+    assert pipe.data == b'data: "the answer"\n\n'
 
 
 async def test_a_slow_reader_of_a_stream_that_can_be_resumed_is_cut_off_with_nothing_lost() -> None:

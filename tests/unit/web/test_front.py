@@ -16,6 +16,15 @@ from tests.unit.web.fronting import listening
 
 POST = b"POST /s/files/mcp HTTP/1.1\r\nHost: ours\r\n"
 
+EVENTS = (b"content-type", b"text/event-stream")
+STREAMED: dict[bytes, tuple[Headers, tuple[bytes, ...]]] = {
+    b"stream": ((EVENTS,), (b"", b"one", b"two")),
+    b"joined": ((EVENTS,), (b"one", b"", b"two")),
+    b"parts": (((b"content-length", b"6"),), (b"one", b"two", b"")),
+    b"split stream": (((b"x-evil", b"a\r\nset-cookie: b"),), (b"one",)),
+}
+"""Body of a request → headers and parts of its answer."""
+
 
 class DataPlane:
     """Stands for ``gateway.endpoint``: answers what it got, in the way that the body asks for."""
@@ -34,10 +43,11 @@ class DataPlane:
         except Refused as refused:
             await wire.respond(refused.status, (), refused.public.encode())
             return
-        if body == b"stream":
-            await wire.start(200, ((b"content-type", b"text/event-stream"),))
-            await wire.write(b"one", more=True)
-            await wire.write(b"two", more=False)
+        if body in STREAMED:
+            headers, parts = STREAMED[body]
+            await wire.start(200, headers, parts[0])
+            for number, part in enumerate(parts[1:], 2):
+                await wire.write(part, more=number < len(parts))
         elif body == b"flood":
             await wire.start(200, ())
             for _ in range(400):
@@ -197,6 +207,19 @@ async def test_streams(running: Running) -> None:
     assert answer.endswith(b"3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n")
 
 
+async def test_a_stream_begins_with_what_there_is_to_say(running: Running) -> None:
+    answer = await running.talk(request(b"joined"), request(b"again"), close=True)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.count(b"transfer-encoding: chunked") == 1
+    assert body.startswith(b"3\r\none\r\n3\r\ntwo\r\n0\r\n\r\nHTTP/1.1 200 OK\r\n")
+
+
+async def test_parts_of_known_length_are_no_chunks(running: Running) -> None:
+    answer = await running.talk(request(b"parts"))
+    assert b"transfer-encoding" not in answer
+    assert answer.endswith(b"\r\n\r\nonetwo")
+
+
 async def test_a_slow_reader_holds_the_writer_back(running: Running) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", running.port, limit=1024)
     writer.write(request(b"flood", b"Connection: close\r\n"))
@@ -223,9 +246,10 @@ async def test_a_disconnect_is_noticed(running: Running) -> None:
 
 
 async def test_a_header_with_a_line_break_is_not_sent(running: Running) -> None:
-    answer = await running.talk(request(b"split"), close=False)
-    assert answer.startswith(b"HTTP/1.1 500 ")
-    assert b"set-cookie" not in answer
+    for body in (b"split", b"split stream"):
+        answer = await running.talk(request(body), close=False)
+        assert answer.startswith(b"HTTP/1.1 500 ")
+        assert b"set-cookie" not in answer
 
 
 async def test_no_answer_is_a_500(running: Running) -> None:
