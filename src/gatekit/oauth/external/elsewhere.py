@@ -20,6 +20,8 @@ PLACES = (
     "/device_authorization",
     "/par",
     "/introspect",
+    "/userinfo",
+    "/end_session",
     "/jwks",
 )
 
