@@ -6,10 +6,8 @@ Whatever is wrong with an attempt, the answer is the same in text, status and ti
 
 from __future__ import annotations
 
-from collections import OrderedDict
-
 from gatekit.errors import ProviderFailed, SignInRefused, StoreError
-from gatekit.identity.backoff import Allowance, Backoff, network_of
+from gatekit.identity.attempts import REFUSED, Attempts
 from gatekit.identity.names import MAX_USERNAME, canonical_username
 from gatekit.identity.passwords import PasswordHasher, check_password
 from gatekit.model.people import LOCAL, User
@@ -20,34 +18,20 @@ from gatekit.store.ports import Invites, Users
 
 __all__ = ["Invitations", "LocalPasswords", "PasswordHasher"]
 
-REFUSED = (
-    "That username and password do not fit together. After several wrong attempts, wait a few minutes before "
-    "the next one."
-)
 DEAD_LINK = "This link was used already or is too old. Ask whoever sent it for a new one."
-
-PER_ACCOUNT_AND_PLACE = Allowance(free=5)
-PER_PLACE = Allowance(free=100)
-"""More than the password queue holds: who waits to be checked counts too, and an office has one address."""
-PER_ACCOUNT = Allowance(free=30, longest=60.0)
-"""Guesses from many places. Looser and shorter than the other two: a stranger must not be able to lock
-somebody out for good by guessing wrong on purpose."""
-
-MAX_PROVEN = 10_000
 
 
 class LocalPasswords:
     """Implements ``identity.ports.PasswordProvider``."""
 
-    def __init__(self, users: Users, hasher: PasswordHasher, clock: Clock) -> None:
+    def __init__(
+        self, users: Users, hasher: PasswordHasher, clock: Clock, attempts: Attempts | None = None
+    ) -> None:
+        """``attempts``: shared with other doors that take a password."""
         self._users = users
         self._hasher = hasher
         self._clock = clock
-        self._pairs = Backoff(PER_ACCOUNT_AND_PLACE, clock)
-        self._places = Backoff(PER_PLACE, clock)
-        self._accounts = Backoff(PER_ACCOUNT, clock)
-        self._proven: OrderedDict[str, None] = OrderedDict()
-        """Account and place of past successes."""
+        self._attempts = attempts or Attempts(clock)
 
     @property
     def name(self) -> str:
@@ -60,40 +44,16 @@ class LocalPasswords:
         the password queue is full, ``StoreError``.
         """
         name = canonical_username(username[: 4 * MAX_USERNAME])
-        kept = self._keys(name, address)
-        # Failures are counted for names that do not exist as well, so waiting tells nothing about a name.
-        if wait := self._wait(kept):
-            raise SignInRefused(REFUSED, f"too many failures for {name!r} from {address}, wait {wait:.0f} s")
-        for backoff, key in kept:
-            backoff.failed(key)
+        attempt = self._attempts.begin(name, address)
         try:
             user, reason = await self._check(name, password)
-        except (ProviderFailed, StoreError):  # nobody looked at the password, so nobody has guessed
-            for backoff, key in kept:
-                backoff.forgive(key)
+        except (ProviderFailed, StoreError):
+            attempt.unjudged()
             raise
         if user is None:
             raise SignInRefused(REFUSED, f"{reason}: {name!r} from {address}")
-        self._pairs.clear(kept[0][1])
-        self._places.forgive(kept[1][1])
-        self._accounts.forgive(kept[2][1])
-        self._remember(kept[0][1])
+        attempt.succeeded()
         return user
-
-    def _keys(self, name: str, address: str) -> tuple[tuple[Backoff, str], ...]:
-        place = network_of(address)
-        return (self._pairs, f"{name}\0{place}"), (self._places, place), (self._accounts, name)
-
-    def _wait(self, kept: tuple[tuple[Backoff, str], ...]) -> float:
-        # Where somebody signed in before, strangers' guesses from elsewhere do not lock them out.
-        counted = kept[:2] if kept[0][1] in self._proven else kept
-        return max(backoff.wait(key) for backoff, key in counted)
-
-    def _remember(self, pair: str) -> None:
-        self._proven[pair] = None
-        self._proven.move_to_end(pair)
-        while len(self._proven) > MAX_PROVEN:
-            self._proven.popitem(last=False)
 
     async def _check(self, name: str, password: str) -> tuple[User | None, str]:
         """The person, or None and why."""

@@ -9,14 +9,8 @@ import msgspec
 import pytest
 
 from gatekit.errors import SignInRefused
-from gatekit.identity.local import (
-    PER_ACCOUNT,
-    PER_ACCOUNT_AND_PLACE,
-    PER_PLACE,
-    REFUSED,
-    Invitations,
-    LocalPasswords,
-)
+from gatekit.identity.attempts import PER_ACCOUNT, PER_ACCOUNT_AND_PLACE, PER_PLACE, REFUSED, Attempts
+from gatekit.identity.local import Invitations, LocalPasswords
 from gatekit.identity.passwords import HashCost, PasswordHasher
 from gatekit.model.people import BrowserSession, Invite
 from gatekit.platform.vault import token_hash
@@ -229,3 +223,13 @@ async def test_a_new_password_ends_sign_ins_made_with_the_old_one(
     await people.browser_sessions.add(session)
     await invitations.accept("gk_inv_invited", PASSWORD)
     assert await people.browser_sessions.get("s", now) is None
+
+
+async def test_guesses_at_two_doors_count_together(people: SqlStore, hasher: PasswordHasher) -> None:
+    """U1: who guesses at one door waits at the other."""
+    attempts = Attempts(ManualClock())
+    here = LocalPasswords(people.users, hasher, ManualClock(), attempts)
+    there = LocalPasswords(people.users, hasher, ManualClock(), attempts)
+    for _ in range(PER_ACCOUNT_AND_PLACE.free):
+        await refused(here, "alice", "wrong password")
+    assert "too many failures" in (await refused(there, "alice", PASSWORD)).detail
