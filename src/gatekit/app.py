@@ -64,7 +64,7 @@ class Application:
         self._vault = vault
         self._hasher = PasswordHasher()
         self._providers = providers(config, self._clock, self._entropy)
-        self.directory = Directory(store.users, store.groups)
+        self.directory = Directory(store.users, store.groups, store.identities)
         supervisor = Supervisor(self._clock, os.environ, __version__)
         remote = RemoteTransport(self._clock, store.settings, supervisor.info, dialler(self._clock))
         self.pool = Pool(supervisor, self._clock, store.settings, self._on_process, remote=remote)

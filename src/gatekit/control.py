@@ -71,6 +71,7 @@ def services(parts: Parts) -> Services:
         mapping=IdentityMapping(
             store.users,
             store.groups,
+            store.identities,
             clock=clock,
             entropy=parts.entropy,
             admits=lambda principal: parts.tables().policy.admits(principal),

@@ -70,7 +70,7 @@ class LocalApplication:
         self._store = store
         self._recorder = recorder
         self._clock = SystemClock()
-        self._directory = Directory(store.users, store.groups)
+        self._directory = Directory(store.users, store.groups, store.identities)
         self._people = People(store.users, self._directory)
         self._door = LocalDoor(principal, local.server)
         supervisor = Supervisor(self._clock, os.environ, __version__)
@@ -104,7 +104,7 @@ class LocalApplication:
             raise NotFound(f"{config.path}: there is no server called {local.server!r} (there are: {there})")
         store = await open_store(config.data_dir / "gatekit.db")
         try:
-            people = People(store.users, Directory(store.users, store.groups))
+            people = People(store.users, Directory(store.users, store.groups, store.identities))
             principal = await _person(config, local, people, SystemClock().now())
             recorder = _recorder(config)
             try:

@@ -35,7 +35,7 @@ from gatekit.identity.ports import Leg
 from gatekit.model.access import Asked
 from gatekit.model.audit import AuditEvent
 from gatekit.model.oauth import Client
-from gatekit.model.people import LOCAL, ExternalIdentity, Membership, User
+from gatekit.model.people import LOCAL, ExternalIdentity, Group, Membership, User
 from gatekit.model.resource import ResourceServer
 from gatekit.model.rules import Anyone, ByGroup, ByLogin, Rules, ServerRules
 from gatekit.oauth.bearer import reaches
@@ -269,11 +269,12 @@ class World:
         self.store = await open_store(self.directory / "gatekit.db")
         self.vault = Vault(load_master_key(self.directory))
         self.hasher = PasswordHasher(HashCost(time_cost=1, memory_kib=8, parallelism=1))
-        self.directory_of_people = Directory(self.store.users, self.store.groups)
+        self.directory_of_people = Directory(self.store.users, self.store.groups, self.store.identities)
         self.passwords = LocalPasswords(self.store.users, self.hasher, self.clock)
         mapping = IdentityMapping(
             self.store.users,
             self.store.groups,
+            self.store.identities,
             clock=self.clock,
             entropy=self.entropy,
             admits=lambda principal: self.policy.admits(principal),
@@ -339,7 +340,7 @@ class World:
         known = await self.store.groups.names()
         for group in groups:
             if group not in known:
-                await self.store.groups.create(group, int(self.clock.now()))
+                await self.store.groups.create(Group(id=f"grp_{group}", name=group))
             await self.store.groups.add(Membership(user_id=user.id, group=group))
         self.people[username] = user
         return user

@@ -17,7 +17,7 @@ from gatekit.model.oauth import (
     SigningKey,
     Transaction,
 )
-from gatekit.model.people import BrowserSession, Invite, User
+from gatekit.model.people import BrowserSession, Group, Identity, Invite, User
 
 NOW = 1_790_000_000
 LATER = NOW + 600
@@ -35,6 +35,23 @@ def user(name: str = "alice", **fields: Any) -> User:
         "updated_at": NOW,
     }
     return User(**(given | fields))
+
+
+def group(name: str = "dev", **fields: Any) -> Group:
+    given: dict[str, Any] = {"id": f"grp_{name}", "name": name, "created_at": NOW, "updated_at": NOW}
+    return Group(**(given | fields))
+
+
+def identity(subject: str = "583231", **fields: Any) -> Identity:
+    given: dict[str, Any] = {
+        "user_id": "usr_alice",
+        "connection": "github",
+        "issuer": "https://github.com",
+        "subject": subject,
+        "login": "octocat",
+        "created_at": NOW,
+    }
+    return Identity(**(given | fields))
 
 
 def client(ident: str = "cli_1", **fields: Any) -> Client:

@@ -13,6 +13,7 @@ from tests.contract.samples import (
     code,
     consent,
     grant,
+    group,
     invite,
     refresh,
     session,
@@ -109,7 +110,7 @@ async def test_deleting_a_person_removes_what_hangs_on_them(store: Store) -> Non
     await store.users.add(user())
     await store.users.add(user("bob"))
     await store.clients.add(client())
-    await store.groups.create("dev", NOW)
+    await store.groups.create(group("dev"))
     await store.groups.add(Membership(user_id="usr_alice", group="dev"))
     await store.invites.add(invite())
     await store.browser_sessions.add(session())
@@ -149,11 +150,11 @@ async def test_deleting_a_person_removes_what_hangs_on_them(store: Store) -> Non
 
 
 async def test_groups_are_made_and_removed(store: Store) -> None:
-    await store.groups.create("sre", NOW)
-    await store.groups.create("dev", NOW)
+    await store.groups.create(group("sre"))
+    await store.groups.create(group("dev"))
     assert await store.groups.names() == ["dev", "sre"]
     with pytest.raises(Conflict, match="dev"):
-        await store.groups.create("dev", NOW)
+        await store.groups.create(group("dev"))
     await store.groups.delete("dev")
     assert await store.groups.names() == ["sre"]
     with pytest.raises(NotFound, match="dev"):
@@ -162,7 +163,7 @@ async def test_groups_are_made_and_removed(store: Store) -> None:
 
 async def test_members_come_and_go(store: Store) -> None:
     await store.users.add(user())
-    await store.groups.create("dev", NOW)
+    await store.groups.create(group("dev"))
     start, _ = await store.changes.since(0)
     member = Membership(user_id="usr_alice", group="dev")
     await store.groups.add(member)
@@ -180,14 +181,14 @@ async def test_only_existing_groups_and_people_are_joined(store: Store) -> None:
     await store.users.add(user())
     with pytest.raises(NotFound, match="dev"):
         await store.groups.add(Membership(user_id="usr_alice", group="dev"))
-    await store.groups.create("dev", NOW)
+    await store.groups.create(group("dev"))
     with pytest.raises(NotFound):
         await store.groups.add(Membership(user_id="usr_x", group="dev"))
 
 
 async def test_what_a_provider_asserts_is_kept_apart(store: Store) -> None:
     await store.users.add(user())
-    await store.groups.create("acme", NOW)
+    await store.groups.create(group("acme"))
     local = Membership(user_id="usr_alice", group="acme")
     await store.groups.add(local)
     await store.groups.replace_provider_groups("usr_alice", "github", ["acme", "acme/web"])
@@ -205,11 +206,11 @@ async def test_what_a_provider_asserts_is_kept_apart(store: Store) -> None:
 async def test_deleting_a_group_tells_of_its_members(store: Store) -> None:
     for name in ("alice", "bob"):
         await store.users.add(user(name))
-    await store.groups.create("dev", NOW)
+    await store.groups.create(group("dev"))
     await store.groups.add(Membership(user_id="usr_alice", group="dev"))
     start, _ = await store.changes.since(0)
     await store.groups.delete("dev")
-    assert await entries(store, start) == ["user:usr_alice"]
+    assert await entries(store, start) == ["user:usr_alice", "group:dev"]
 
 
 # -- invites -----------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from gatekit.admin.desk import Actor, Desk, words
 from gatekit.errors import InvalidInput, NotFound
-from gatekit.model.people import LOCAL, Membership
+from gatekit.model.people import LOCAL, Group, Membership
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
@@ -26,7 +26,10 @@ class Groups(Desk):
     async def create(self, actor: Actor, name: str) -> None:
         if not _NAME.fullmatch(name):
             raise InvalidInput(f"{name!r} cannot be a group: letters, digits and . _ -, at most 64")
-        await self._store.groups.create(name, self._now())
+        now = self._now()
+        await self._store.groups.create(
+            Group(id=self._entropy.ident("grp_"), name=name, created_at=now, updated_at=now)
+        )
         await self._record(actor, "group.create", name)
 
     async def delete(self, actor: Actor, name: str) -> GroupView:

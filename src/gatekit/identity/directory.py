@@ -7,9 +7,10 @@ Whoever changes a person says so (the store's change feed, the mapping at sign-i
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 
-from gatekit.model.people import LOCAL, Membership, Principal, User
-from gatekit.store.ports import Groups, Users
+from gatekit.model.people import LOCAL, Identity, Membership, Principal, User
+from gatekit.store.people_ports import Groups, Identities, Users
 
 MAX_KEPT = 10_000
 
@@ -17,8 +18,11 @@ MAX_KEPT = 10_000
 class Directory:
     """Principals by user id. Not for use across threads."""
 
-    def __init__(self, users: Users, groups: Groups, max_kept: int = MAX_KEPT) -> None:
+    def __init__(
+        self, users: Users, groups: Groups, identities: Identities, max_kept: int = MAX_KEPT
+    ) -> None:
         self._users = users
+        self._identities = identities
         self._groups = groups
         self._max_kept = max_kept
         self._kept: OrderedDict[str, Principal] = OrderedDict()
@@ -34,7 +38,8 @@ class Directory:
         user = await self._users.get(user_id)
         if user is None or user.disabled:
             return None
-        principal = as_principal(user, await self._groups.of_user(user_id))
+        identities = await self._identities.of_user(user_id)
+        principal = as_principal(user, await self._groups.of_user(user_id), identities)
         if forgotten == self._forgotten:
             self._keep(principal)
         return principal
@@ -53,19 +58,33 @@ class Directory:
             self._kept.popitem(last=False)
 
 
-def as_principal(user: User, memberships: list[Membership]) -> Principal:
-    """A row and its memberships. Only the person's own connection may assert provider groups about them."""
+def as_principal(
+    user: User, memberships: Sequence[Membership], identities: Sequence[Identity] = ()
+) -> Principal:
+    """A row, its memberships and the ways in which the person signs in.
+
+    Only connections at which the person has an identity may assert groups about them, and each of them only
+    its own. ``identities`` may leave out the home identity: the row says what that provider says.
+    """
+    home = user.connection
+    linked = {identity.connection for identity in identities} - {home, LOCAL}
+    logins = {
+        # At the embedded connection the username is the login.
+        (identity.connection, user.username if identity.connection == LOCAL else identity.login)
+        for identity in identities
+        if identity.connection != home
+    }
     return Principal(
         id=user.id,
         username=user.username,
-        connection=user.connection,
+        connection=home,
         login=user.login,
         email=user.email,
         email_verified=user.email_verified,
         display_name=user.display_name,
         subject=user.subject,
         groups=frozenset(m.group for m in memberships if m.source == LOCAL),
-        provider_groups=frozenset(
-            m.group for m in memberships if m.source == user.connection and m.source != LOCAL
-        ),
+        provider_groups=frozenset(m.group for m in memberships if m.source == home and home != LOCAL),
+        logins=frozenset(logins | {(home, user.username if home == LOCAL else user.login)}),
+        linked_groups=frozenset((m.source, m.group) for m in memberships if m.source in linked),
     )

@@ -14,7 +14,7 @@ from gatekit.model.people import LOCAL, User
 from gatekit.model.ports import Clock
 from gatekit.platform.vault import token_hash
 from gatekit.store.browser_ports import BrowserSessions
-from gatekit.store.ports import Invites, Users
+from gatekit.store.people_ports import Invites, Users
 
 __all__ = ["Invitations", "LocalPasswords", "PasswordHasher"]
 

@@ -15,7 +15,7 @@ from gatekit.identity.directory import as_principal
 from gatekit.identity.names import username_candidates
 from gatekit.model.people import ExternalIdentity, Membership, Principal, User
 from gatekit.model.ports import Clock, Entropy
-from gatekit.store.ports import Groups, Users
+from gatekit.store.people_ports import Groups, Identities, Users
 
 DISABLED = "Your account here is disabled. Ask whoever runs this gateway."
 
@@ -27,6 +27,7 @@ class Mapping:
         self,
         users: Users,
         groups: Groups,
+        identities: Identities,
         *,
         clock: Clock,
         entropy: Entropy,
@@ -36,6 +37,7 @@ class Mapping:
         """``admits`` is the gateway-wide gate; ``forget`` hears the id of each person that changed."""
         self._users = users
         self._groups = groups
+        self._identities = identities
         self._clock = clock
         self._entropy = entropy
         self._admits = admits
@@ -52,7 +54,9 @@ class Mapping:
         if known.disabled:
             raise SignInRefused(DISABLED, f"user {known.username} is disabled")
         user = await self._refresh(known, identity)
-        principal = as_principal(user, await self._groups.of_user(user.id))
+        principal = as_principal(
+            user, await self._groups.of_user(user.id), await self._identities.of_user(user.id)
+        )
         if not self._admits(principal):
             raise self._not_admitted(identity)
         return user
@@ -62,17 +66,35 @@ class Mapping:
 
     async def _refresh(self, known: User, identity: ExternalIdentity) -> User:
         """Write what the provider says now, also of somebody who is then not admitted: the organisation they
-        left must not keep opening doors through tokens they still have."""
-        user = _with_facts(known, identity)
+        left must not keep opening doors through tokens they still have.
+
+        The person's row holds what the provider at home says, and no other.
+        """
+        now = int(self._clock.now())
+        user = _with_facts(known, identity) if identity.connection == known.connection else known
         if user != known:
-            user = msgspec.structs.replace(user, updated_at=int(self._clock.now()))
+            user = msgspec.structs.replace(user, updated_at=now)
             await self._users.update(user)
+        await self._note(identity, now)
         asserted = sorted(identity.provider_groups)
         memberships = await self._groups.of_user(user.id)
         if asserted != sorted(m.group for m in memberships if m.source == identity.connection):
             await self._groups.replace_provider_groups(user.id, identity.connection, asserted)
         self._forget(user.id)
         return user
+
+    async def _note(self, identity: ExternalIdentity, now: int) -> None:
+        key = (identity.connection, identity.issuer, identity.subject)
+        known = await self._identities.find(*key)
+        if known is None:  # removed in this moment
+            return
+        current = msgspec.structs.replace(
+            known, login=identity.login, email=identity.email, email_verified=_verified(identity)
+        )
+        if current != known:
+            await self._identities.update(msgspec.structs.replace(current, last_seen_at=now))
+        else:
+            await self._identities.seen(*key, now)
 
     async def _create(self, identity: ExternalIdentity) -> User:
         user_id = self._entropy.ident("usr_")
@@ -124,6 +146,10 @@ def _with_facts(user: User, identity: ExternalIdentity) -> User:
         user,
         login=identity.login,
         email=identity.email,
-        email_verified=identity.email is not None and identity.email_verified,
+        email_verified=_verified(identity),
         display_name=identity.display_name,
     )
+
+
+def _verified(identity: ExternalIdentity) -> bool:
+    return identity.email is not None and identity.email_verified

@@ -18,7 +18,8 @@ from gatekit.model.access import Active, Inactive, Standing
 from gatekit.model.oauth import CLIENT_CREDENTIALS, Client, Grant
 from gatekit.model.people import SERVICE, Principal, User
 from gatekit.store.client_ports import Clients
-from gatekit.store.ports import Grants, Users
+from gatekit.store.people_ports import Users
+from gatekit.store.ports import Grants
 
 
 class _NotInvolved(Enum):
@@ -152,10 +153,13 @@ class Standings:
         user = await self._rows.users.get(user_id)
         return await self._judge(user, NOT_INVOLVED, NOT_INVOLVED, now)
 
-    async def asserted(self, user_id: str, provider_groups: frozenset[str], now: float) -> Upright | Inactive:
-        """Judge a person with the groups that another issuer's token names, instead of the stored ones."""
+    async def asserted(
+        self, user_id: str, said: frozenset[tuple[str, str]], now: float
+    ) -> Upright | Inactive:
+        """Judge a person with the (connection, group) pairs that another issuer's token names, instead of
+        whatever providers said before."""
         user = await self._rows.users.get(user_id)
-        return await self._judge(user, NOT_INVOLVED, NOT_INVOLVED, now, provider_groups)
+        return await self._judge(user, NOT_INVOLVED, NOT_INVOLVED, now, said)
 
     async def grant(self, grant_id: str, now: float) -> Upright | Inactive:
         """Judge a grant, its person and its client: a code, a refresh token, an access token."""
@@ -177,11 +181,16 @@ class Standings:
         client: Client | NotInvolved | None,
         grant: Grant | NotInvolved,
         now: float,
-        provider_groups: frozenset[str] | None = None,
+        said: frozenset[tuple[str, str]] | None = None,
     ) -> Upright | Inactive:
         principal = await self._directory.principal(user.id) if user is not None else None
-        if principal is not None and provider_groups is not None:
-            principal = replace(principal, provider_groups=provider_groups)
+        if principal is not None and said is not None:
+            home = principal.connection
+            principal = replace(
+                principal,
+                provider_groups=frozenset(name for connection, name in said if connection == home),
+                linked_groups=frozenset(pair for pair in said if pair[0] != home),
+            )
         standing = principal_is_active(
             user,
             client,

@@ -19,7 +19,7 @@ from gatekit.model.people import LOCAL, Principal
 from gatekit.model.rules import ByLogin, Rules
 from gatekit.model.scopes import ALL
 from gatekit.policy.engine import Policy
-from gatekit.store.ports import Users
+from gatekit.store.people_ports import Users
 
 CONNECTION = "os"
 """Connection of a person whom only the operating system knows."""

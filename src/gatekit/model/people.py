@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Literal
+
 from msgspec import Struct
 
 LOCAL = "local"
@@ -10,6 +13,19 @@ LOCAL = "local"
 SERVICE = "client"
 """Stands where a connection stands for principals that are clients acting for themselves."""
 
+SERVICE_ACCOUNT = "service"
+"""Stands where a connection stands for service accounts: no sign-in, only API keys that an admin made."""
+
+PROVISIONED = "scim"
+"""Issuer of the identity that a person has who was provisioned and has not signed in yet. Its subject is an
+id of ours; no provider may use this name as its issuer."""
+
+Role = Literal["member", "auditor", "admin", "owner"]
+"""What somebody may do to others, each more than the one before it. ``admin.permissions`` says what."""
+
+ROLES: tuple[Role, ...] = ("member", "auditor", "admin", "owner")
+"""Lowest first."""
+
 
 def service_name(client_id: str) -> str:
     """What such a client is called: in access lists, in the audit, on the command line."""
@@ -17,7 +33,11 @@ def service_name(client_id: str) -> str:
 
 
 class User(Struct, frozen=True, kw_only=True):
-    """A stored person. Identity is (connection, issuer, subject), never an e-mail address or a login."""
+    """A stored person. Identity is (connection, issuer, subject), never an e-mail address or a login.
+
+    These three are the home identity; ``Identity`` rows are all ways in which the person signs in, this one
+    among them.
+    """
 
     id: str
     connection: str
@@ -34,6 +54,66 @@ class User(Struct, frozen=True, kw_only=True):
     created_at: int = 0
     updated_at: int = 0
     last_seen_at: int | None = None
+    role: Role = "member"
+
+
+class Identity(Struct, frozen=True, kw_only=True):
+    """One way of signing in, and what its provider said the last time."""
+
+    user_id: str
+    connection: str
+    issuer: str
+    subject: str
+    login: str = ""
+    email: str | None = None
+    email_verified: bool = False
+    created_at: int = 0
+    last_seen_at: int | None = None
+    upstream_sealed: str = ""
+    """What the provider needs to be asked again, sealed."""
+
+
+class PeopleQuery(Struct, frozen=True, kw_only=True):
+    """Which people, by username. Everything that is named must hold."""
+
+    after: str = ""
+    """Username that the page before ended with."""
+    limit: int = 100
+    text: str = ""
+    """Part of the username, the login, the address or the display name; A–Z match a–z."""
+    connection: str = ""
+    role: Role | None = None
+    disabled: bool | None = None
+    group: str = ""
+    """Direct members of a group …"""
+    source: str = LOCAL
+    """… of this source."""
+
+
+class Group(Struct, frozen=True, kw_only=True):
+    """A group of our own (``source`` is ``local``), or one that a provider provisioned.
+
+    Groups that a provider only names at sign-in have memberships and no row.
+    """
+
+    id: str
+    name: str
+    """Unique within its source. Of our own: letters, digits and ``. _ -``; of a provider: any text up to 256
+    characters without control characters."""
+    title: str = ""
+    source: str = LOCAL
+    external_id: str = ""
+    """The provider's id of it."""
+    created_at: int = 0
+    updated_at: int = 0
+
+
+class GroupRule(Struct, frozen=True, kw_only=True):
+    """Whoever a selector names is in the local group ``group``."""
+
+    group: str
+    selectors: tuple[str, ...]
+    """As in the file: ``okta:ada``, ``group:okta/Engineering``, ``ada@example.com``."""
 
 
 class Membership(Struct, frozen=True, kw_only=True):
@@ -72,7 +152,18 @@ class Principal(Struct, frozen=True, kw_only=True):
     """The identity provider's own id of the person; empty for local accounts."""
     groups: frozenset[str] = frozenset()
     provider_groups: frozenset[str] = frozenset()
-    """As the provider asserted them: GitHub ``acme`` (organisation) and ``acme/platform`` (team)."""
+    """As the provider of ``connection`` asserted them: GitHub ``acme`` (organisation) and ``acme/platform``
+    (team)."""
+    logins: frozenset[tuple[str, str]] = frozenset()
+    """(connection, login) of every way in which the person signs in."""
+    linked_groups: frozenset[tuple[str, str]] = frozenset()
+    """(connection, group): what the providers of linked identities asserted. Apart from ``provider_groups``,
+    so that no provider speaks for another."""
+
+    @property
+    def asserted_groups(self) -> frozenset[tuple[str, str]]:
+        """(connection, group) of everything that any provider asserted."""
+        return self.linked_groups.union((self.connection, name) for name in self.provider_groups)
 
 
 class ExternalIdentity(Struct, frozen=True, kw_only=True):
@@ -86,6 +177,12 @@ class ExternalIdentity(Struct, frozen=True, kw_only=True):
     email_verified: bool
     display_name: str = ""
     provider_groups: frozenset[str] = frozenset()
+    attributes: Mapping[str, tuple[str, ...]] = {}
+    """What the provider said, for mapping rules and their preview; never stored as a whole."""
+    upstream: str = ""
+    """What it needs to be asked again: a refresh token, an LDAP DN. A secret; sealed before it is stored."""
+    session: str = ""
+    """Its own id of the sign-in (OIDC ``sid``, SAML ``SessionIndex``), for a logout that begins there."""
 
 
 class BrowserSession(Struct, frozen=True, kw_only=True):
@@ -100,3 +197,7 @@ class BrowserSession(Struct, frozen=True, kw_only=True):
     address: str = ""
     """Network peer that signed in, and what its browser calls itself: for the person, to recognise it."""
     agent: str = ""
+    connection: str = ""
+    """Which way the person came in, and what its provider calls that sign-in: for a logout that begins
+    there. Empty: from before this was kept, or not said."""
+    provider_session: str = ""

@@ -185,7 +185,7 @@ class AuthorizationServer:
         if access.expires_at <= now:  # a stream does not outlive its token (checklist T11)
             return False
         if access.issuer:
-            groups = access.principal.provider_groups
+            groups = access.principal.asserted_groups
             return isinstance(await core.standings.asserted(access.principal.id, groups, now), Upright)
         if access.credential == "api_key":
             key = await core.store.api_keys.get(access.credential_id)

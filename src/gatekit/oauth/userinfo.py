@@ -64,7 +64,7 @@ class UserInfo:
 def groups_of(core: Core, person: Principal) -> list[str]:
     """Names of the person's groups: our own as they are, those of a provider with its name before them, as
     access lists write them. Anybody can found an organisation called ``sre`` at GitHub."""
-    foreign = (f"{person.connection}:{name}" for name in person.provider_groups)
+    foreign = (f"{connection}:{name}" for connection, name in person.asserted_groups)
     return sorted({*core.services.policy().groups(person), *foreign})
 
 

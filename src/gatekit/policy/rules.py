@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from msgspec import Struct
 
-from gatekit.model.people import LOCAL, SERVICE, Principal
+from gatekit.model.people import LOCAL, SERVICE, SERVICE_ACCOUNT, Principal
 from gatekit.model.rules import (
     AccessList,
     ByEmail,
@@ -58,15 +58,17 @@ def keys_of(principal: Principal) -> Keys:
     """Every key that names this person. An unverified e-mail address names nobody."""
     connection = principal.connection
     # "Everybody" was written with people in mind. A program is let in by its name, or not at all.
-    keys: set[Key] = set() if connection == SERVICE else {ANYONE}
+    keys: set[Key] = set() if connection in (SERVICE, SERVICE_ACCOUNT) else {ANYONE}
     # At the embedded connection the username is the login; elsewhere our username may differ from it.
     login = principal.username if connection == LOCAL else principal.login
     if login:
         keys.add(("login", connection, fold(login)))
+    keys.update(("login", where, fold(name)) for where, name in principal.logins if name)
     if principal.email and principal.email_verified and usable_email(principal.email):
         keys.add(("email", fold(principal.email)))
     keys.update(("group", name) for name in principal.groups)
     keys.update(("provider", connection, fold(name)) for name in principal.provider_groups)
+    keys.update(("provider", where, fold(name)) for where, name in principal.linked_groups)
     return frozenset(keys)
 
 

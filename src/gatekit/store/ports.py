@@ -23,86 +23,10 @@ from gatekit.model.oauth import (
     SigningKey,
     Transaction,
 )
-from gatekit.model.people import Invite, Membership, User
+from gatekit.model.people import User
 from gatekit.store.browser_ports import BrowserSessions, RelyingSessions
 from gatekit.store.client_ports import Clients
-
-
-class Users(Protocol):
-    """People. Writing methods record a change ``user:<id>``."""
-
-    async def add(self, user: User, password_hash: str | None = None) -> None:
-        """Raise ``Conflict`` if the identity or the username exists."""
-        ...
-
-    async def get(self, user_id: str) -> User | None: ...
-
-    async def by_username(self, username: str) -> User | None: ...
-
-    async def by_identity(self, connection: str, issuer: str, subject: str) -> User | None: ...
-
-    async def list(self) -> list[User]:
-        """All, by username."""
-        ...
-
-    async def update(self, user: User) -> None:
-        """Replace the row of ``user.id``. Raise ``NotFound``; raise ``Conflict`` if the username is taken."""
-        ...
-
-    async def password_hash(self, user_id: str) -> str | None: ...
-
-    async def set_password(self, user_id: str, password_hash: str, now: int) -> None: ...
-
-    async def seen(self, user_id: str, now: int) -> None:
-        """Note the time of a sign-in. Records no change."""
-        ...
-
-    async def delete(self, user_id: str) -> None:
-        """Remove the row and everything that hangs on it (memberships, invites, sessions, grants, keys).
-
-        Raise ``NotFound``.
-        """
-        ...
-
-
-class Groups(Protocol):
-    """Memberships. Writing methods record a change ``user:<id>``."""
-
-    async def names(self) -> list[str]: ...
-
-    async def create(self, group: str, now: int) -> None:
-        """Raise ``Conflict`` if it exists."""
-        ...
-
-    async def delete(self, group: str) -> None:
-        """Raise ``NotFound``."""
-        ...
-
-    async def add(self, membership: Membership) -> None:
-        """Idempotent. Raise ``NotFound`` for an unknown group of source ``local``."""
-        ...
-
-    async def remove(self, membership: Membership) -> bool: ...
-
-    async def of_user(self, user_id: str) -> list[Membership]: ...
-
-    async def members(self, group: str) -> list[Membership]: ...
-
-    async def replace_provider_groups(self, user_id: str, source: str, groups: Sequence[str]) -> None:
-        """Set what one connection asserts about a person; other sources stay."""
-        ...
-
-
-class Invites(Protocol):
-    async def add(self, invite: Invite) -> None:
-        """Earlier unused invites of the same person end."""
-        ...
-
-    async def get(self, token_hash: str, now: int) -> Invite | None:
-        """The invite if it is unused and not expired."""
-        ...
-
-    async def consume(self, token_hash: str, now: int) -> Invite | None: ...
+from gatekit.store.people_ports import Groups, Identities, Invites, Users
 
 
 class Grants(Protocol):
@@ -343,6 +267,8 @@ class Store(Protocol):
 
     @property
     def users(self) -> Users: ...
+    @property
+    def identities(self) -> Identities: ...
     @property
     def groups(self) -> Groups: ...
     @property

@@ -7,7 +7,7 @@ from gatekit.admin.people import INVITE_SECONDS, People
 from gatekit.errors import AuditUnavailable, Conflict, InvalidInput, NotFound, SignInRefused
 from gatekit.model.audit import AdminEvent
 from gatekit.platform.vault import token_hash
-from tests.contract.samples import session, user
+from tests.contract.samples import group, session, user
 from tests.unit.admin.conftest import NOW, Setting
 
 
@@ -23,7 +23,7 @@ async def hash_password(password: str) -> str:
 
 
 async def test_a_person_is_created_with_groups_and_recorded(setting: Setting, people: People) -> None:
-    await setting.store.groups.create("dev", NOW)
+    await setting.store.groups.create(group("dev"))
     created = await people.create(setting.actor, "alice", email="a@example.com", groups=["dev"])
     view = await people.show("ALICE")
     assert view.user == created
@@ -131,7 +131,7 @@ async def test_a_new_password_ends_old_sign_ins(setting: Setting, people: People
 
 
 async def test_deleting_records_who_it_was(setting: Setting, people: People) -> None:
-    await setting.store.groups.create("dev", NOW)
+    await setting.store.groups.create(group("dev"))
     alice = await people.create(setting.actor, "alice", groups=["dev"])
     await people.delete(setting.actor, "alice")
     assert await people.list() == []

@@ -8,8 +8,9 @@ import msgspec
 
 from gatekit.identity.directory import Directory
 from gatekit.model.people import Membership, User
-from gatekit.store.ports import Groups, Users
+from gatekit.store.people_ports import Groups, Users
 from gatekit.store.sql.store import SqlStore
+from tests.contract.samples import group
 from tests.unit.identity.people import local
 
 
@@ -33,11 +34,11 @@ class SlowUsers:
 async def test_local_and_provider_groups_are_kept_apart(store: SqlStore) -> None:
     user = msgspec.structs.replace(local("octocat"), connection="github", login="octocat")
     await store.users.add(user)
-    await store.groups.create("developers", 1)
+    await store.groups.create(group("developers"))
     await store.groups.add(Membership(user_id=user.id, group="developers"))
     await store.groups.replace_provider_groups(user.id, "github", ["acme", "acme/platform"])
     await store.groups.replace_provider_groups(user.id, "another-connection", ["admins"])
-    principal = await Directory(store.users, store.groups).principal(user.id)
+    principal = await Directory(store.users, store.groups, store.identities).principal(user.id)
     assert principal is not None
     assert principal.groups == {"developers"}
     assert principal.provider_groups == {"acme", "acme/platform"}  # not what somebody else asserts
@@ -46,15 +47,15 @@ async def test_local_and_provider_groups_are_kept_apart(store: SqlStore) -> None
 
 async def test_nobody_for_unknown_and_disabled(store: SqlStore) -> None:
     await store.users.add(local("eve", disabled=True))
-    directory = Directory(store.users, store.groups)
+    directory = Directory(store.users, store.groups, store.identities)
     assert await directory.principal("usr_eve") is None
     assert await directory.principal("usr_nobody") is None
 
 
 async def test_a_change_shows_after_forget(store: SqlStore) -> None:
     await store.users.add(local("alice"))
-    await store.groups.create("developers", 1)
-    directory = Directory(store.users, store.groups)
+    await store.groups.create(group("developers"))
+    directory = Directory(store.users, store.groups, store.identities)
     before = await directory.principal("usr_alice")
     await store.groups.add(Membership(user_id="usr_alice", group="developers"))
     assert await directory.principal("usr_alice") is before
@@ -72,7 +73,7 @@ async def test_what_was_read_before_a_forget_is_not_kept_after_it(store: SqlStor
     slow = SlowUsers(store.users)
     users: Users = slow  # type: ignore[assignment]  # only ``get`` is asked
     groups: Groups = store.groups
-    directory = Directory(users, groups)
+    directory = Directory(users, groups, store.identities)
     reading = asyncio.create_task(directory.principal("usr_alice"))
     await slow.reading.wait()
     directory.forget("usr_alice")
@@ -85,7 +86,7 @@ async def test_what_was_read_before_a_forget_is_not_kept_after_it(store: SqlStor
 async def test_memory_is_bounded(store: SqlStore) -> None:
     for name in ("a", "b", "c"):
         await store.users.add(local(name))
-    directory = Directory(store.users, store.groups, max_kept=2)
+    directory = Directory(store.users, store.groups, store.identities, max_kept=2)
     kept = {name: await directory.principal(f"usr_{name}") for name in ("a", "b")}
     await directory.principal("usr_a")  # most recently used now
     await directory.principal("usr_c")

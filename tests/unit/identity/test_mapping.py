@@ -29,6 +29,7 @@ def mapping(store: SqlStore, admits: Gate = everybody, forgotten: list[str] | No
     return Mapping(
         store.users,
         store.groups,
+        store.identities,
         clock=ManualClock(),
         entropy=SystemEntropy(),
         admits=admits,

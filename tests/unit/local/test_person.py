@@ -44,7 +44,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 
 def people(store: Store) -> People:
-    return People(store.users, Directory(store.users, store.groups))
+    return People(store.users, Directory(store.users, store.groups, store.identities))
 
 
 def rules(*logins: str) -> Rules:

@@ -10,7 +10,7 @@ from gatekit.model.people import ExternalIdentity
 from gatekit.model.ports import Clock
 from gatekit.model.trust import Issuer
 from gatekit.oauth.ports import Audit, Mapping
-from gatekit.store.ports import Users
+from gatekit.store.people_ports import Users
 
 MAX_KEPT = 20_000
 
@@ -45,7 +45,8 @@ class People:
         if known is None or issued_at > self._newest.get(user_id, float("-inf")):
             user_id = (await self._mapping.admit(asserted)).id
             self._remember(user_id, issued_at)
-        found = await self._standings.asserted(user_id, asserted.provider_groups, self._clock.now())
+        said = frozenset((asserted.connection, name) for name in asserted.provider_groups)
+        found = await self._standings.asserted(user_id, said, self._clock.now())
         if isinstance(found, Inactive):
             raise SignInRefused(REFUSED, f"{found.username or asserted.subject}: {found.reason}")
         if known is None:

@@ -49,6 +49,15 @@ class SqlBrowserSessions:
         )
         return [decode(BrowserSession, row) for row in rows]
 
+    async def of_provider(self, connection: str, provider_session: str) -> Sequence[BrowserSession]:
+        rows = await self._database.all(
+            "SELECT * FROM browser_sessions "
+            "WHERE connection = :connection AND provider_session = :session AND ended_at IS NULL",
+            connection=connection,
+            session=provider_session,
+        )
+        return [decode(BrowserSession, row) for row in rows]
+
     async def end(self, token_hash: str, now: int) -> None:
         async with self._database.transaction() as work:
             ended = await work.all(

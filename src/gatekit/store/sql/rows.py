@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from gatekit.store.sql.engine import Row
 
-LISTS = frozenset({"redirect_uris", "grant_types", "scopes", "resources", "servers"})
+LISTS = frozenset({"redirect_uris", "grant_types", "scopes", "resources", "servers", "selectors"})
 FLAGS = frozenset({"disabled", "email_verified", "read_only"})
 
 Record = TypeVar("Record", bound=Struct)

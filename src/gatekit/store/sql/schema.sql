@@ -15,14 +15,50 @@ CREATE TABLE users (
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
     last_seen_at BIGINT,
-    password_hash TEXT
+    password_hash TEXT,
+    role TEXT NOT NULL DEFAULT 'member'
 );
 CREATE UNIQUE INDEX users_identity ON users (connection, issuer, subject);
 CREATE UNIQUE INDEX users_username ON users (username);
 
-CREATE TABLE local_groups (
-    name TEXT NOT NULL PRIMARY KEY,
-    created_at BIGINT NOT NULL
+CREATE TABLE identities (
+    user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    connection TEXT NOT NULL,
+    issuer TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    login TEXT NOT NULL,
+    email TEXT,
+    email_verified BOOLEAN NOT NULL,
+    created_at BIGINT NOT NULL,
+    last_seen_at BIGINT,
+    upstream_sealed TEXT NOT NULL,
+    PRIMARY KEY (connection, issuer, subject)
+);
+CREATE INDEX identities_user ON identities (user_id);
+
+CREATE TABLE groups (
+    id TEXT NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL,
+    title TEXT NOT NULL,
+    source TEXT NOT NULL,
+    external_id TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX groups_name ON groups (source, name);
+
+CREATE TABLE group_nesting (
+    parent TEXT NOT NULL,
+    child TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    PRIMARY KEY (parent, child)
+);
+CREATE INDEX group_nesting_child ON group_nesting (child);
+
+CREATE TABLE group_rules (
+    group_name TEXT NOT NULL PRIMARY KEY,
+    selectors TEXT NOT NULL,
+    updated_at BIGINT NOT NULL
 );
 
 CREATE TABLE memberships (
@@ -144,9 +180,12 @@ CREATE TABLE browser_sessions (
     expires_at BIGINT NOT NULL,
     ended_at BIGINT,
     address TEXT NOT NULL DEFAULT '',
-    agent TEXT NOT NULL DEFAULT ''
+    agent TEXT NOT NULL DEFAULT '',
+    connection TEXT NOT NULL DEFAULT '',
+    provider_session TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX browser_sessions_user ON browser_sessions (user_id);
+CREATE INDEX browser_sessions_provider ON browser_sessions (connection, provider_session);
 
 CREATE TABLE relying_sessions (
     grant_id TEXT NOT NULL PRIMARY KEY REFERENCES grants (id) ON DELETE CASCADE,

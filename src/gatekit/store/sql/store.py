@@ -13,7 +13,9 @@ from gatekit.store.sql.devices import SqlDeviceAuthorizations
 from gatekit.store.sql.engine import Database
 from gatekit.store.sql.facts import SqlChanges, SqlReplays, SqlSettings, SqlSigningKeys
 from gatekit.store.sql.grants import SqlGrants
-from gatekit.store.sql.people import SqlGroups, SqlInvites, SqlUsers
+from gatekit.store.sql.groups import SqlGroups
+from gatekit.store.sql.identities import SqlIdentities
+from gatekit.store.sql.people import SqlInvites, SqlUsers
 from gatekit.store.sql.pushed import SqlPushedRequests
 from gatekit.store.sql.relying import SqlRelyingSessions
 from gatekit.store.sql.revision import bring_up_to_date
@@ -27,6 +29,7 @@ class SqlStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.users = SqlUsers(database)
+        self.identities = SqlIdentities(database)
         self.groups = SqlGroups(database)
         self.invites = SqlInvites(database)
         self.clients = SqlClients(database)
