@@ -32,6 +32,10 @@
     │   ├── InvalidProof · ProofNonceWanted                                       (RFC 9449 §5, §8)
     │   ├── InvalidRedirectUri · InvalidClientMetadata · TooManyRegistrations     (RFC 7591 §3.2.2)
     │   └── ForeignTokenInvalid · KeysUnavailable                     a JWT that somebody else signed
+    ├── ScimError                        a SCIM error answer (RFC 7644 §3.12)
+    │   ├── ScimSyntax · ScimFilter · ScimPath · ScimNoTarget · ScimValue · ScimMutability · ScimTooMany
+    │   ├── ScimTaken · ScimUnresolved · ScimUnknown · ScimForbidden · ScimStale · ScimTooLarge
+    │   └── ScimNotOffered · ScimCursor · ScimCount                               (RFC 9865 §2.1)
     ├── ForwardRefused                   a reverse proxy's question that gets no answer
     ├── PageProblem                      a page that ends an interaction in the browser
     ├── BearerError                      RFC 6750 §3
@@ -363,6 +367,109 @@ class KeysUnavailable(OAuthError):
     error = "temporarily_unavailable"
     status = 503
     redirectable = False
+
+
+# -- SCIM --------------------------------------------------------------------------------------------------
+
+
+class ScimError(GatekitError):
+    """A SCIM error answer (RFC 7644 §3.12). The text is public."""
+
+    status: ClassVar[int] = 400
+    scim_type: ClassVar[str] = ""
+
+
+class ScimSyntax(ScimError):
+    """The body is no SCIM message."""
+
+    scim_type = "invalidSyntax"
+
+
+class ScimFilter(ScimError):
+    scim_type = "invalidFilter"
+
+
+class ScimPath(ScimError):
+    scim_type = "invalidPath"
+
+
+class ScimNoTarget(ScimError):
+    """A path that leads nowhere."""
+
+    scim_type = "noTarget"
+
+
+class ScimValue(ScimError):
+    """A value is missing or does not fit its attribute."""
+
+    scim_type = "invalidValue"
+
+
+class ScimMutability(ScimError):
+    """An attempt to change what is read-only or required."""
+
+    scim_type = "mutability"
+
+
+class ScimTooMany(ScimError):
+    """More results than anybody wants at once."""
+
+    scim_type = "tooMany"
+
+
+class ScimTaken(ScimError):
+    """Another resource has that name."""
+
+    status = 409
+    scim_type = "uniqueness"
+
+
+class ScimUnresolved(ScimError):
+    """RFC 7644 §3.7.1: a reference inside a bulk request that leads nowhere."""
+
+    status = 409
+
+
+class ScimUnknown(ScimError):
+    """There is no such resource, or it is not this connection's."""
+
+    status = 404
+
+
+class ScimForbidden(ScimError):
+    """The gateway does not let a provider do this."""
+
+    status = 403
+
+
+class ScimStale(ScimError):
+    """RFC 7644 §3.14: the resource is not what ``If-Match`` says."""
+
+    status = 412
+
+
+class ScimTooLarge(ScimError):
+    """RFC 7644 §3.7.4."""
+
+    status = 413
+
+
+class ScimNotOffered(ScimError):
+    """An optional part of the protocol that is not here."""
+
+    status = 501
+
+
+class ScimCursor(ScimError):
+    """RFC 9865 §2.1: a cursor that this server did not give, or not for this question."""
+
+    scim_type = "invalidCursor"
+
+
+class ScimCount(ScimError):
+    """RFC 9865 §2.1."""
+
+    scim_type = "invalidCount"
 
 
 class ForwardRefused(GatekitError):
