@@ -52,6 +52,31 @@ async def test_signing_out_everywhere_makes_all_due(store: Store) -> None:
     assert {row.grant_id for row in await store.relying_sessions.due(NOW, LATER, 10)} == {"grt_1", "grt_2"}
 
 
+async def test_signing_out_everywhere_reaches_further_than_the_browser_session(store: Store) -> None:
+    """A browser session that expired is over here; the relying party's may not be."""
+    await add(store, "grt_1")
+    await store.browser_sessions.purge(session().expires_at)
+    await store.browser_sessions.end_all("usr_alice", NOW)
+    assert [row.grant_id for row in await store.relying_sessions.due(NOW, LATER, 10)] == ["grt_1"]
+    await store.relying_sessions.told("grt_1")
+    await store.browser_sessions.end_all("usr_alice", LATER)
+    assert await store.relying_sessions.due(LATER, LATER + 1, 10) == [], "once"
+
+
+async def test_what_is_owed_outlives_the_person(store: Store) -> None:
+    await add(store, "grt_1")
+    await add(store, "grt_2", session_hash="session-2")
+    await store.browser_sessions.end("session-2", NOW)
+    await store.relying_sessions.due(NOW, LATER, 10)
+    await store.relying_sessions.told("grt_2")
+    await store.users.delete("usr_alice")
+    assert await store.grants.get("grt_1") is None
+    assert await store.relying_sessions.of_grant("grt_2") is None, "nothing is owed here"
+    assert [row.grant_id for row in await store.relying_sessions.due(NOW, LATER, 10)] == ["grt_1"]
+    await store.relying_sessions.told("grt_1")
+    assert await store.relying_sessions.of_grant("grt_1") is None
+
+
 async def test_each_goes_to_one_caller(store: Store) -> None:
     for number in range(5):
         await add(store, f"grt_{number}")

@@ -58,7 +58,7 @@ class Users(Protocol):
 
     async def delete(self, user_id: str) -> None:
         """Remove the row and everything that hangs on it (identities, memberships, invites, sessions, grants,
-        keys).
+        keys). What relying parties are owed becomes due, and stays until they have been told.
 
         Raise ``NotFound``; raise ``Conflict`` for the last owner who can still come in.
         """

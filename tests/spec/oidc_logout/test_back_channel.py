@@ -55,6 +55,22 @@ async def test_2_5_every_way_a_session_ends_is_told(world: World) -> None:
     assert await world.server.notices.deliver() == 0
 
 
+async def test_2_5_the_deletion_of_a_person_is_told(world: World) -> None:
+    """Their grants and sessions are gone; what the party knows them by is still in the token."""
+    told = await set_up(world)
+    id_token = await relying.claims(world, (await relying.tokens(world, world.browser()))["id_token"])
+    await world.store.users.delete(world.people["alice"].id)
+    told.answers = [OutboundRefused("down")]
+    assert await world.server.notices.deliver() == 1
+    world.clock.advance(31)
+    assert await world.server.notices.deliver() == 1
+    (_, _), (_, token) = told.heard
+    claims = await relying.claims(world, token)
+    assert (claims["sub"], claims["sid"]) == (id_token["sub"], id_token["sid"])
+    world.clock.advance(31)
+    assert await world.server.notices.deliver() == 0
+
+
 async def test_2_5_only_those_who_signed_somebody_in_are_told(world: World) -> None:
     told = await set_up(world)
     await relying.enter(world, "board", backchannel_logout_uri="https://board.example/hear")

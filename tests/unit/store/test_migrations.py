@@ -17,6 +17,7 @@ from gatekit.model.people import User
 from gatekit.store.sql.migrate import SCRIPTS, downgrade, upgrade
 from gatekit.store.sql.revision import NEWEST, REVISIONS
 from gatekit.store.sql.store import open_store
+from tests.contract.samples import client, code, grant, relying
 
 ALICE = User(id="usr_1", connection="local", issuer="local", subject="usr_1", username="alice")
 
@@ -78,6 +79,26 @@ def test_each_step_back_undoes_its_step_forward(tmp_path: Path) -> None:
             assert schema(path) == before
         upgrade(path, revision)
         assert schema(path) == after
+
+
+async def test_what_relying_parties_are_owed_survives_both_ways(tmp_path: Path) -> None:
+    """0012 builds the table anew; on the way back only what hangs on a grant can stay."""
+    path = tmp_path / "gatekit.db"
+    store = await open_store(path)
+    await store.users.add(ALICE)
+    await store.clients.add(client())
+    await store.grants.approve(grant(user_id=ALICE.id), code("code-1"))
+    kept, lost = relying("grt_1", due_at=7, sid="s"), relying("grt_gone")
+    for row in (kept, lost):
+        await store.relying_sessions.add(row)
+    await store.close()
+    downgrade(path, "0011")
+    store = await open_store(path)
+    try:
+        assert await store.relying_sessions.of_grant("grt_1") == kept
+        assert await store.relying_sessions.of_grant("grt_gone") is None
+    finally:
+        await store.close()
 
 
 def test_the_program_knows_exactly_the_revisions_that_there_are() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from gatekit.errors import NotFound
 from gatekit.model.oauth import Consent, Transaction
 from gatekit.model.people import BrowserSession
-from gatekit.store.sql.engine import Database, Row, Work
+from gatekit.store.sql.engine import Database, Work
 from gatekit.store.sql.rows import as_list, decode, encode, insert, update
 
 _INSERT_SESSION = insert("browser_sessions", BrowserSession)
@@ -60,23 +60,26 @@ class SqlBrowserSessions:
 
     async def end(self, token_hash: str, now: int) -> None:
         async with self._database.transaction() as work:
-            ended = await work.all(
+            if await work.all(
                 "UPDATE browser_sessions SET ended_at = :now WHERE token_hash = :hash AND ended_at IS NULL "
                 "RETURNING token_hash",
                 now=now,
                 hash=token_hash,
-            )
-            await _make_due(work, ended, now)
+            ):
+                await work.all(
+                    "UPDATE relying_sessions SET due_at = :now WHERE session_hash = :hash",
+                    now=now,
+                    hash=token_hash,
+                )
 
     async def end_all(self, user_id: str, now: int) -> None:
         async with self._database.transaction() as work:
-            ended = await work.all(
-                "UPDATE browser_sessions SET ended_at = :now WHERE user_id = :user AND ended_at IS NULL "
-                "RETURNING token_hash",
+            await work.all(
+                "UPDATE browser_sessions SET ended_at = :now WHERE user_id = :user AND ended_at IS NULL",
                 now=now,
                 user=user_id,
             )
-            await _make_due(work, ended, now)
+            await sign_out_everywhere(work, user_id, now)
 
     async def purge(self, now: int) -> None:
         async with self._database.transaction() as work:
@@ -85,14 +88,16 @@ class SqlBrowserSessions:
             )
 
 
-async def _make_due(work: Work, ended: Sequence[Row], now: int) -> None:
-    """Relying parties are told that these sessions have ended."""
-    for row in ended:
-        await work.all(
-            "UPDATE relying_sessions SET due_at = :now WHERE session_hash = :hash",
-            now=now,
-            hash=row["token_hash"],
-        )
+async def sign_out_everywhere(work: Work, user_id: str, now: int) -> None:
+    """Every relying party that this person signed in at is told, and told once.
+
+    Also those whose browser session has merely expired: theirs may live on, and the person shall be out.
+    """
+    await work.all(
+        "UPDATE relying_sessions SET due_at = :now WHERE user_id = :user AND attempts = 0 AND due_at IS NULL",
+        now=now,
+        user=user_id,
+    )
 
 
 class SqlTransactions:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from gatekit.errors import Conflict, NotFound
 from gatekit.model.people import SERVICE, SERVICE_ACCOUNT, Identity, Invite, PeopleQuery, User
+from gatekit.store.sql.browsers import sign_out_everywhere
 from gatekit.store.sql.engine import Database, Row, Work
 from gatekit.store.sql.rows import decode, encode, insert, update
 
@@ -121,6 +122,8 @@ class SqlUsers:
 
     async def delete(self, user_id: str) -> None:
         async with self._database.transaction() as work:
+            await sign_out_everywhere(work, user_id, now=0)  # due at once, whatever time it is
+            await work.all("DELETE FROM relying_sessions WHERE user_id = :id AND due_at IS NULL", id=user_id)
             # Everything else cascades; these two are what running gateways hold in caches of their own.
             for noun, rows in (
                 ("grant", await work.all("SELECT id FROM grants WHERE user_id = :id", id=user_id)),

@@ -71,6 +71,12 @@ class SqlRelyingSessions:
     async def told(self, grant_id: str) -> None:
         async with self._database.transaction() as work:
             await work.all("UPDATE relying_sessions SET due_at = NULL WHERE grant_id = :id", id=grant_id)
+            # Of a person who was deleted nothing stays but this.
+            await work.all(
+                "DELETE FROM relying_sessions WHERE grant_id = :id "
+                "AND NOT EXISTS (SELECT 1 FROM users WHERE users.id = relying_sessions.user_id)",
+                id=grant_id,
+            )
 
     async def purge(self, created_before: int) -> None:
         async with self._database.transaction() as work:

@@ -188,7 +188,7 @@ CREATE INDEX browser_sessions_user ON browser_sessions (user_id);
 CREATE INDEX browser_sessions_provider ON browser_sessions (connection, provider_session);
 
 CREATE TABLE relying_sessions (
-    grant_id TEXT NOT NULL PRIMARY KEY REFERENCES grants (id) ON DELETE CASCADE,
+    grant_id TEXT NOT NULL PRIMARY KEY,
     session_hash TEXT NOT NULL,
     client_id TEXT NOT NULL,
     user_id TEXT NOT NULL,
@@ -200,6 +200,7 @@ CREATE TABLE relying_sessions (
 );
 CREATE INDEX relying_sessions_session ON relying_sessions (session_hash);
 CREATE INDEX relying_sessions_due ON relying_sessions (due_at);
+CREATE INDEX relying_sessions_user ON relying_sessions (user_id);
 
 CREATE TABLE login_transactions (
     id_hash TEXT NOT NULL PRIMARY KEY,
