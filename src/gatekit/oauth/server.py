@@ -173,6 +173,7 @@ class AuthorizationServer:
         await store.grants.purge(now)
         await store.relying_sessions.purge(now - self._core.settings.grant_lifetime)
         await store.access_tokens.purge(now)
+        await store.api_replies.purge(now)
         await store.clients.expire_unused(now - self._core.settings.unused_client_lifetime)
         await self._core.keys.tidy()
         await self._core.statements.tidy()

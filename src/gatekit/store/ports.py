@@ -24,6 +24,7 @@ from gatekit.model.oauth import (
     Transaction,
 )
 from gatekit.model.people import User
+from gatekit.store.api_ports import AdminKeys, ApiReplies
 from gatekit.store.browser_ports import BrowserSessions, RelyingSessions
 from gatekit.store.client_ports import Clients
 from gatekit.store.people_ports import Groups, Identities, Invites, Users
@@ -281,6 +282,10 @@ class Store(Protocol):
     def access_tokens(self) -> AccessTokens: ...
     @property
     def api_keys(self) -> ApiKeys: ...
+    @property
+    def admin_keys(self) -> AdminKeys: ...
+    @property
+    def api_replies(self) -> ApiReplies: ...
     @property
     def browser_sessions(self) -> BrowserSessions: ...
     @property

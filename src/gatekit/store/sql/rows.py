@@ -14,7 +14,9 @@ from msgspec import Struct
 
 from gatekit.store.sql.engine import Row
 
-LISTS = frozenset({"redirect_uris", "grant_types", "scopes", "resources", "servers", "selectors"})
+LISTS = frozenset(
+    {"redirect_uris", "grant_types", "scopes", "resources", "servers", "selectors", "addresses"}
+)
 FLAGS = frozenset({"disabled", "email_verified", "read_only"})
 
 Record = TypeVar("Record", bound=Struct)

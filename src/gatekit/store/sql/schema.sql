@@ -172,6 +172,32 @@ CREATE TABLE api_keys (
 CREATE UNIQUE INDEX api_keys_token ON api_keys (token_hash);
 CREATE INDEX api_keys_user ON api_keys (user_id);
 
+CREATE TABLE admin_keys (
+    id TEXT NOT NULL PRIMARY KEY,
+    token_hash TEXT NOT NULL,
+    user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    scopes TEXT NOT NULL,
+    addresses TEXT NOT NULL,
+    hint TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    revoked_at BIGINT,
+    last_used_at BIGINT
+);
+CREATE UNIQUE INDEX admin_keys_token ON admin_keys (token_hash);
+CREATE INDEX admin_keys_user ON admin_keys (user_id);
+
+CREATE TABLE api_replies (
+    key_id TEXT NOT NULL REFERENCES admin_keys (id) ON DELETE CASCADE,
+    name_hash TEXT NOT NULL,
+    request_hash TEXT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    sealed TEXT,
+    PRIMARY KEY (key_id, name_hash)
+);
+CREATE INDEX api_replies_expiry ON api_replies (expires_at);
+
 CREATE TABLE browser_sessions (
     token_hash TEXT NOT NULL PRIMARY KEY,
     user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gatekit.errors import StoreError
 from gatekit.store.sql.access_tokens import SqlAccessTokens
+from gatekit.store.sql.admin_keys import SqlAdminKeys, SqlApiReplies
 from gatekit.store.sql.browsers import SqlBrowserSessions, SqlTransactions
 from gatekit.store.sql.clients import SqlApiKeys, SqlClients
 from gatekit.store.sql.devices import SqlDeviceAuthorizations
@@ -36,6 +37,8 @@ class SqlStore:
         self.grants = SqlGrants(database)
         self.access_tokens = SqlAccessTokens(database)
         self.api_keys = SqlApiKeys(database)
+        self.admin_keys = SqlAdminKeys(database)
+        self.api_replies = SqlApiReplies(database)
         self.browser_sessions = SqlBrowserSessions(database)
         self.relying_sessions = SqlRelyingSessions(database)
         self.transactions = SqlTransactions(database)
