@@ -113,7 +113,7 @@ class GitHubProvider:
     def title(self) -> str:
         return self._settings.title
 
-    def begin(self, callback_url: str) -> Leg:
+    async def begin(self, callback_url: str) -> Leg:
         secret = _Secret(state=self._entropy.token("gk_gs_"), verifier=self._entropy.token("", 48))
         challenge = urlsafe_b64encode(sha256(secret.verifier.encode("ascii")).digest()).rstrip(b"=")
         params = {

@@ -32,7 +32,12 @@ class RedirectProvider(Protocol):
         """For the button: ``GitHub``."""
         ...
 
-    def begin(self, callback_url: str) -> Leg: ...
+    async def begin(self, callback_url: str) -> Leg:
+        """Where the browser goes. May have to ask the provider first (discovery, metadata), or to load a key.
+
+        Raises ``ProviderFailed``.
+        """
+        ...
 
     async def complete(self, params: Mapping[str, str], secret: str, callback_url: str) -> ExternalIdentity:
         """Check the callback against ``secret`` and ask the provider who it is.

@@ -59,7 +59,11 @@ class Interaction:
         provider = self._provider(request)
         run = await self._browser.run(request, query(request).get("txn"))
         self._authorize.spend(request)
-        leg = provider.begin(self._callback_url(provider))
+        try:
+            leg = await provider.begin(self._callback_url(provider))
+        except IdentityError as failed:
+            await self._record(request, run, provider.name, None, failed.detail)
+            return await self._again(request, run, failed.public, status=502)
         state = json.loads(leg.secret)["state"]
         parent = run.transaction
         sealed = self._core.services.vault.seal(json.dumps({"secret": leg.secret, "run": run.id}), SEAL)

@@ -66,7 +66,7 @@ class GitHub:
 
     async def sign_in(self, provider: GitHubProvider | None = None) -> ExternalIdentity:
         provider = provider or self.provider
-        leg = provider.begin(CALLBACK)
+        leg = await provider.begin(CALLBACK)
         return await provider.complete(await self.visit(leg), leg.secret, CALLBACK)
 
     async def failure(self, provider: GitHubProvider | None = None) -> IdentityError:
@@ -114,12 +114,12 @@ async def test_the_whole_trip(github: GitHub) -> None:
     assert "/user/orgs?per_page=100&page=3" in github.emulator.seen.paths
 
 
-def test_each_trip_has_secrets_of_its_own() -> None:
+async def test_each_trip_has_secrets_of_its_own() -> None:
     settings = GitHubSettings(
         name="ghe", client_id="c", client_secret="s", base_url="https://ghe.example.com"
     )
     provider = GitHubProvider(settings, Outbound(SystemClock()), SystemEntropy())
-    legs = [provider.begin("https://mcp.example.com/callback/ghe") for _ in range(2)]
+    legs = [await provider.begin("https://mcp.example.com/callback/ghe") for _ in range(2)]
     assert len({json.loads(leg.secret)["state"] for leg in legs}) == 2
     assert len({json.loads(leg.secret)["verifier"] for leg in legs}) == 2
     assert legs[0].url.startswith("https://ghe.example.com/login/oauth/authorize?")
@@ -216,7 +216,7 @@ async def test_F7_errors_come_with_http_200(cloud: GitHub) -> None:
 
 
 async def test_a_code_twice(cloud: GitHub) -> None:
-    leg = cloud.provider.begin(CALLBACK)
+    leg = await cloud.provider.begin(CALLBACK)
     params = await cloud.visit(leg)
     await cloud.provider.complete(params, leg.secret, CALLBACK)
     with pytest.raises(ProviderFailed, match="bad_verification_code"):
@@ -224,7 +224,7 @@ async def test_a_code_twice(cloud: GitHub) -> None:
 
 
 async def test_C8_a_code_of_another_trip_does_not_pass_pkce(cloud: GitHub) -> None:
-    victim, attacker = cloud.provider.begin(CALLBACK), cloud.provider.begin(CALLBACK)
+    victim, attacker = await cloud.provider.begin(CALLBACK), await cloud.provider.begin(CALLBACK)
     stolen = await cloud.visit(victim)
     mixed = {"code": stolen["code"], "state": json.loads(attacker.secret)["state"]}
     with pytest.raises(ProviderFailed, match="bad_verification_code"):
@@ -236,7 +236,7 @@ async def test_C8_a_code_of_another_trip_does_not_pass_pkce(cloud: GitHub) -> No
     [{"state": "gk_gs_another"}, {"state": ""}, {"iss": "https://evil.example"}, {"iss": ""}],
 )
 async def test_D6_an_answer_that_is_not_to_our_question(cloud: GitHub, change: dict[str, str]) -> None:
-    leg = cloud.provider.begin(CALLBACK)
+    leg = await cloud.provider.begin(CALLBACK)
     params = {**await cloud.visit(leg), **change}
     with pytest.raises(SignInRefused):
         await cloud.provider.complete(params, leg.secret, CALLBACK)
@@ -244,13 +244,13 @@ async def test_D6_an_answer_that_is_not_to_our_question(cloud: GitHub, change: d
 
 
 async def test_D6_the_right_issuer_passes(cloud: GitHub) -> None:
-    leg = cloud.provider.begin(CALLBACK)
+    leg = await cloud.provider.begin(CALLBACK)
     params = {**await cloud.visit(leg), "iss": f"{cloud.origin}/login/oauth"}
     assert (await cloud.provider.complete(params, leg.secret, CALLBACK)).subject == "583231"
 
 
 async def test_a_callback_with_nothing_in_it(cloud: GitHub) -> None:
-    leg = cloud.provider.begin(CALLBACK)
+    leg = await cloud.provider.begin(CALLBACK)
     with pytest.raises(ProviderFailed, match="without code"):
         await cloud.provider.complete({"state": json.loads(leg.secret)["state"]}, leg.secret, CALLBACK)
 
@@ -268,7 +268,7 @@ async def test_a_callback_with_nothing_in_it(cloud: GitHub) -> None:
 async def test_other_errors_at_the_callback(
     cloud: GitHub, error: str, kind: type[IdentityError], words: str
 ) -> None:
-    leg = cloud.provider.begin(CALLBACK)
+    leg = await cloud.provider.begin(CALLBACK)
     params = {"state": json.loads(leg.secret)["state"], "error": error, "error_description": "y" * 100_000}
     with pytest.raises(kind) as caught:
         await cloud.provider.complete(params, leg.secret, CALLBACK)
@@ -332,7 +332,7 @@ async def test_github_hangs(cloud: GitHub, monkeypatch: pytest.MonkeyPatch) -> N
 
 async def test_github_is_not_there(cloud: GitHub) -> None:
     provider = cloud.with_settings(base_url="http://127.0.0.1:1", api_url="http://127.0.0.1:1")
-    leg = provider.begin(CALLBACK)
+    leg = await provider.begin(CALLBACK)
     params = {"state": json.loads(leg.secret)["state"], "code": "abc"}
     with pytest.raises(ProviderFailed, match="cannot connect"):
         await provider.complete(params, leg.secret, CALLBACK)
