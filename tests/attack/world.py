@@ -136,7 +136,7 @@ class FakeProvider:
     def title(self) -> str:
         return self._name.title()
 
-    def begin(self, callback_url: str) -> Leg:
+    async def begin(self, callback_url: str) -> Leg:
         state = SystemEntropy().token("", 24)
         url = f"https://{self._name}.example/authorize?" + urlencode(
             {"state": state, "redirect_uri": callback_url}
