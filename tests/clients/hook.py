@@ -1,6 +1,7 @@
 """The person in front of a client: fills in the sign-in form, presses approve, delivers the redirect.
 
-usage: hook.py AUTHORIZE_URL [--deliver]     GATEKIT_USER and GATEKIT_PASSWORD say who it is
+usage: hook.py AUTHORIZE_URL [--deliver]     GATEKIT_USER and GATEKIT_PASSWORD say who it is;
+with GATEKIT_READ_ONLY they let the client read only.
 Prints the redirect. With ``--deliver`` the client's own loopback listener gets it, as from a browser.
 ``GATEKIT_LOGIN=chromium`` does it in a real Chromium, which delivers by itself (``chromium.mjs``).
 """
@@ -17,6 +18,7 @@ import urllib.request
 from pathlib import Path
 
 from gatekit.demo.browser import Browser, Person
+from tests.support.cautious import Cautious
 
 
 def complete(url: str, person: Person, deliver: bool = False) -> str:
@@ -64,7 +66,8 @@ if __name__ == "__main__":
     if os.environ.get("GATEKIT_LOGIN") == "chromium":
         print(in_chromium(sys.argv[1]))
     else:
-        me = Person(os.environ["GATEKIT_USER"], os.environ["GATEKIT_PASSWORD"], Browser())
+        doubts = ["only let it read"] if "GATEKIT_READ_ONLY" in os.environ else []
+        me = Cautious(os.environ["GATEKIT_USER"], os.environ["GATEKIT_PASSWORD"], Browser(), doubts)
         print(complete(sys.argv[1], me, deliver="--deliver" in sys.argv))
     if "GATEKIT_LOGINS" in os.environ:  # one line for each sign-in that came to its end
         with Path(os.environ["GATEKIT_LOGINS"]).open("a", encoding="utf-8") as logins:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from mcp.client.stdio import StdioServerParameters
 from gatekit.demo.browser import Person
 from tests.support.node import environment, run, run_json
 from tests.support.peers import NODE, NODE_MODULES
-from tests.support.running import RunningGateway
+from tests.support.running import ECHO, RunningGateway, started
 from tests.support.sdk import text
 
 
@@ -27,6 +28,41 @@ async def test_mcp_remote(gateway: RunningGateway, alice: Person, tmp_path: Path
     async with Client(bridge, mode="legacy") as client:
         assert "echo" in [each.name for each in (await client.list_tools()).tools]
         assert "through a bridge" in text(await client.call_tool("echo", {"message": "through a bridge"}))
+
+
+async def test_mcp_remote_repeats_the_scope_that_was_granted(tmp_path: Path) -> None:
+    """It asked for everything and may read. Its refresh names a scope (others name none), and must not name
+    what it asked for at first: that would be refused (RFC 6749 §6)."""
+    running = RunningGateway(tmp_path / "gateway", {"echo": {"command": list(ECHO), "users": ["developers"]}})
+    auth = {"enabled": True, "provider": "local", "allowed_users": ["group:developers"]}
+    # Tokens that have little time left are refreshed before each request.
+    running.proxy = {"auth": {**auth, "tokens": {"access_ttl": "1m"}}}
+    with started(running):
+        somebody = running.person("alice")
+        home = tmp_path / "home"
+        home.mkdir()
+        bridge = StdioServerParameters(
+            command=str(NODE),
+            args=[
+                str(NODE_MODULES / "mcp-remote" / "dist" / "proxy.js"),
+                running.endpoint("echo"),
+                *("--transport", "http-only", "--allow-http"),
+            ],
+            env={
+                **environment(home, somebody),
+                "MCP_REMOTE_CONFIG_DIR": str(home / "mcp-remote"),
+                "GATEKIT_READ_ONLY": "1",
+                "GATEKIT_LOGINS": str(home / "logins"),
+            },
+        )
+        async with Client(bridge, mode="legacy") as client:
+            assert (await client.list_tools()).tools
+            assert (await client.list_tools()).tools
+        assert len((home / "logins").read_text(encoding="utf-8").splitlines()) == 1
+        (kept,) = (home / "mcp-remote").rglob("*tokens.json")
+        assert json.loads(kept.read_text(encoding="utf-8"))["scope"] == "mcp:read"
+        actions = {each["action"] for each in running.audit("--event", "token")}
+        assert {"issued", "refreshed"} <= actions <= {"issued", "refreshed", "grace"}
 
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])

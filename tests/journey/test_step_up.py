@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import pytest
 
-from gatekit.demo.browser import Browser, Page, Person
+from gatekit.demo.browser import Browser, Person
+from tests.support.cautious import Cautious
 from tests.support.running import RunningGateway
 from tests.support.sdk import Application, text
-
-
-@dataclass(frozen=True)
-class Cautious(Person):
-    """Ticks "only let it read" as often as there is something in ``doubts``."""
-
-    doubts: list[str] = field(default_factory=list, compare=False)
-
-    def _next(self, page: Page, redirect_uri: str, decision: str) -> Page | str:
-        for form in page.forms:
-            for control in form.fields:
-                if control.name == "read_only" and self.doubts:
-                    control.checked = True
-                    self.doubts.pop()
-        return super()._next(page, redirect_uri, decision)
 
 
 def cautious(person: Person, doubts: int) -> Cautious:
