@@ -62,8 +62,7 @@ class Core:
     """Settings, services and the shared parts of one running authorization server."""
 
     def __init__(self, settings: OAuthSettings, services: Services) -> None:
-        self.refusals = Refusals(services.audit, services.clock)
-        services = replace(services, audit=self.refusals)
+        services = replace(services, audit=Refusals(services.audit, services.clock))
         self.settings = settings
         self.services = services
         self.store = services.store

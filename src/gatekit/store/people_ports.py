@@ -159,7 +159,10 @@ class Groups(Protocol):
         ...
 
     async def replace_provider_groups(self, user_id: str, source: str, groups: Sequence[str]) -> None:
-        """Set what one connection asserts about a person; other sources stay."""
+        """Set what one connection asserts about a person at a sign-in; other sources stay.
+
+        Groups of that connection that have a row stay as well: the provider keeps their members itself.
+        """
         ...
 
     async def nest(self, parent: str, child: str, now: int) -> bool:

@@ -28,6 +28,7 @@ from gatekit.store.api_ports import AdminKeys, ApiReplies
 from gatekit.store.browser_ports import BrowserSessions, RelyingSessions
 from gatekit.store.client_ports import Clients
 from gatekit.store.people_ports import Groups, Identities, Invites, Users
+from gatekit.store.scim_ports import Accounts, ScimGroups, ScimTokens
 
 
 class Grants(Protocol):
@@ -282,6 +283,12 @@ class Store(Protocol):
     def access_tokens(self) -> AccessTokens: ...
     @property
     def api_keys(self) -> ApiKeys: ...
+    @property
+    def accounts(self) -> Accounts: ...
+    @property
+    def scim_groups(self) -> ScimGroups: ...
+    @property
+    def scim_tokens(self) -> ScimTokens: ...
     @property
     def admin_keys(self) -> AdminKeys: ...
     @property

@@ -10,7 +10,7 @@ from gatekit.model.people import LOCAL, Group, GroupRule, Membership
 from gatekit.store.sql.engine import Database, Row, Work
 from gatekit.store.sql.rows import as_list, decode, encode, insert, update
 
-_INSERT_GROUP = insert("groups", Group)
+INSERT_GROUP = insert("groups", Group)
 _UPDATE_GROUP = update("groups", Group, "id")
 
 
@@ -48,55 +48,29 @@ class SqlGroups:
     async def create(self, group: Group) -> None:
         async with self._database.transaction() as work:
             try:
-                await work.run(_INSERT_GROUP, encode(group))
+                await work.run(INSERT_GROUP, encode(group))
             except Conflict:
                 raise Conflict(f"there is a group {group.name} already") from None
             await work.changed("group", group.name)
 
     async def update(self, group: Group) -> None:
         async with self._database.transaction() as work:
-            row = await work.one("SELECT * FROM groups WHERE id = :id", id=group.id)
-            if row is None:
-                raise NotFound(f"there is no group {group.name}")
-            before = decode(Group, row)
-            if before.source != group.source or (before.source == LOCAL and before.name != group.name):
-                raise InvalidInput(f"{before.name} cannot become {group.name} of {group.source}")
-            try:
-                await work.run(_UPDATE_GROUP, encode(group))
-            except Conflict:
-                raise Conflict(f"there is a group {group.name} already") from None
-            if before.name != group.name:
-                members = await _leave(work, before.name, before.source)
-                for user_id in members:
-                    await _join(work, Membership(user_id=user_id, group=group.name, source=group.source))
-                    await work.changed("user", user_id)
-            await work.changed("group", group.name)
+            await replace_group(work, group)
 
     async def delete(self, name: str, source: str = LOCAL) -> None:
         async with self._database.transaction() as work:
-            if not await work.all(
-                "DELETE FROM groups WHERE source = :source AND name = :name RETURNING id",
-                source=source,
-                name=name,
-            ):
-                raise NotFound(f"there is no group {name}")
-            for user_id in await _leave(work, name, source):
-                await work.changed("user", user_id)
-            if source == LOCAL:
-                await work.all("DELETE FROM group_nesting WHERE parent = :name OR child = :name", name=name)
-                await work.all("DELETE FROM group_rules WHERE group_name = :name", name=name)
-            await work.changed("group", name)
+            await remove_group(work, name, source)
 
     async def add(self, membership: Membership) -> None:
         async with self._database.transaction() as work:
             if membership.source == LOCAL:
                 await _exists(work, membership.group)
-            if await _join(work, membership):
+            if await join_group(work, membership):
                 await work.changed("user", membership.user_id)
 
     async def remove(self, membership: Membership) -> bool:
         async with self._database.transaction() as work:
-            gone = await _part(work, membership)
+            gone = await part_group(work, membership)
             if gone:
                 await work.changed("user", membership.user_id)
             return gone
@@ -132,9 +106,9 @@ class SqlGroups:
             )
             had, wanted = {row["user_id"] for row in rows}, set(user_ids)
             for user_id in sorted(had - wanted):
-                await _part(work, Membership(user_id=user_id, group=name, source=source))
+                await part_group(work, Membership(user_id=user_id, group=name, source=source))
             for user_id in sorted(wanted - had):
-                await _join(work, Membership(user_id=user_id, group=name, source=source))
+                await join_group(work, Membership(user_id=user_id, group=name, source=source))
             for user_id in sorted(had ^ wanted):
                 await work.changed("user", user_id)
 
@@ -147,17 +121,19 @@ class SqlGroups:
     async def replace_provider_groups(self, user_id: str, source: str, groups: Sequence[str]) -> None:
         async with self._database.transaction() as work:
             before = await work.all(
-                "SELECT group_name FROM memberships WHERE user_id = :user AND source = :source",
+                "SELECT group_name FROM memberships m WHERE user_id = :user AND source = :source "
+                "AND NOT EXISTS (SELECT 1 FROM groups g WHERE g.source = m.source AND g.name = m.group_name)",
                 user=user_id,
                 source=source,
             )
             had = {row["group_name"] for row in before}
-            if had == set(groups):
+            wanted = {group for group in groups if not await _provisioned(work, group, source)}
+            if had == wanted:
                 return
-            for group in sorted(had - set(groups)):
-                await _part(work, Membership(user_id=user_id, group=group, source=source))
-            for group in sorted(set(groups) - had):
-                await _join(work, Membership(user_id=user_id, group=group, source=source))
+            for group in sorted(had - wanted):
+                await part_group(work, Membership(user_id=user_id, group=group, source=source))
+            for group in sorted(wanted - had):
+                await join_group(work, Membership(user_id=user_id, group=group, source=source))
             await work.changed("user", user_id)
 
     async def nest(self, parent: str, child: str, now: int) -> bool:
@@ -228,6 +204,14 @@ async def _exists(work: Work, name: str) -> None:
         raise NotFound(f"there is no group {name}")
 
 
+async def _provisioned(work: Work, name: str, source: str) -> bool:
+    return bool(
+        await work.all(
+            "SELECT 1 AS found FROM groups WHERE source = :source AND name = :name", source=source, name=name
+        )
+    )
+
+
 async def _leave(work: Work, name: str, source: str) -> builtins.list[str]:
     """Everybody leaves; return who it was."""
     gone = await work.all(
@@ -238,7 +222,43 @@ async def _leave(work: Work, name: str, source: str) -> builtins.list[str]:
     return [row["user_id"] for row in gone]
 
 
-async def _part(work: Work, membership: Membership) -> bool:
+async def replace_group(work: Work, group: Group) -> None:
+    """As ``SqlGroups.update``."""
+    row = await work.one("SELECT * FROM groups WHERE id = :id", id=group.id)
+    if row is None:
+        raise NotFound(f"there is no group {group.name}")
+    before = decode(Group, row)
+    if before.source != group.source or (before.source == LOCAL and before.name != group.name):
+        raise InvalidInput(f"{before.name} cannot become {group.name} of {group.source}")
+    try:
+        await work.run(_UPDATE_GROUP, encode(group))
+    except Conflict:
+        raise Conflict(f"there is a group {group.name} already") from None
+    if before.name != group.name:
+        members = await _leave(work, before.name, before.source)
+        for user_id in members:
+            await join_group(work, Membership(user_id=user_id, group=group.name, source=group.source))
+            await work.changed("user", user_id)
+    await work.changed("group", group.name)
+
+
+async def remove_group(work: Work, name: str, source: str) -> None:
+    """As ``SqlGroups.delete``."""
+    if not await work.all(
+        "DELETE FROM groups WHERE source = :source AND name = :name RETURNING id",
+        source=source,
+        name=name,
+    ):
+        raise NotFound(f"there is no group {name}")
+    for user_id in await _leave(work, name, source):
+        await work.changed("user", user_id)
+    if source == LOCAL:
+        await work.all("DELETE FROM group_nesting WHERE parent = :name OR child = :name", name=name)
+        await work.all("DELETE FROM group_rules WHERE group_name = :name", name=name)
+    await work.changed("group", name)
+
+
+async def part_group(work: Work, membership: Membership) -> bool:
     gone = await work.all(
         "DELETE FROM memberships WHERE user_id = :user AND group_name = :name AND source = :source "
         "RETURNING user_id",
@@ -249,7 +269,7 @@ async def _part(work: Work, membership: Membership) -> bool:
     return bool(gone)
 
 
-async def _join(work: Work, membership: Membership) -> bool:
+async def join_group(work: Work, membership: Membership) -> bool:
     """False: it was so already."""
     joined = await work.all(
         "INSERT INTO memberships (user_id, group_name, source) VALUES (:user, :name, :source) "

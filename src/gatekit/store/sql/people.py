@@ -27,16 +27,11 @@ class SqlUsers:
 
     async def add(self, user: User, password_hash: str | None = None) -> None:
         async with self._database.transaction() as work:
-            try:
-                await work.run(_INSERT_USER, encode(user))
-            except Conflict:
-                raise Conflict(f"there is a person called {user.username} already") from None
-            await work.run(INSERT_IDENTITY, encode(home_identity(user)))
+            await add_user(work, user)
             if password_hash is not None:
                 await work.all(
                     "UPDATE users SET password_hash = :hash WHERE id = :id", hash=password_hash, id=user.id
                 )
-            await work.changed("user", user.id)
 
     async def get(self, user_id: str) -> User | None:
         return _user(await self._database.one("SELECT * FROM users WHERE id = :id", id=user_id))
@@ -91,15 +86,7 @@ class SqlUsers:
 
     async def update(self, user: User) -> None:
         async with self._database.transaction() as work:
-            if user.role != "owner" or user.disabled:
-                await _leave_an_owner(work, user.id)
-            try:
-                found = await work.one(_UPDATE_USER, **encode(user))
-            except Conflict:
-                raise Conflict(f"there is a person called {user.username} already") from None
-            if found is None:
-                raise NotFound(f"there is no person {user.username}")
-            await work.changed("user", user.id)
+            await update_user(work, user)
 
     async def password_hash(self, user_id: str) -> str | None:
         row = await self._database.one("SELECT password_hash FROM users WHERE id = :id", id=user_id)
@@ -122,19 +109,7 @@ class SqlUsers:
 
     async def delete(self, user_id: str) -> None:
         async with self._database.transaction() as work:
-            await sign_out_everywhere(work, user_id, now=0)  # due at once, whatever time it is
-            await work.all("DELETE FROM relying_sessions WHERE user_id = :id AND due_at IS NULL", id=user_id)
-            # Everything else cascades; these two are what running gateways hold in caches of their own.
-            for noun, rows in (
-                ("grant", await work.all("SELECT id FROM grants WHERE user_id = :id", id=user_id)),
-                ("key", await work.all("SELECT id FROM api_keys WHERE user_id = :id", id=user_id)),
-            ):
-                for row in rows:
-                    await work.changed(noun, row["id"])
-            await _leave_an_owner(work, user_id)
-            if not await work.all("DELETE FROM users WHERE id = :id RETURNING id", id=user_id):
-                raise NotFound("there is no such person")
-            await work.changed("user", user_id)
+            await delete_user(work, user_id)
 
 
 class SqlInvites:
@@ -167,6 +142,46 @@ class SqlInvites:
                 now=now,
             )
             return decode(Invite, row) if row else None
+
+
+async def add_user(work: Work, user: User) -> None:
+    """A person with their home identity. Raise ``Conflict``."""
+    try:
+        await work.run(_INSERT_USER, encode(user))
+    except Conflict:
+        raise Conflict(f"there is a person called {user.username} already") from None
+    await work.run(INSERT_IDENTITY, encode(home_identity(user)))
+    await work.changed("user", user.id)
+
+
+async def update_user(work: Work, user: User) -> None:
+    """Raise ``Conflict``, ``NotFound``."""
+    if user.role != "owner" or user.disabled:
+        await _leave_an_owner(work, user.id)
+    try:
+        found = await work.one(_UPDATE_USER, **encode(user))
+    except Conflict:
+        raise Conflict(f"there is a person called {user.username} already") from None
+    if found is None:
+        raise NotFound(f"there is no person {user.username}")
+    await work.changed("user", user.id)
+
+
+async def delete_user(work: Work, user_id: str) -> None:
+    """Raise ``Conflict``, ``NotFound``."""
+    await sign_out_everywhere(work, user_id, now=0)  # due at once, whatever time it is
+    await work.all("DELETE FROM relying_sessions WHERE user_id = :id AND due_at IS NULL", id=user_id)
+    # Everything else cascades; these two are what running gateways hold in caches of their own.
+    for noun, rows in (
+        ("grant", await work.all("SELECT id FROM grants WHERE user_id = :id", id=user_id)),
+        ("key", await work.all("SELECT id FROM api_keys WHERE user_id = :id", id=user_id)),
+    ):
+        for row in rows:
+            await work.changed(noun, row["id"])
+    await _leave_an_owner(work, user_id)
+    if not await work.all("DELETE FROM users WHERE id = :id RETURNING id", id=user_id):
+        raise NotFound("there is no such person")
+    await work.changed("user", user_id)
 
 
 def home_identity(user: User) -> Identity:

@@ -17,7 +17,7 @@ from gatekit.store.sql.engine import Row
 LISTS = frozenset(
     {"redirect_uris", "grant_types", "scopes", "resources", "servers", "selectors", "addresses"}
 )
-FLAGS = frozenset({"disabled", "email_verified", "read_only"})
+FLAGS = frozenset({"disabled", "email_verified", "read_only", "active", "held"})
 
 Record = TypeVar("Record", bound=Struct)
 

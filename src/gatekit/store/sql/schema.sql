@@ -20,6 +20,7 @@ CREATE TABLE users (
 );
 CREATE UNIQUE INDEX users_identity ON users (connection, issuer, subject);
 CREATE UNIQUE INDEX users_username ON users (username);
+CREATE INDEX users_login ON users (connection, lower(login));
 
 CREATE TABLE identities (
     user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
@@ -296,6 +297,40 @@ CREATE TABLE replays (
     PRIMARY KEY (purpose, key_hash)
 );
 CREATE INDEX replays_expiry ON replays (expires_at);
+
+CREATE TABLE scim_users (
+    user_id TEXT NOT NULL PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
+    connection TEXT NOT NULL,
+    user_name TEXT NOT NULL,
+    user_key TEXT NOT NULL,
+    external_id TEXT NOT NULL,
+    body TEXT NOT NULL,
+    active BOOLEAN NOT NULL,
+    held BOOLEAN NOT NULL,
+    version BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX scim_users_name ON scim_users (connection, user_key);
+CREATE INDEX scim_users_external ON scim_users (connection, external_id);
+CREATE INDEX scim_users_order ON scim_users (connection, user_id);
+
+CREATE TABLE scim_groups (
+    group_id TEXT NOT NULL PRIMARY KEY REFERENCES groups (id) ON DELETE CASCADE,
+    version BIGINT NOT NULL
+);
+
+CREATE TABLE scim_tokens (
+    id TEXT NOT NULL PRIMARY KEY,
+    connection TEXT NOT NULL,
+    token_hash TEXT NOT NULL,
+    hint TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    revoked_at BIGINT,
+    last_used_at BIGINT
+);
+CREATE UNIQUE INDEX scim_tokens_hash ON scim_tokens (token_hash);
 
 CREATE TABLE signing_keys (
     kid TEXT NOT NULL PRIMARY KEY,

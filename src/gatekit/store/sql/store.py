@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gatekit.errors import StoreError
 from gatekit.store.sql.access_tokens import SqlAccessTokens
+from gatekit.store.sql.accounts import SqlAccounts
 from gatekit.store.sql.admin_keys import SqlAdminKeys, SqlApiReplies
 from gatekit.store.sql.browsers import SqlBrowserSessions, SqlTransactions
 from gatekit.store.sql.clients import SqlApiKeys, SqlClients
@@ -20,6 +21,7 @@ from gatekit.store.sql.people import SqlInvites, SqlUsers
 from gatekit.store.sql.pushed import SqlPushedRequests
 from gatekit.store.sql.relying import SqlRelyingSessions
 from gatekit.store.sql.revision import bring_up_to_date
+from gatekit.store.sql.scim_groups import SqlScimGroups, SqlScimTokens
 
 _PROBE = "store.ready"
 
@@ -37,6 +39,9 @@ class SqlStore:
         self.grants = SqlGrants(database)
         self.access_tokens = SqlAccessTokens(database)
         self.api_keys = SqlApiKeys(database)
+        self.accounts = SqlAccounts(database)
+        self.scim_groups = SqlScimGroups(database)
+        self.scim_tokens = SqlScimTokens(database)
         self.admin_keys = SqlAdminKeys(database)
         self.api_replies = SqlApiReplies(database)
         self.browser_sessions = SqlBrowserSessions(database)
