@@ -14,7 +14,8 @@ from gatekit.identity.ports import RedirectProvider
 from gatekit.model.ports import Clock, Entropy
 from gatekit.model.rules import ByProviderGroup
 from gatekit.model.trust import Issuer
-from gatekit.oauth.ports import Answer, Exchange, Fetch, Send
+from gatekit.oauth.ports import Send
+from gatekit.platform.fetching import Answer, Exchange, Fetch
 from gatekit.platform.targets import parse
 from gatekit.upstream.network import Channel, Dial
 

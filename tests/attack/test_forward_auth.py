@@ -17,7 +17,7 @@ from gatekit.errors import AuditUnavailable
 from gatekit.model.audit import DoorRefused, ForwardEvent
 from gatekit.model.target import Target
 from gatekit.oauth.forward.identity import HEADERS
-from gatekit.oauth.jws import encode_segment
+from gatekit.platform.segments import encode_segment
 from tests.attack.forward import ADMIN, PAGE, PROXY, ROBOT, SHOP, STRANGER, WIKI, Front, at, identity
 from tests.attack.world import World, returned
 

@@ -18,8 +18,9 @@ from gatekit.errors import VaultError
 from gatekit.model.audit import TokenEvent
 from gatekit.model.oauth import ApiKey
 from gatekit.oauth.bearer import MAX_HEADER
-from gatekit.oauth.jws import encode_segment, new_private_key, private_from_text, signer_key
+from gatekit.oauth.jws import new_private_key, private_from_text, signer_key
 from gatekit.oauth.keys import PUBLISH_AHEAD, SEAL
+from gatekit.platform.segments import encode_segment
 from gatekit.platform.vault import Vault, token_hash
 from tests.attack.world import BOTH_FORMATS, ISSUER, World, world_in
 

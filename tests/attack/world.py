@@ -40,10 +40,10 @@ from gatekit.model.resource import ResourceServer
 from gatekit.model.rules import Anyone, ByGroup, ByLogin, Rules, ServerRules
 from gatekit.oauth.bearer import reaches
 from gatekit.oauth.core import Services
-from gatekit.oauth.ports import Exchange, Fetch
 from gatekit.oauth.server import AuthorizationServer
 from gatekit.oauth.settings import OAuthSettings
 from gatekit.platform.clock import SystemEntropy
+from gatekit.platform.fetching import Exchange, Fetch
 from gatekit.platform.vault import Vault, load_master_key, token_hash
 from gatekit.policy.engine import Policy
 from gatekit.store.sql.store import open_store

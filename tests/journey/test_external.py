@@ -13,7 +13,7 @@ from joserfc.jwk import RSAKey
 
 from gatekit.demo.browser import Browser
 from gatekit.demo.wire import Login, McpClient
-from gatekit.oauth.jws import encode_segment
+from gatekit.platform.segments import encode_segment
 from tests.support.provider import Provider, Stranger
 from tests.support.raw import ACCEPT
 from tests.support.running import ECHO, RunningGateway, eventually

@@ -10,7 +10,7 @@ ALGORITHMS = (
     *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
     *("ES256", "ES384", "ES512", "EdDSA", "Ed25519"),
 )
-"""Signature algorithms that may be accepted (``oauth.foreign`` implements exactly these)."""
+"""Signature algorithms that may be accepted (``platform.foreign`` implements exactly these)."""
 
 Unknown = Literal["create", "refuse"]
 """What happens to a person who is seen for the first time."""

@@ -12,14 +12,14 @@ from collections.abc import Mapping, Sequence
 
 from gatekit.errors import ForeignTokenInvalid, InvalidClient, OutboundRefused
 from gatekit.model.oauth import Client
-from gatekit.oauth import foreign
 from gatekit.oauth.client_metadata import SIGNING_ALGORITHMS
 from gatekit.oauth.core import Core
 from gatekit.oauth.documents import UNKNOWN
-from gatekit.oauth.foreign import Foreign, Key
-from gatekit.oauth.ports import Answer, Fetch
-from gatekit.oauth.remote_keys import RemoteKeys
+from gatekit.platform import foreign
+from gatekit.platform.fetching import Answer, Fetch
+from gatekit.platform.foreign import Foreign, Key
 from gatekit.platform.limits import TokenBucket
+from gatekit.platform.remote_keys import RemoteKeys
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 LONGEST = 300.0

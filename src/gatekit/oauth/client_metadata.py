@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from gatekit.errors import ForeignTokenInvalid, InvalidClientMetadata
 from gatekit.model.oauth import Client
-from gatekit.oauth import foreign
+from gatekit.platform import foreign
 
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 GRANT_TYPES = ("authorization_code", "refresh_token", DEVICE_CODE)

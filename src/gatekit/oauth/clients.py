@@ -21,8 +21,8 @@ from gatekit.model.oauth import Client, TokenAuthMethod
 from gatekit.oauth.assertions import ASSERTION_TYPE, Assertions, read
 from gatekit.oauth.core import Core
 from gatekit.oauth.documents import UNKNOWN, Documents
-from gatekit.oauth.foreign import Foreign
 from gatekit.oauth.http import Form
+from gatekit.platform.foreign import Foreign
 from gatekit.platform.vault import token_hash
 
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")

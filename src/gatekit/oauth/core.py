@@ -19,12 +19,13 @@ from gatekit.oauth.external.tokens import ExternalTokens
 from gatekit.oauth.formats import AccessTokens
 from gatekit.oauth.keys import KeyRing
 from gatekit.oauth.pages import Pages
-from gatekit.oauth.ports import Audit, Exchange, Fetch, Invitations, Policy, Send, Vault
+from gatekit.oauth.ports import Audit, Invitations, Policy, Send, Vault
 from gatekit.oauth.ports import Mapping as IdentityMapping
 from gatekit.oauth.refusals import Refusals
 from gatekit.oauth.resources import Resources
 from gatekit.oauth.settings import OAuthSettings
 from gatekit.oauth.statements import Statements
+from gatekit.platform.fetching import Exchange, Fetch
 from gatekit.store.ports import Store
 
 

@@ -32,8 +32,8 @@ from gatekit.oauth.client_metadata import (
 )
 from gatekit.oauth.core import Core
 from gatekit.oauth.http import address, place, request_id
-from gatekit.oauth.ports import Answer, Fetch
 from gatekit.oauth.redirects import acceptable
+from gatekit.platform.fetching import Answer, Fetch
 from gatekit.platform.limits import KeyedBuckets, Rate, TokenBucket
 
 UNKNOWN = "the client is unknown or its authentication failed; register again"

@@ -21,10 +21,10 @@ from starlette.requests import Request
 
 from gatekit.errors import ForeignTokenInvalid, InvalidProof, ProofNonceWanted, ProofRefused
 from gatekit.model.ports import Clock
-from gatekit.oauth.foreign import local_keys, numeric_date, parse, verify
-from gatekit.oauth.jws import encode_segment
 from gatekit.oauth.ports import Vault
 from gatekit.oauth.settings import OAuthSettings
+from gatekit.platform.foreign import local_keys, numeric_date, parse, verify
+from gatekit.platform.segments import encode_segment
 from gatekit.store.ports import Replays
 
 ALGORITHMS = ("ES256", "ES384", "EdDSA", "Ed25519", "PS256", "RS256")

@@ -7,10 +7,8 @@ duplicate members or another ``typ`` have nothing to talk to (checklist T1, T2; 
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 
 from cryptography.exceptions import InvalidSignature
@@ -20,28 +18,13 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from msgspec import Struct
 
 from gatekit.errors import TokenInvalid
+from gatekit.platform.segments import decode_segment, encode_segment
 
 ALGORITHM = "ES256"
 MAX_TOKEN = 8192
 """Characters. Our own tokens have about 700; more is only work for us."""
 
-_SEGMENT = re.compile(r"[A-Za-z0-9_-]+\Z")
 _ECDSA = ec.ECDSA(hashes.SHA256())
-
-
-def encode_segment(data: bytes) -> str:
-    """base64url without padding (RFC 7515 §2)."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
-
-
-def decode_segment(segment: str) -> bytes:
-    """The one canonical reading of a base64url segment; raise ``ValueError`` for every other spelling."""
-    if not _SEGMENT.match(segment):
-        raise ValueError("not base64url")
-    data = base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
-    if encode_segment(data) != segment:
-        raise ValueError("not canonical base64url")
-    return data
 
 
 class SignerKey(Struct, frozen=True):

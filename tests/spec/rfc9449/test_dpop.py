@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from gatekit.oauth.dpop import ALGORITHMS, normal_target
-from gatekit.oauth.foreign import ASYMMETRIC
+from gatekit.platform.foreign import ASYMMETRIC
 from tests.arch.tree import PACKAGE
 from tests.attack import relying
 from tests.attack.bound import call, proof_for, redeem, refresh, token_request, tokens

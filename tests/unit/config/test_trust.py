@@ -13,7 +13,7 @@ from gatekit.config.model import Config
 from gatekit.config.show import describe
 from gatekit.model.rules import ByEmail, ByLogin, ByProviderGroup
 from gatekit.model.trust import ALGORITHMS
-from gatekit.oauth.foreign import ASYMMETRIC
+from gatekit.platform.foreign import ASYMMETRIC
 from tests.unit.config.write import faults, loaded
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "external.md").read_text(encoding="utf-8")

@@ -14,8 +14,6 @@ from joserfc.jwk import ECKey
 from gatekit.errors import TokenInvalid
 from gatekit.oauth.jws import (
     MAX_TOKEN,
-    decode_segment,
-    encode_segment,
     new_private_key,
     private_from_text,
     private_to_text,
@@ -24,6 +22,7 @@ from gatekit.oauth.jws import (
     thumbprint,
     verify,
 )
+from gatekit.platform.segments import decode_segment, encode_segment
 
 PRIVATE = new_private_key()
 KEY = signer_key(PRIVATE, "at+jwt")

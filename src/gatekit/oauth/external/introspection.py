@@ -18,8 +18,8 @@ from urllib.parse import quote_plus
 from gatekit.errors import KeysUnavailable, OutboundRefused, TokenInvalid
 from gatekit.model.ports import Clock
 from gatekit.model.trust import Introspection
-from gatekit.oauth.external.discovery import UNAVAILABLE, Discovery
-from gatekit.oauth.ports import Exchange
+from gatekit.platform.discovery import UNAVAILABLE, Discovery
+from gatekit.platform.fetching import Exchange
 from gatekit.platform.limits import Rate, TokenBucket
 
 MAX_BYTES = 64 * 1024

@@ -20,20 +20,21 @@ from gatekit.errors import (
     SignInRefused,
     TokenInvalid,
 )
+from gatekit.identity import claims as reading
 from gatekit.identity.standing import Upright
 from gatekit.model.access import EVERY_SERVER, Access
 from gatekit.model.audit import TokenEvent
 from gatekit.model.ports import Clock
 from gatekit.model.scopes import of_foreign
 from gatekit.model.trust import ExternalServer
-from gatekit.oauth.external import claims as reading
-from gatekit.oauth.external.discovery import Discovery
 from gatekit.oauth.external.introspection import Introspector
 from gatekit.oauth.external.people import People
-from gatekit.oauth.foreign import audience, check_times, parse, verify
-from gatekit.oauth.ports import Audit, Exchange
-from gatekit.oauth.remote_keys import RemoteKeys
+from gatekit.oauth.ports import Audit
 from gatekit.oauth.resources import Reach, Resources
+from gatekit.platform.discovery import Discovery
+from gatekit.platform.fetching import Exchange
+from gatekit.platform.foreign import audience, check_times, parse, verify
+from gatekit.platform.remote_keys import RemoteKeys
 
 MAX_SEEN = 50_000
 

@@ -20,7 +20,7 @@ from gatekit.errors import VaultError
 from gatekit.model.people import BrowserSession
 from gatekit.model.target import Target
 from gatekit.oauth.core import Core
-from gatekit.oauth.jws import encode_segment
+from gatekit.platform.segments import encode_segment
 
 TICKET_LIFETIME = 60
 WAY_LIFETIME = 600

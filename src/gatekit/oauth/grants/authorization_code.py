@@ -21,9 +21,9 @@ from gatekit.oauth.core import Core
 from gatekit.oauth.dpop import proven_key
 from gatekit.oauth.http import Form
 from gatekit.oauth.issuing import Issuer
-from gatekit.oauth.jws import encode_segment
 from gatekit.oauth.redirects import match
 from gatekit.oauth.relying import Relying
+from gatekit.platform.segments import encode_segment
 from gatekit.platform.vault import token_hash
 
 GRANT_TYPE = "authorization_code"

@@ -24,6 +24,7 @@ from gatekit.errors import (
     SignInRefused,
     UnauthorizedClient,
 )
+from gatekit.identity import claims as reading
 from gatekit.identity.standing import Upright
 from gatekit.model.access import Inactive
 from gatekit.model.oauth import JWT_BEARER, Client, Grant
@@ -33,12 +34,11 @@ from gatekit.model.trust import AssertionIssuer
 from gatekit.oauth.bounds import granted_to
 from gatekit.oauth.core import Core
 from gatekit.oauth.dpop import proven_key
-from gatekit.oauth.external import claims as reading
-from gatekit.oauth.external.discovery import Discovery
-from gatekit.oauth.foreign import Foreign, audience, check_times, parse, text, verify
 from gatekit.oauth.http import Form, request_id
 from gatekit.oauth.issuing import Issuer
-from gatekit.oauth.remote_keys import RemoteKeys
+from gatekit.platform.discovery import Discovery
+from gatekit.platform.foreign import Foreign, audience, check_times, parse, text, verify
+from gatekit.platform.remote_keys import RemoteKeys
 
 PROFILE = "urn:ietf:params:oauth:grant-profile:id-jag"
 TYP = "oauth-id-jag+jwt"

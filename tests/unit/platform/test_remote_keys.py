@@ -11,7 +11,8 @@ import pytest
 from joserfc.jwk import ECKey
 
 from gatekit.errors import KeysUnavailable, OutboundRefused
-from gatekit.oauth.remote_keys import (
+from gatekit.platform.outbound import Answer
+from gatekit.platform.remote_keys import (
     LONGEST,
     MAX_SETS,
     RETRY_PAUSE,
@@ -21,7 +22,6 @@ from gatekit.oauth.remote_keys import (
     USUAL,
     RemoteKeys,
 )
-from gatekit.platform.outbound import Answer
 from tests.support.clock import ManualClock
 
 URI = "https://idp.example/jwks"

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from msgspec import Struct
 
 from gatekit.errors import ForeignTokenInvalid
-from gatekit.oauth.jws import decode_segment
+from gatekit.platform.segments import decode_segment
 
 if TYPE_CHECKING:
     from joserfc.jwk import Key as NativeKey

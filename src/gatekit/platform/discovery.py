@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from gatekit.errors import KeysUnavailable, OutboundRefused
 from gatekit.model.ports import Clock
-from gatekit.oauth.ports import Fetch
+from gatekit.platform.fetching import Fetch
 
 log = logging.getLogger("gatekit.oauth")
 

@@ -17,7 +17,7 @@ from joserfc import jws
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
 from gatekit.errors import ForeignTokenInvalid
-from gatekit.oauth.foreign import (
+from gatekit.platform.foreign import (
     ASYMMETRIC,
     MAX_KEYS,
     MAX_TOKEN,
@@ -351,7 +351,8 @@ def test_text_refused(value: object) -> None:
 
 def test_the_library_is_imported_only_when_it_is_needed() -> None:
     """Start-up and memory of a gateway that trusts nobody else's tokens."""
-    code = "import sys, gatekit.oauth.foreign, gatekit.oauth.remote_keys; sys.exit('joserfc' in sys.modules)"
+    imported = "gatekit.platform.foreign, gatekit.platform.remote_keys"
+    code = f"import sys, {imported}; sys.exit('joserfc' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

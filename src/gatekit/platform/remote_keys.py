@@ -19,8 +19,8 @@ from msgspec import Struct
 
 from gatekit.errors import ForeignTokenInvalid, KeysUnavailable, OutboundRefused
 from gatekit.model.ports import Clock
-from gatekit.oauth.foreign import Key, local_keys
-from gatekit.oauth.ports import Answer, Fetch
+from gatekit.platform.fetching import Answer, Fetch
+from gatekit.platform.foreign import Key, local_keys
 
 log = logging.getLogger("gatekit.oauth")
 

@@ -13,7 +13,7 @@ from typing import Any
 from gatekit.errors import ForeignTokenInvalid
 from gatekit.model.people import ExternalIdentity
 from gatekit.model.trust import ClaimNames, Issuer
-from gatekit.oauth.foreign import text
+from gatekit.platform.foreign import text
 
 MAX_GROUPS = 1000
 MAX_GROUP = 256
