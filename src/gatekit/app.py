@@ -42,6 +42,7 @@ from gatekit.upstream.pool import Pool
 from gatekit.upstream.remote_transport import RemoteTransport
 from gatekit.upstream.supervisor import Supervisor
 from gatekit.web.front import front
+from gatekit.web.lobby import Lobby
 from gatekit.web.middleware import ClientAddress, HostGuard
 
 log = logging.getLogger("gatekit")
@@ -110,15 +111,16 @@ class Application:
     def front(self) -> type[asyncio.Protocol]:
         """The HTTP protocol to serve this application with: ``uvicorn.Config(http=…)``."""
         serve, proxies = self.gateway.endpoint.serve, self._proxies
+        turned_away = self.authorization.turned_away()
         if not proxies:
-            return front(serve, self._guarded.allows)
+            return front(serve, self._guarded.allows, Lobby(turned_away=turned_away))
 
         def behind_proxies(
             method: str, server: str, headers: Headers, peer: str, wire: Wire, read: Read
         ) -> Awaitable[None]:
             return serve(method, server, headers, proxies.client(peer, headers), wire, read)
 
-        return front(behind_proxies, self._guarded.allows)
+        return front(behind_proxies, self._guarded.allows, Lobby(proxies.client, turned_away))
 
     # -- life ---------------------------------------------------------------------------------------------
 

@@ -59,7 +59,7 @@ class Parts(Struct, frozen=True, kw_only=True):
 def services(parts: Parts) -> Services:
     """What the authorization server works with."""
     store, clock, config = parts.store, parts.clock, parts.config()
-    local = any(isinstance(c, LocalConnection) for c in config.auth.connections)
+    local = any(isinstance(c, LocalConnection) and c.rules.enabled for c in config.auth.connections)
     return Services(
         store=store,
         vault=parts.vault,

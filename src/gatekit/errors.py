@@ -17,6 +17,7 @@
     ├── IdentityError
     │   ├── SignInRefused                this person may not come in
     │   └── ProviderFailed               the identity provider answered nonsense or nothing
+    │       └── SamlRefused              its SAML message, with the one reason why
     ├── ChannelError                     a local client's other end cannot be used; the text says what to do
     ├── OutboundRefused                  an address or answer that outgoing HTTP does not accept
     │   └── OutboundUnreachable · OutboundBroken · OutboundTooLarge
@@ -60,7 +61,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 
 class GatekitError(Exception):
@@ -144,6 +145,29 @@ class SignInRefused(IdentityError):
 
 class ProviderFailed(IdentityError):
     """The identity provider failed or answered something unusable."""
+
+
+SamlReason = Literal[
+    "size", "xml", "doctype", "comment", "id", "structure",
+    "unsigned", "signature_form", "algorithm", "digest", "key", "decryption",
+    "status", "version", "destination", "issuer", "audience", "confirmation", "recipient", "time",
+    "request", "unsolicited", "replay", "subject", "context", "metadata",
+]  # fmt: skip
+"""What can be wrong with a SAML message; each word is explained in docs/sso/saml.md."""
+
+
+class SamlRefused(ProviderFailed):
+    """A SAML message that is not believed. The person sees one text for all of them: which check failed would
+    help whoever forges one (SAML Profiles §4.1.4.3 leaves the answer to us)."""
+
+    PUBLIC: ClassVar[str] = (
+        "The identity provider's answer could not be accepted. Please try again; if that does not help, tell "
+        "whoever runs this gateway, who finds the reason in the audit."
+    )
+
+    def __init__(self, reason: SamlReason, detail: str) -> None:
+        self.reason: SamlReason = reason
+        super().__init__(self.PUBLIC, f"saml {reason}: {detail}")
 
 
 class ChannelError(GatekitError):

@@ -175,7 +175,7 @@ class LocalApplication:
 async def _person(config: Config, local: Local, people: People, now: float) -> Principal:
     if not config.auth.enabled and not local.user:
         return os_person(local.uid, local.os_name)
-    connections = frozenset(connection.name for connection in config.auth.connections)
+    connections = frozenset(entry.name for entry in config.auth.connections if entry.rules.enabled)
     return await people.find(local.user or local.os_name, config.rules, connections, now)
 
 

@@ -106,7 +106,7 @@ def warm_up(config: Config) -> None:
 
 
 def providers(config: Config, clock: Clock, entropy: Entropy) -> dict[str, RedirectProvider]:
-    wanted = [c for c in config.auth.connections if isinstance(c, GitHubConnection)]
+    wanted = [c for c in config.auth.connections if isinstance(c, GitHubConnection) and c.rules.enabled]
     if not wanted:
         return {}
     # An HTTP client costs 100 ms and 7 MB at start-up, so it is imported only where a provider needs it.

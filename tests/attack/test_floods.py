@@ -31,6 +31,40 @@ async def test_refused_registrations_do_not_fill_the_record(world: World) -> Non
     assert last.reason == "registration budget spent (and 120 more, not recorded)"
 
 
+async def test_the_front_turns_away_what_would_neither_be_taken_nor_recorded(world: World) -> None:
+    """K1: What is refused before it is read is counted like the rest, and only the place that spent its
+    budget is refused."""
+    [judge] = world.server.turned_away().values()
+    async with world.http("203.0.113.1") as http:
+        assert [judge("203.0.113.1") for _ in range(30)] == [0] * 30  # asking takes nothing
+        for _ in range(20 + PER_PLACE.burst):
+            assert judge("203.0.113.1") == 0  # to be taken, or to be refused and recorded
+            await http.post("/register", json=REGISTRATION)
+        assert [judge("203.0.113.1") for _ in range(50)] == [6] * 50
+        assert judge("203.0.113.2") == 0
+        world.clock.advance(6)  # as long as it was told
+        assert judge("203.0.113.1") == 0
+        assert (await http.post("/register", json=REGISTRATION)).status_code == 201
+        await http.post("/register", json=REGISTRATION)
+    [*_, last] = world.trail.named(ClientEvent, action="refused")
+    assert isinstance(last, ClientEvent)
+    assert last.reason == "registration budget spent (and 50 more, not recorded)"
+
+
+async def test_a_budget_of_all_that_is_spent_costs_nobody_their_own(tmp_path: Path) -> None:
+    """K1: Who is refused because others were quick has not used up what is theirs."""
+    async with world_in(
+        tmp_path, registration_global=Rate(1, 60), registration_per_address=Rate(2, 0.01)
+    ) as world:
+        async with world.http("203.0.113.9") as http:
+            assert (await http.post("/register", json=REGISTRATION)).status_code == 201
+        async with world.http("203.0.113.1") as http:
+            codes = [(await http.post("/register", json=REGISTRATION)).status_code for _ in range(5)]
+            assert codes == [429] * 5
+            world.clock.advance(1)
+            assert (await http.post("/register", json=REGISTRATION)).status_code == 201
+
+
 async def test_refused_codes_do_not_fill_the_record(world: World) -> None:
     """K1: A public client is anybody: made-up codes have a budget, what was given is always recorded."""
     client = await world.register()

@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from gatekit.config import document as doc
-from gatekit.config.addresses import secure_origin
+from gatekit.config.connection_rules import resolve_rules
+from gatekit.config.connections_github import resolve_github
 from gatekit.config.faults import nearest
 from gatekit.config.fields import kinds
-from gatekit.config.model import AuthConfig, Connection, GitHubConnection, LocalConnection
-from gatekit.config.schema import AuthIn, GitHubKeys, ProviderIn
+from gatekit.config.model import AuthConfig, Connection, LocalConnection
+from gatekit.config.provider_schema import GitHubKeys, LocalIn, ProviderIn, written_kind
+from gatekit.config.schema import AuthIn
 from gatekit.config.trust import assertion_issuer, external_server
+from gatekit.model.connections import ConnectionRules
 from gatekit.model.people import LOCAL, SERVICE
 from gatekit.model.trust import AssertionIssuer, ExternalServer
 
-KINDS = ("local", "github")
+INLINE = ("local", "github")
+"""Kinds that need no entry under ``providers``."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
-_RESERVED = frozenset({"group", "org", "team", SERVICE})
+_RESERVED = frozenset({"group", "org", "team", "service", SERVICE})
 """Prefixes of selectors, which a connection of that name would make ambiguous."""
 
+Resolver = Callable[[str, Any, ConnectionRules, doc.Path, doc.Document], Connection | None]
+"""From the section of one kind to its connection; None after a fault that leaves nothing to work with."""
+
+RESOLVERS: Mapping[str, Resolver] = {"github": resolve_github}
+"""Every kind but ``local``."""
+
 AUTH: doc.Path = ("proxy", "auth")
+PROVIDERS: doc.Path = (*AUTH, "providers")
 
 
 def resolve_trust(
@@ -52,7 +64,8 @@ def resolve_trust(
 def _check_name(name: str, path: doc.Path, document: doc.Document) -> None:
     if not _NAME.fullmatch(name) or name in _RESERVED or name == LOCAL:
         text = (
-            "cannot name a connection (small letters, digits, - and _; not local, group, org, team or client)"
+            "cannot name a connection (small letters, digits, - and _; "
+            "not local, group, org, team, service or client)"
         )
         document.fault(path, text)
 
@@ -66,7 +79,7 @@ def resolve_auth(auth: AuthIn, document: doc.Document) -> tuple[AuthConfig, tupl
     if auth.providers is not None:
         _refuse_github_keys(auth, AUTH, document, "belongs into the entry under providers")
         names = tuple(auth.providers)
-        found = [_entry(name, entry, document) for name, entry in auth.providers.items()]
+        found = [resolve_entry(name, entry, document) for name, entry in auth.providers.items()]
         if not names:
             document.fault((*AUTH, "providers"), "names no provider; write local or github")
     else:
@@ -95,88 +108,44 @@ def _elsewhere(
 
 def _inline(auth: AuthIn, document: doc.Document) -> tuple[tuple[str, ...], list[Connection | None]]:
     if auth.provider == "github":
-        return ("github",), [_github("github", auth, AUTH, document)]
+        return ("github",), [resolve_github("github", auth, ConnectionRules(), AUTH, document)]
     if auth.provider in (None, LOCAL):
         _refuse_github_keys(auth, AUTH, document, "needs `provider: github`")
         return (LOCAL,), [LocalConnection()]
     path = (*AUTH, "provider")
-    close = nearest(auth.provider or "", KINDS)
-    document.fault(path, f"unknown provider '{auth.provider}'{close}; known: {', '.join(KINDS)}")
+    close = nearest(auth.provider or "", INLINE)
+    document.fault(
+        path,
+        f"unknown provider '{auth.provider}'{close}; known: {', '.join(INLINE)}; "
+        "others stand under `providers`",
+    )
     return (auth.provider or LOCAL,), []
 
 
-def _entry(name: str, entry: ProviderIn, document: doc.Document) -> Connection | None:
-    path = (*AUTH, "providers", name)
+def resolve_entry(
+    name: str, entry: ProviderIn | LocalIn | None, document: doc.Document, within: doc.Path = PROVIDERS
+) -> Connection | None:
+    """One entry under ``providers``; None after a fault."""
+    path = (*within, name)
     if not _NAME.fullmatch(name) or name in _RESERVED:
         text = (
             "cannot be the name of a connection (small letters, digits, - and _; "
-            "not group, org, team or client)"
+            "not group, org, team, service or client)"
         )
         document.fault(path, text)
         return None
-    kind = entry.type or (name if name in KINDS else None)
-    if kind is None:
-        document.fault(path, f"needs a type: {' or '.join(KINDS)}")
-        return None
-    if kind == "github" and name != LOCAL:
-        return _github(name, entry, path, document, title=entry.title)
-    if name != LOCAL or kind != LOCAL:
+    if (name == LOCAL) != isinstance(entry, LocalIn) and entry is not None:
         document.fault(path, "the connection `local` is the embedded one, and there is only that one")
         return None
-    _refuse_github_keys(entry, path, document, "is not used by local accounts")
-    return LocalConnection()
+    if isinstance(entry, LocalIn):
+        return LocalConnection(rules=ConnectionRules(title=entry.title or "", enabled=entry.enabled))
+    if entry is None:
+        return None
+    kind = str(written_kind(name, {"type": entry.type}))
+    return RESOLVERS[kind](name, entry, resolve_rules(entry, path, document), path, document)
 
 
-def _refuse_github_keys(keys: GitHubKeys, path: doc.Path, document: doc.Document, why: str) -> None:
+def _refuse_github_keys(keys: AuthIn, path: doc.Path, document: doc.Document, why: str) -> None:
     for key in kinds(GitHubKeys):
         if getattr(keys, key) is not None:
             document.fault((*path, key), why)
-
-
-def _github(
-    name: str, keys: GitHubKeys, path: doc.Path, document: doc.Document, title: str | None = None
-) -> GitHubConnection | None:
-    for key in ("client_id", "client_secret"):
-        if getattr(keys, key) is None:
-            document.fault(
-                (*path, key), f"is required for {name}: GitHub shows it where the OAuth app is registered"
-            )
-    base_url = _url(secure_origin, keys.base_url or "https://github.com", (*path, "base_url"), document)
-    derived = _api_url(base_url)
-    api_url = _url(_api_base, keys.api_url, (*path, "api_url"), document) if keys.api_url else derived
-    if keys.client_id is None or keys.client_secret is None:
-        return None
-    return GitHubConnection(
-        name=name,
-        client_id=keys.client_id,
-        client_secret=keys.client_secret,
-        base_url=base_url,
-        api_url=api_url,
-        allowed_orgs=tuple(keys.allowed_orgs or ()),
-        title=title or ("GitHub" if name == "github" else name),
-    )
-
-
-def _api_base(text: str) -> str:
-    """An origin and perhaps a path, as GHES has it (``/api/v3``)."""
-    scheme, mark, rest = text.rstrip("/").partition("://")
-    host, slash, path = rest.partition("/")
-    if any(mark in path for mark in "?#\\ "):
-        raise ValueError("must not hold a query or fragment")
-    return secure_origin(f"{scheme}{mark}{host}") + slash + path
-
-
-def _api_url(base_url: str) -> str:
-    """Where GitHub answers API calls: its own host in the cloud, ``/api/v3`` on a server of one's own."""
-    scheme, _, host = base_url.partition("://")
-    if host == "github.com" or host.endswith(".ghe.com"):
-        return f"{scheme}://api.{host}"
-    return f"{base_url}/api/v3"
-
-
-def _url(read: Callable[[str], str], text: str, path: doc.Path, document: doc.Document) -> str:
-    try:
-        return read(text)
-    except ValueError as error:
-        document.fault(path, str(error))
-        return text

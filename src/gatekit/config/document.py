@@ -24,7 +24,10 @@ MAX_DEPTH = 40
 
 _PLAIN = re.compile(r"[\w*-]+")
 _PREFIX = "tag:yaml.org,2002:"
-_MAY_BE_EMPTY = ("groups", "servers", "servers.*.env", "virtual_servers", "proxy.auth.providers.*")
+_MAY_BE_EMPTY = (
+    *("groups", "servers", "servers.*.env", "virtual_servers"),
+    *("proxy.auth.providers.*", "proxy.auth.providers.*.provisioning"),
+)
 """Sections that mean something without content, or lose it when somebody comments all of it out."""
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from msgspec import Struct
 
+from gatekit.model.connections import ConnectionRules, Kind
 from gatekit.model.oauth import Client
 from gatekit.model.people import LOCAL
 from gatekit.model.resource import ResourceServer
@@ -30,12 +31,15 @@ PRIVATE_USE_SCHEMES = ("cursor", "vscode", "vscode-insiders", "vscodium", "winds
 class LocalConnection(Struct, frozen=True, kw_only=True):
     """Accounts with a password in Gatekit's own store."""
 
+    kind: ClassVar[Kind] = "local"
     name: str = LOCAL
+    rules: ConnectionRules = ConnectionRules()
 
 
 class GitHubConnection(Struct, frozen=True, kw_only=True):
     """GitHub, or a GitHub Enterprise Server when ``base_url`` says so."""
 
+    kind: ClassVar[Kind] = "github"
     name: str
     client_id: str
     client_secret: str
@@ -47,6 +51,7 @@ class GitHubConnection(Struct, frozen=True, kw_only=True):
     """Only members of one of these organisations may sign in; empty: no such condition."""
     title: str = "GitHub"
     """For the sign-in button."""
+    rules: ConnectionRules = ConnectionRules()
 
     def __repr__(self) -> str:
         """Without the secret: a repr ends up in logs and tracebacks."""
@@ -56,6 +61,7 @@ class GitHubConnection(Struct, frozen=True, kw_only=True):
 
 
 Connection = LocalConnection | GitHubConnection
+"""Every kind. Each has a ``kind``, a ``name`` and ``rules``."""
 
 
 class AuthConfig(Struct, frozen=True, kw_only=True):

@@ -168,7 +168,7 @@ class Reloader:
 
 def _has_local(config: Config) -> bool:
     """Whether there are passwords of our own, which the services are built with or without."""
-    return any(isinstance(connection, LocalConnection) for connection in config.auth.connections)
+    return any(isinstance(c, LocalConnection) and c.rules.enabled for c in config.auth.connections)
 
 
 def _stat(path: Path) -> tuple[int, ...]:

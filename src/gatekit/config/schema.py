@@ -28,6 +28,17 @@ from gatekit.config.fields import (
     kinds,
 )
 from gatekit.config.model import PRIVATE_USE_SCHEMES, Durability, TokenFormat
+from gatekit.config.provider_schema import (
+    SECTIONS,
+    AdmitIn,
+    GitHubKeys,
+    LocalIn,
+    MapIn,
+    Provider,
+    ProviderGroupsIn,
+    ProviderIn,
+    ProvisioningIn,
+)
 from gatekit.config.trust_schema import AssertionIn, ExternalIn, IntrospectionIn
 from gatekit.model.oauth import TokenAuthMethod
 from gatekit.model.server import Instances, RemoteKind
@@ -72,21 +83,6 @@ class DpopIn(Section, frozen=True):
     nonce: Annotated[bool, Flag()] = False
 
 
-class GitHubKeys(Section, frozen=True):
-    """Keys of one provider; written inline under ``proxy.auth`` or in its entry under ``providers``."""
-
-    client_id: Annotated[str | None, Text()] = None
-    client_secret: Annotated[str | None, Text()] = None
-    base_url: Annotated[str | None, Text()] = None
-    api_url: Annotated[str | None, Text()] = None
-    allowed_orgs: Annotated[Names | None, Texts()] = None
-
-
-class ProviderIn(GitHubKeys, frozen=True):
-    type: Annotated[Literal["local", "github"] | None, OneOf(("local", "github"))] = None
-    title: Annotated[str | None, Text()] = None
-
-
 class ResourceIn(Section, frozen=True):
     """Somebody else's API that takes our tokens."""
 
@@ -126,7 +122,7 @@ class ClientIn(Section, frozen=True):
 class AuthIn(GitHubKeys, frozen=True):
     enabled: Annotated[bool, Flag()] = True
     provider: Annotated[str | None, Text()] = None
-    providers: Annotated[dict[str, ProviderIn] | None, Entries(Sub(ProviderIn))] = None
+    providers: Annotated[dict[str, ProviderIn | LocalIn | None] | None, Entries(Provider())] = None
     allowed_users: Annotated[Names | None, Texts()] = None
     allowed_groups: Annotated[Names | None, Texts()] = None
     users: Annotated[Names | None, Texts()] = None
@@ -277,6 +273,11 @@ PLACES: dict[str, type[Section]] = {
     "proxy.forward_auth.*": TargetIn,
     "proxy.auth": AuthIn,
     "proxy.auth.providers.*": ProviderIn,
+    "proxy.auth.providers.*.admit": AdmitIn,
+    "proxy.auth.providers.*.map": MapIn,
+    "proxy.auth.providers.*.groups": ProviderGroupsIn,
+    "proxy.auth.providers.*.provisioning": ProvisioningIn,
+    **{f"proxy.auth.providers.<{kind}>": section for kind, section in SECTIONS.items()},
     "proxy.auth.tokens": TokensIn,
     "proxy.auth.resources.*": ResourceIn,
     "proxy.auth.registration": RegistrationIn,
@@ -295,7 +296,8 @@ PLACES: dict[str, type[Section]] = {
     "sessions": SessionsIn,
     "limits": LimitsIn,
 }
-"""Where each section stands in the file; ``*`` is a name that the operator chooses (or a list index)."""
+"""Where each section stands in the file; ``*`` is a name that the operator chooses (or a list index),
+``<kind>`` the name of a connection of that kind."""
 
 
 def section_at(path: doc.Path) -> type[Section] | None:
@@ -307,8 +309,9 @@ def settings() -> dict[str, Any]:
     """Every setting as ``place.key`` with its default (``...`` for a required one), sections left out."""
     found: dict[str, Any] = {}
     for place, model in PLACES.items():
+        common = kinds(ProviderIn) if place.endswith(">") else ()
         for name, (_, info) in kinds(model).items():
             path = f"{place}.{name}".removeprefix(".")
-            if path not in PLACES:
+            if path not in PLACES and name not in common:
                 found[path] = ... if info.required else default_of(info)
     return found

@@ -7,7 +7,8 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from gatekit.config.model import Config, Connection, GitHubConnection, ServerConfig, SessionSettings
+from gatekit.config.model import Config, ServerConfig, SessionSettings
+from gatekit.config.show_connections import MASK, shown_connection
 from gatekit.config.units import show_seconds, show_size
 from gatekit.model.oauth import Client
 from gatekit.model.rules import (
@@ -22,7 +23,6 @@ from gatekit.model.rules import (
 from gatekit.model.trust import Issuer
 from gatekit.model.virtual import Exposed, Virtual
 
-MASK = "***"
 _INHERITED = "everybody on the gateway-wide list"
 
 _SECRET_NAME = re.compile(
@@ -131,7 +131,9 @@ def _auth(config: Config) -> dict[str, Any]:
     tokens, registration = config.tokens, config.registration
     return {
         "enabled": config.auth.enabled,
-        "providers": {connection.name: _connection(connection) for connection in config.auth.connections},
+        "providers": {
+            connection.name: shown_connection(connection) for connection in config.auth.connections
+        },
         "bare_names_belong_to": config.auth.default_connection,
         "allowed_users": _access(
             config.rules.gateway, absent="not declared: whoever a server names may come in"
@@ -239,20 +241,6 @@ def _client(client: Client) -> dict[str, Any]:
         **json.loads(client.metadata),
     }
     return shown | {name: value for name, value in facts.items() if value}
-
-
-def _connection(connection: Connection) -> dict[str, Any]:
-    if not isinstance(connection, GitHubConnection):
-        return {"type": "local"}
-    return {
-        "type": "github",
-        "client_id": connection.client_id,
-        "client_secret": MASK,
-        "base_url": connection.base_url,
-        "api_url": connection.api_url,
-        "allowed_orgs": list(connection.allowed_orgs),
-        "title": connection.title,
-    }
 
 
 def _access(allowed: AccessList, absent: str) -> list[str] | str:

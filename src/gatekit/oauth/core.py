@@ -63,7 +63,8 @@ class Core:
     """Settings, services and the shared parts of one running authorization server."""
 
     def __init__(self, settings: OAuthSettings, services: Services) -> None:
-        services = replace(services, audit=Refusals(services.audit, services.clock))
+        self.refusals = Refusals(services.audit, services.clock)
+        services = replace(services, audit=self.refusals)
         self.settings = settings
         self.services = services
         self.store = services.store

@@ -30,6 +30,14 @@ class Refusals:
         self._everybody = TokenBucket(EVERYBODY, clock)
         self._unrecorded = 0
 
+    def unrecorded(self, place: str) -> bool:
+        """Whether a refusal of somebody at ``place`` (``network_of``) is one too many to be recorded now. If
+        so, it is counted."""
+        if not self._places.wait(place) and not self._everybody.wait():
+            return False
+        self._unrecorded += 1
+        return True
+
     async def write(self, event: AuditEvent) -> None:
         """Return when the record is safe, or when it is a refusal above the budget.
 

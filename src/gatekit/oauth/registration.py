@@ -81,9 +81,25 @@ class Registration:
         await self._core.store.clients.add(client)
         return json_answer(self.answer(client, token, secret), 201)
 
+    def turned_away(self, place: str) -> int:
+        """Seconds until a registration from ``place`` may be tried again; 0 if this one has to be looked
+        at. It has to be while its refusal would go on record: what is turned away is counted as refused and
+        not recorded, so it can be judged before anything of the request is read."""
+        wait = self._wait(place)
+        if not wait or not self._core.refusals.unrecorded(place):
+            return 0
+        return math.ceil(wait)
+
+    def _wait(self, place: str) -> float:
+        return max(self._addresses.wait(place), self._everybody.wait(), self._day.wait())
+
     async def _spend(self, request: Request) -> None:
-        wait = self._addresses.take(place(request)) or self._everybody.take() or self._day.take()
+        where = place(request)
+        wait = self._wait(where)
         if not wait:
+            self._addresses.take(where)
+            self._everybody.take()
+            self._day.take()
             return
         await self._core.services.audit.write(
             ClientEvent(

@@ -7,7 +7,7 @@ Read ``authorize.py`` for what happens to a login, ``grants/`` for what happens 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 from starlette.requests import Request
@@ -206,6 +206,12 @@ class AuthorizationServer:
     async def sign_in_for(self, request: Request, path: str) -> Response:
         """The sign-in page, which leads to our own page at ``path`` afterwards."""
         return await self._authorize.sign_in_for(request, path)
+
+    def turned_away(self) -> dict[bytes, Callable[[str], int]]:
+        """Path of a POST → (place → seconds to wait, 0 for none): what the front need not let in."""
+        if self._core.settings.external is not None or not self._core.settings.registration_enabled:
+            return {}
+        return {b"/register": self._registration.turned_away}
 
     def routes(self) -> list[Route]:
         """Everything this room answers. Unknown paths below /.well-known/ are a plain 404, never a 401:

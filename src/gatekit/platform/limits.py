@@ -25,12 +25,18 @@ class TokenBucket:
 
     def take(self) -> float:
         """Take one. Return 0.0 if there was one, else the seconds until there will be."""
+        wait = self.wait()
+        if not wait:
+            self._level -= 1.0
+        return wait
+
+    def wait(self) -> float:
+        """What ``take`` would return; takes nothing."""
         now = self._clock.monotonic()
         per_second = self._rate.per_minute / 60
         self._level = min(float(self._rate.burst), self._level + (now - self._at) * per_second)
         self._at = now
         if self._level >= 1.0:
-            self._level -= 1.0
             return 0.0
         return (1.0 - self._level) / per_second if per_second > 0 else 3600.0
 
@@ -55,6 +61,11 @@ class KeyedBuckets:
         while len(self._buckets) > self._max_keys:
             del self._buckets[next(iter(self._buckets))]
         return bucket.take()
+
+    def wait(self, key: str) -> float:
+        """What ``take`` would return; takes nothing."""
+        bucket = self._buckets.get(key)
+        return bucket.wait() if bucket is not None else 0.0
 
     def give_back(self, key: str) -> None:
         """Undo one ``take``."""

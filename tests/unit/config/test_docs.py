@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gatekit.config import schema
+from gatekit.config import provider_schema, schema
 from gatekit.config.fields import Duration, Section, Size, kinds
 from gatekit.config.load import load
 from gatekit.config.reload import NEEDS_RESTART
@@ -28,10 +28,17 @@ ALIASES = {
     "proxy.auth.provider": "`local`",
     "proxy.auth.base_url": "`https://github.com`",
     "proxy.auth.api_url": "derived",
-    "proxy.auth.providers.*.base_url": "`https://github.com`",
-    "proxy.auth.providers.*.api_url": "derived",
+    "proxy.auth.providers.<github>.client_id": "required",
+    "proxy.auth.providers.<github>.client_secret": "required",
+    "proxy.auth.providers.<github>.base_url": "`https://github.com`",
+    "proxy.auth.providers.<github>.api_url": "derived",
+    **{
+        f"proxy.auth.providers.*.map.{key}": "by the kind"
+        for key in ("login", "email", "display_name", "groups")
+    },
+    "proxy.auth.providers.*.provisioning.match": "the subject",
     "proxy.auth.providers.*.type": "the name, if it is one of these",
-    "proxy.auth.providers.*.title": "`GitHub`, or the name",
+    "proxy.auth.providers.*.title": "by the kind, or the name",
     "proxy.auth.resources.*.title": "the name",
     "proxy.auth.clients.*.name": "the name of the entry",
     "proxy.auth.clients.*.auth_method": "by what is written besides",
@@ -108,10 +115,10 @@ def test_what_waits_for_a_restart_is_marked() -> None:
 def test_every_section_of_the_schema_has_its_place() -> None:
     sections = {
         value
-        for value in vars(schema).values()
+        for value in (*vars(schema).values(), *vars(provider_schema).values())
         if inspect.isclass(value) and issubclass(value, Section) and value is not Section
     }
-    inherited = {schema.GitHubKeys, schema.ServerIn}
+    inherited = {provider_schema.GitHubKeys, schema.ServerIn}
     assert sections - inherited == set(schema.PLACES.values())
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from gatekit.config.addresses import is_loopback, listen_host, network, origin, secure_origin
 from gatekit.config.model import GitHubConnection, LocalConnection
+from gatekit.model.connections import Admit, AttributeNames, ConnectionRules, GroupRules, Provisioning
 from tests.unit.config.write import faults, loaded
 
 
@@ -138,6 +139,13 @@ def test_origins_are_exact(tmp_path: Path, entry: str) -> None:
 # -- providers ----------------------------------------------------------------------------------------------
 
 
+GH = "type: github, client_id: a, client_secret: b"
+
+
+def gh(keys: str) -> str:
+    return f"providers: {{gh: {{{GH}, {keys}}}}}"
+
+
 def github(folder: Path, **keys: str) -> GitHubConnection:
     written = "".join(f", {key}: '{value}'" for key, value in keys.items())
     text = f"proxy: {{auth: {{provider: github, client_id: id, client_secret: s{written}}}}}"
@@ -183,6 +191,46 @@ def test_several_providers(tmp_path: Path) -> None:
     assert config.auth.default_connection == "local"
 
 
+def test_what_all_kinds_have_in_common(tmp_path: Path) -> None:
+    (connection,) = loaded(
+        tmp_path,
+        f"""
+        proxy:
+          auth:
+            providers:
+              gh:
+                {GH.replace(", ", chr(10) + " " * 16)}
+                enabled: false
+                domains: [Example.COM, "@example.org"]
+                admit: {{domains: [example.com], groups: [acme/platform]}}
+                create: false
+                link: true
+                trusted_domains: [example.com]
+                map: {{login: /custom/upn, groups: roles}}
+                groups: {{map: {{acme/platform: developers}}, keep: false}}
+                provisioning: {{match: oid}}
+        """,
+    ).auth.connections
+    assert connection.rules == ConnectionRules(
+        enabled=False,
+        domains=("example.com", "example.org"),
+        admit=Admit(domains=("example.com",), groups=("acme/platform",)),
+        create=False,
+        link=True,
+        trusted_domains=("example.com",),
+        names=AttributeNames(login="/custom/upn", groups="roles"),
+        groups=GroupRules(mapped=(("acme/platform", "developers"),), keep=False),
+        provisioning=Provisioning(match="oid"),
+    )
+
+
+def test_an_entry_without_provisioning_has_none(tmp_path: Path) -> None:
+    text = f"proxy: {{auth: {{providers: {{a: {{{GH}, provisioning: }}, b: {{{GH}}}}}}}}}"
+    on, off = loaded(tmp_path, text).auth.connections
+    assert on.rules.provisioning == Provisioning()
+    assert off.rules.provisioning is None
+
+
 def test_a_single_entry_is_the_default(tmp_path: Path) -> None:
     config = loaded(
         tmp_path, "proxy: {auth: {providers: {gh: {type: github, client_id: a, client_secret: b}}}}"
@@ -195,15 +243,26 @@ def test_a_single_entry_is_the_default(tmp_path: Path) -> None:
     [
         (
             "provider: githb",
-            "provider: unknown provider 'githb' (did you mean 'github'?); known: local, github",
+            "provider: unknown provider 'githb' (did you mean 'github'?); known: local, github; ",
         ),
         ("provider: github, client_id: a", "client_secret: is required for github"),
         ("client_id: a", "client_id: needs `provider: github`"),
         ("provider: local, providers: {local: }", "providers: write either provider or providers, not both"),
         ("providers: {}", "providers: names no provider; write local or github"),
-        ("providers: {local: {client_id: a}}", "providers.local.client_id: is not used by local accounts"),
+        (
+            "providers: {local: {client_id: a}}",
+            "providers.local.client_id: is not used by `type: local` (but by github",
+        ),
         ("providers: {x: {}}", "providers.x: needs a type: local or github"),
         ("providers: {x: {type: local}}", "providers.x: the connection `local` is the embedded one"),
+        ("providers: {local: {domains: [a.b]}}", "providers.local.domains: is not used by `type: local`"),
+        ("providers: {x: {type: githb}}", "providers.x.type: unknown provider 'githb' (did you mean 'git"),
+        (gh("domains: ['a b']"), "providers.gh.domains[0]: expected a domain"),
+        (gh("link: true"), "providers.gh.link: needs `trusted_domains`"),
+        (gh("groups: {map: {A: 'b c'}}"), "providers.gh.groups.map.A: is not the name"),
+        (gh("provisioning: {token: x}"), "providers.gh.provisioning.token: must have"),
+        (gh("domain: [a.b]"), "providers.gh.domain: unknown key (did you mean 'domains'?)"),
+        (gh("admit: {user: x}"), "providers.gh.admit.user: unknown key"),
         ("providers: {local: {type: github}}", "providers.local: the connection `local` is the embedded one"),
         ("providers: {team: {type: github}}", "providers.team: cannot be the name of a connection"),
         ("providers: {GitHub: {type: github}}", "providers.GitHub: cannot be the name of a connection"),

@@ -29,6 +29,17 @@ def test_burst_then_rate() -> None:
     assert [bucket.take() > 0 for _ in range(3)] == [False, False, True]
 
 
+def test_asking_takes_nothing() -> None:
+    clock = ManualClock()
+    bucket = TokenBucket(Rate(1, 6), clock)
+    assert [bucket.wait(), bucket.wait(), bucket.take()] == [0.0, 0.0, 0.0]
+    assert [bucket.wait(), bucket.wait()] == [10.0, 10.0]
+    clock.at += 10
+    assert [bucket.wait(), bucket.take()] == [0.0, 0.0]
+    buckets = KeyedBuckets(Rate(1, 6), clock)
+    assert [buckets.wait("a"), buckets.take("a"), buckets.wait("a"), buckets.wait("b")] == [0, 0, 10, 0]
+
+
 def test_no_refill_means_a_long_wait() -> None:
     bucket = TokenBucket(Rate(0, 0), ManualClock())
     assert bucket.take() == 3600.0

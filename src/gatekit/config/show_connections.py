@@ -1,0 +1,48 @@
+"""Connections for people: secrets masked, what is left as it is by itself left out."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from gatekit.config.model import Connection
+from gatekit.model.connections import ConnectionRules
+
+MASK = "***"
+_SECRET = re.compile(r"secret|password|key|token", re.IGNORECASE)
+
+
+def shown_connection(connection: Connection) -> dict[str, Any]:
+    """In the words of the file, as far as they differ from the struct's that is for the better."""
+    shown: dict[str, Any] = {"type": connection.kind}
+    for name in connection.__struct_fields__:
+        value = getattr(connection, name)
+        if name in ("name", "rules") or value is None:
+            continue
+        if _SECRET.search(name) and value:
+            value = MASK
+        shown[name] = list(value) if isinstance(value, tuple) else value
+    return shown | _rules(connection.rules)
+
+
+def _rules(rules: ConnectionRules) -> dict[str, Any]:
+    facts = {
+        "enabled": None if rules.enabled else False,
+        "domains": list(rules.domains),
+        "admit": {
+            name: list(values) for name, values in msgspec.structs.asdict(rules.admit).items() if values
+        },
+        "create": None if rules.create else False,
+        "link": rules.link or None,
+        "trusted_domains": list(rules.trusted_domains),
+        "map": {name: value for name, value in msgspec.structs.asdict(rules.names).items() if value},
+        "groups": {
+            **({"map": dict(rules.groups.mapped)} if rules.groups.mapped else {}),
+            **({} if rules.groups.keep else {"keep": False}),
+        },
+        "provisioning": rules.provisioning
+        and {"token": MASK if rules.provisioning.token else "none", "match": rules.provisioning.match},
+    }
+    return {key: value for key, value in facts.items() if value not in (None, [], {})}

@@ -1,0 +1,79 @@
+"""A connection: one way of signing in, and what is done with what comes over it.
+
+The keys that every kind has in common. What one kind needs besides (a client secret, SAML metadata, the
+address of a directory) stands in a struct of its own that holds a ``ConnectionRules``.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+Kind = Literal["local", "github", "google", "entra", "okta", "oidc", "saml", "ldap"]
+
+
+class Admit(Struct, frozen=True, kw_only=True):
+    """Who may sign in over a connection. Nothing in it: everybody whom the provider knows. Else somebody who
+    fits one of the entries, of whichever kind it is."""
+
+    domains: tuple[str, ...] = ()
+    """Domains of a verified e-mail address, lower case."""
+    groups: tuple[str, ...] = ()
+    """Groups as the provider names them."""
+
+
+class AttributeNames(Struct, frozen=True, kw_only=True):
+    """Which claim or attribute of the provider says what: a name, a dotted path, or a JSON pointer.
+    Empty: as the kind of connection has it by itself."""
+
+    login: str = ""
+    """What access lists name after the connection (``okta:alice``). Never something that people can set."""
+    email: str = ""
+    display_name: str = ""
+    groups: str = ""
+
+
+class GroupRules(Struct, frozen=True, kw_only=True):
+    """What becomes of the groups that a provider names."""
+
+    mapped: tuple[tuple[str, str], ...] = ()
+    """(group at the provider, local group): who is in the one is in the other, as long as it lasts."""
+    keep: bool = True
+    """Whether the provider's groups count as well, as ``group:CONNECTION/NAME``."""
+
+
+class Provisioning(Struct, frozen=True, kw_only=True):
+    """SCIM: the provider writes people and groups by itself."""
+
+    token: str = ""
+    """The bearer token that it uses; empty: only those that ``gatekit connections scim-token`` made."""
+    match: str = ""
+    """The claim of a sign-in that a provisioned person's ``externalId`` equals; empty: the subject."""
+
+    def __repr__(self) -> str:
+        """Without the token: a repr ends up in logs and tracebacks."""
+        return f"Provisioning(match={self.match!r})"
+
+
+class ConnectionRules(Struct, frozen=True, kw_only=True):
+    """Keys that every kind of connection has."""
+
+    title: str = ""
+    """For the sign-in button; empty: as the kind has it."""
+    enabled: bool = True
+    """False: nobody signs in over it, and nobody who did counts any more. The people stay."""
+    domains: tuple[str, ...] = ()
+    """E-mail domains that belong to it, lower case: the sign-in page leads their people here, and nobody
+    comes in over it without a verified address in one of them."""
+    admit: Admit = Admit()
+    create: bool = True
+    """Whether somebody who is seen for the first time becomes a person here."""
+    link: bool = False
+    """Whether a sign-in may be added to a person who is known by another connection (checklist F2)."""
+    trusted_domains: tuple[str, ...] = ()
+    """Domains whose addresses this provider is believed to verify, for ``link``."""
+    names: AttributeNames = AttributeNames()
+    groups: GroupRules = GroupRules()
+    provisioning: Provisioning | None = None
+    """None: off."""

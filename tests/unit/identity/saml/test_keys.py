@@ -1,0 +1,27 @@
+"""Our own keys: made once, sealed, two uses apart."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from gatekit.identity.saml.keys import SamlKeys
+from gatekit.platform.vault import Vault
+from gatekit.store.sql.store import open_store
+from tests.support.clock import ManualClock
+
+
+async def test_keys_are_made_once_and_sealed(tmp_path: Path) -> None:
+    store = await open_store(tmp_path / "gatekit.db")
+    try:
+        vault, clock = Vault(bytes(32)), ManualClock()
+        one, other = (SamlKeys(store.signing_keys, vault, clock, "gate.example.com") for _ in range(2))
+        made, seen = await asyncio.gather(one.pairs("saml-signing"), other.pairs("saml-signing"))
+        assert [p.certificate for p in made] == [p.certificate for p in seen]
+        assert made[0].certificate.public_key() == made[0].private.public_key()
+        [reading] = await one.pairs("saml-reading")
+        assert reading.certificate != made[0].certificate
+        for row in await store.signing_keys.list():
+            assert "PRIVATE" not in row.private_sealed + row.public_jwk
+    finally:
+        await store.close()
