@@ -33,19 +33,23 @@ class ShortCycle(RequestResponseCycle):
     expected_content_length = 0
     access_log = False
     started = False
+    task: asyncio.Task[None] | None = None
+    """What carries it out, from its start to its end."""
 
-    def __init__(self, connection: HttpToolsProtocol) -> None:  # the parent would set eighteen attributes
+    def __init__(self, connection: HttpToolsProtocol, keep_alive: bool) -> None:
+        # The parent would set eighteen attributes.
         self.transport = connection.transport
         self.flow = connection.flow
         self.default_headers = connection.server_state.default_headers
         self.message_event = Bell()  # type: ignore[assignment]
-        self.keep_alive = connection.parser.should_keep_alive()
+        self.keep_alive = keep_alive
         self.on_response = connection.on_response_complete
 
-    async def run(self, work: Awaitable[None]) -> None:
+    async def run(self, work: Awaitable[None], tasks: set[asyncio.Task[None]]) -> None:
         """What uvicorn's ``run_asgi`` does around an application: no request ends without an answer.
 
         Faults are the endpoint's to catch; what escapes it all the same is reported by the event loop.
+        ``tasks``: where uvicorn looks for what it waits for when it shuts down; left at the end.
         """
         try:
             await work
@@ -54,6 +58,9 @@ class ShortCycle(RequestResponseCycle):
                 _log.error("a request was left without an answer")
                 await self._apologise()
             self.on_response = _nothing
+            if self.task is not None:
+                tasks.discard(self.task)
+                self.task = None  # or each would hold the other until the collector comes
 
     async def _apologise(self) -> None:
         if not self.response_started:

@@ -6,6 +6,8 @@ HTTP costs for a call. Parsing, pipelining, flow control, graceful shutdown and 
 way unusual (HEAD and OPTIONS, repeated headers, ``Expect``, HTTP/1.0, an escaped path, a foreign Host) stay
 uvicorn's and the ASGI application's, so that there is one place that judges them.
 
+A head that came before, byte for byte but for its length, is not parsed again (``heads``).
+
 ``docs/performance.md`` has the figures. The parent classes are uvicorn's own and not a public interface: the
 version is pinned to a minor release, and ``tests/unit/web/test_front.py`` holds what we rely on.
 """
@@ -14,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, ClassVar, Protocol, cast
 
@@ -28,6 +30,7 @@ from gatekit.gateway.inbound import Refused
 from gatekit.gateway.ports import Headers, Wire
 from gatekit.web.bounds import BODY_SECONDS, HEAD_SECONDS, NO_HEAD, Bounded
 from gatekit.web.cycle import Flow, ShortCycle
+from gatekit.web.heads import Head, Pairs, remember
 from gatekit.web.lobby import BUSY, WAIT, Lobby, wait_headers
 
 Read = Callable[[int], Awaitable[bytes]]
@@ -86,6 +89,12 @@ class Front(Bounded):
     serve: ClassVar[Serve]
     allows: ClassVar[Allows]
     lobby: ClassVar[Lobby]
+    seen: Head | None = None
+    """The head of the last request, if another one like it can be read without the parser."""
+    came: tuple[str, Pairs] | None = None
+    """Server and headers of the POST that the parser has just read."""
+    between = True
+    """Whether the parser is at the beginning of a message: everything before has been read to its end."""
 
     def __init__(
         self,
@@ -103,7 +112,30 @@ class Front(Bounded):
 
     # -- where a request goes --------------------------------------------------------------------------
 
+    def data_received(self, data: bytes) -> None:
+        seen, fresh = self.seen, self.between
+        if seen is not None and fresh and self.cycle.response_complete:
+            found = seen.another(data)
+            if found is not None and self.allows(seen.host):
+                self._again(seen, *found)
+                return
+        super().data_received(data)
+        if self.came is not None:
+            (server, headers), self.came = self.came, None
+            self.seen = remember(data, server, headers) if fresh and self.between else None
+
+    def _again(self, seen: Head, headers: Pairs, body: bytes) -> None:
+        """A request of which only length and body are new."""
+        self._unset_keepalive_if_required()
+        cycle = self.cycle = ShortCycle(self, keep_alive=True)
+        cycle.body, cycle.more_body = body, False
+        self._start(cycle, self.serve("POST", seen.server, headers, self._peer(), cycle, cycle.read))
+
+    def _peer(self) -> str:
+        return self.client[0] if self.client else ""
+
     def on_message_begin(self) -> None:
+        self.between = False
         self.url = b""
         self.headers = []
 
@@ -118,22 +150,28 @@ class Front(Bounded):
             seconds = self._wait_of() if server is None else 0
         if server is None and not seconds:
             self._long_way()
-            self.headers = NO_HEAD
+            self.headers, self.seen = NO_HEAD, None
             return
-        cycle = self.cycle = ShortCycle(self)
+        self._short_way(server, seconds, waiting)
+        self.headers = NO_HEAD
+
+    def _short_way(self, server: str | None, seconds: int, waiting: bool) -> None:
+        keep_alive = self.parser.should_keep_alive()
+        cycle = self.cycle = ShortCycle(self, keep_alive)
         enter: Enter
+        self.seen = None
         if server is None:
             enter = partial(self._turn_away, cycle, seconds, self.headers)
         else:
-            peer = self.client[0] if self.client else ""
             method = _METHODS[self.parser.get_method()]
-            enter = partial(self.serve, method, server, self.headers, peer, cycle, cycle.read)
-        self.headers = NO_HEAD
+            if method == "POST" and keep_alive:
+                self.came = server, self.headers
+            enter = partial(self.serve, method, server, self.headers, self._peer(), cycle, cycle.read)
         if waiting:  # pipelined: taken up when the one before it is answered
             self.flow.pause_reading()
             self.pipeline.appendleft((cycle, enter))
         else:
-            self._start(cycle.run(enter()))
+            self._start(cycle, enter())
 
     def _is_plain(self) -> bool:
         """Whether there is nothing unusual about the head."""
@@ -158,8 +196,7 @@ class Front(Bounded):
     # -- what is no call ---------------------------------------------------------------------------------
 
     def _wait_of(self) -> int:
-        peer = self.client[0] if self.client else ""
-        return self.lobby.refuses(self.parser.get_method(), self.url, peer, self.headers)
+        return self.lobby.refuses(self.parser.get_method(), self.url, self._peer(), self.headers)
 
     async def _turn_away(self, cycle: ShortCycle, seconds: int, headers: Headers) -> None:
         """A request that is refused before anybody looked at it: 429, late."""
@@ -175,8 +212,7 @@ class Front(Bounded):
         await cycle.respond(429, wait_headers(seconds, headers), WAIT)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        peer = self.client[0] if self.client else ""
-        place = self.lobby.place(peer, list(cycle.scope["headers"]))
+        place = self.lobby.place(self._peer(), list(cycle.scope["headers"]))
         if not self.lobby.turnstile.enter(place, partial(self._let_in, cycle, app)):
             cycle.response_started = cycle.response_complete = True
             self.transport.write(BUSY)
@@ -194,10 +230,9 @@ class Front(Bounded):
             super().on_header(name, value)
         super().on_headers_complete()
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = self.loop.create_task(work)
-        self.tasks.add(task)  # uvicorn waits for these when it shuts down
-        task.add_done_callback(self.tasks.discard)
+    def _start(self, cycle: ShortCycle, work: Awaitable[None]) -> None:
+        cycle.task = self.loop.create_task(cycle.run(work, self.tasks))
+        self.tasks.add(cycle.task)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers.append((name.lower(), value))
@@ -215,7 +250,7 @@ class Front(Bounded):
             cycle.message_event.set()
 
     def on_message_complete(self) -> None:
-        cycle = self.cycle
+        cycle, self.between = self.cycle, True
         if self.chunked:
             self.message_complete()
         if type(cycle) is not ShortCycle:
@@ -232,7 +267,7 @@ class Front(Bounded):
         if self.pipeline:
             cycle, app = self.pipeline.pop()
             if isinstance(cycle, ShortCycle):
-                self._start(cycle.run(cast(Enter, app)()))
+                self._start(cycle, cast(Enter, app)())
             else:
                 self._start_asgi_task(cycle, app)
             return
