@@ -170,6 +170,18 @@ class SamlRefused(ProviderFailed):
         super().__init__(self.PUBLIC, f"saml {reason}: {detail}")
 
 
+class LdapError(GatekitError):
+    """An LDAP operation failed; the text is for log and audit."""
+
+
+class DirectoryUnreachable(LdapError):
+    """This server did not answer, or said that it cannot now. Another one of the same directory may."""
+
+
+class DirectoryRefused(LdapError):
+    """The server answered, and the answer is no: wrong credentials, no right to search, a bad filter."""
+
+
 class ChannelError(GatekitError):
     """What a local (stdio) client hears when the other end of its channel cannot be reached or used."""
 

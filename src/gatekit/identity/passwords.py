@@ -6,25 +6,17 @@ Each hash takes 64 MiB and tens of milliseconds, so the number that run at once 
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import unicodedata
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from threading import Lock
-from typing import TypeVar
 
 import argon2
 from msgspec import Struct
 
-from gatekit.errors import ProviderFailed, SignInRefused
+from gatekit.errors import SignInRefused
+from gatekit.identity.threads import Threads
 
 MIN_BYTES = 8
 MAX_BYTES = 1024
-
-BUSY = "Too many people are signing in at this moment. Try again in a minute."
-
-T = TypeVar("T")
 
 
 class HashCost(Struct, frozen=True, kw_only=True):
@@ -55,10 +47,7 @@ class PasswordHasher:
     def __init__(self, cost: HashCost | None = None, workers: int = 2, max_waiting: int = 64) -> None:
         cost = cost or HashCost()
         self._argon2 = argon2.PasswordHasher(cost.time_cost, cost.memory_kib, cost.parallelism)
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="gatekit-password")
-        self._max_running = workers + max_waiting
-        self._running = 0
-        self._lock = Lock()
+        self._threads = Threads("password", workers, max_waiting)
         self._decoy = _decoy(cost)
 
     async def hash(self, password: str) -> str:
@@ -69,13 +58,13 @@ class PasswordHasher:
 
     async def renew(self, password: str) -> str:
         """Hash a password that was accepted before, whatever the rules are today."""
-        return await self._run(lambda: self._argon2.hash(normalised(password)))
+        return await self._threads.run(lambda: self._argon2.hash(normalised(password)))
 
     async def verify(self, hash: str, password: str) -> bool:
         """Whether the password is right; False for a hash that cannot be read. Raises ``ProviderFailed``."""
         if len(password) > MAX_BYTES:  # cannot have been accepted; do not spend time on normalising it
             password = password[:MAX_BYTES] + "\0"
-        return await self._run(lambda: self._verify(hash, normalised(password)))
+        return await self._threads.run(lambda: self._verify(hash, normalised(password)))
 
     async def waste(self, password: str) -> None:
         """Take as long as ``verify`` takes: the answer for somebody who does not exist."""
@@ -89,27 +78,13 @@ class PasswordHasher:
             return True
 
     def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
 
     def _verify(self, hash: str, password: bytes) -> bool:
         try:
             return self._argon2.verify(hash, password)
         except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
             return False
-
-    async def _run(self, work: Callable[[], T]) -> T:
-        with self._lock:
-            if self._running >= self._max_running:
-                raise ProviderFailed(BUSY, "password queue full")
-            self._running += 1
-        future = self._pool.submit(work)
-        # Not in a finally: a request that is given up leaves its work running, and that still counts.
-        future.add_done_callback(self._done)
-        return await asyncio.wrap_future(future)
-
-    def _done(self, _: object) -> None:
-        with self._lock:
-            self._running -= 1
 
 
 def _decoy(cost: HashCost) -> str:
