@@ -15,6 +15,7 @@ from gatekit.admin.browser_sessions import BrowserSessions
 from gatekit.admin.grants import Grants
 from gatekit.admin.keys import Keys
 from gatekit.admin.people import People
+from gatekit.admin.roles import EffectiveRoles
 from gatekit.audit.recorder import Recorder
 from gatekit.config.model import Config, LocalConnection
 from gatekit.errors import StoreError
@@ -123,8 +124,14 @@ def readiness(parts: Parts, draining: Callable[[], bool]) -> Readiness:
     return {"store": store, "audit": audit, "draining": stopping}
 
 
+def desk_parts(parts: Parts) -> tuple[Store, Recorder, Clock, Entropy, EffectiveRoles]:
+    """What every use case of ``admin`` is made of, at doors where others than the operator stand."""
+    roles = EffectiveRoles(parts.store, lambda: parts.tables().policy)
+    return parts.store, parts.recorder, parts.clock, parts.entropy, roles
+
+
 def _own_pages(parts: Parts, authorization: AuthorizationServer) -> OwnPages:
-    desk = (parts.store, parts.recorder, parts.clock, parts.entropy)
+    desk = desk_parts(parts)
     return OwnPages(
         authorization.browser,
         authorization.sign_in_for,

@@ -13,7 +13,8 @@
     ├── AdminError                       an operator asked for something impossible (exit 1)
     │   ├── NotFound
     │   ├── Conflict
-    │   └── InvalidInput
+    │   ├── InvalidInput
+    │   └── Forbidden                    whoever asked may not do that
     ├── IdentityError
     │   ├── SignInRefused                this person may not come in
     │   └── ProviderFailed               the identity provider answered nonsense or nothing
@@ -125,6 +126,10 @@ class Conflict(AdminError):
 
 class InvalidInput(AdminError):
     """A value is not acceptable."""
+
+
+class Forbidden(AdminError):
+    """Whoever asked may not do that: their role, or the scopes of the key they came with."""
 
 
 # -- identity ----------------------------------------------------------------------------------------------

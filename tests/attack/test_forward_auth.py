@@ -11,7 +11,7 @@ import httpx2
 import msgspec
 import pytest
 
-from gatekit.admin.desk import Actor
+from gatekit.admin.desk import operator
 from gatekit.admin.keys import Keys
 from gatekit.errors import AuditUnavailable
 from gatekit.model.audit import DoorRefused, ForwardEvent
@@ -67,7 +67,7 @@ async def test_api_keys_pass_where_they_are_for(front: Front) -> None:
 
     world = front.world
     keys = Keys(world.store, world.trail, world.clock, world.entropy)
-    actor = Actor("test", "cli")
+    actor = operator("test")
     every = await keys.create(actor, "alice", name="all", servers=(), valid_for=90_000, known_servers=())
     one = await keys.create(
         actor, "alice", name="one", servers=("wiki",), valid_for=90_000, known_servers=("wiki",)

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from gatekit.admin.desk import Actor, Desk, words
 from gatekit.errors import NotFound
-from gatekit.model.people import BrowserSession
+from gatekit.model.people import BrowserSession, User
 from gatekit.platform.vault import token_hash
 
 
@@ -21,20 +21,24 @@ class BrowserSessionView(Struct, frozen=True):
 class BrowserSessions(Desk):
     """Every method that changes something raises ``AdminError``, ``StoreError`` or ``AuditUnavailable``."""
 
-    async def list(self, username: str) -> Sequence[BrowserSessionView]:
+    async def list(self, actor: Actor, username: str) -> Sequence[BrowserSessionView]:
         """Those of one person that are good now, newest first."""
-        user = await self._person(username)
+        user = await self._whom(actor, "sessions:read", username, own=True)
+        return await self._of(user)
+
+    async def _of(self, user: User) -> Sequence[BrowserSessionView]:
         rows = await self._store.browser_sessions.list(user.id, self._now())
         return [BrowserSessionView(name_of(row), row) for row in rows]
 
     async def end(self, actor: Actor, username: str, session_id: str) -> BrowserSession:
         """Sign the person out in one browser."""
-        found = [view.session for view in await self.list(username) if view.id == session_id]
+        user = await self._whom(actor, "sessions:write", username, own=True)
+        found = [view.session for view in await self._of(user) if view.id == session_id]
         if not found:
-            raise NotFound(f"{username} has no browser session {session_id}")
+            raise NotFound(f"{user.username} has no browser session {session_id}")
         await self._store.browser_sessions.end(found[0].token_hash, self._now())
         before = words(session=session_id, address=found[0].address)
-        await self._record(actor, "session.end", username, before=before, after="ended")
+        await self._record(actor, "session.end", user.username, before=before, after="ended")
         return found[0]
 
 

@@ -19,11 +19,16 @@ MAX_OVERLAP = 30 * 86400
 class Clients(Desk):
     """Every method that changes something raises ``AdminError``, ``StoreError`` or ``AuditUnavailable``."""
 
-    async def list(self) -> Sequence[Client]:
+    async def list(self, actor: Actor) -> Sequence[Client]:
         """Oldest first."""
+        self._may(actor, "clients:read")
         return await self._store.clients.list()
 
-    async def show(self, client_id: str) -> Client:
+    async def show(self, actor: Actor, client_id: str) -> Client:
+        self._may(actor, "clients:read")
+        return await self._client(client_id)
+
+    async def _client(self, client_id: str) -> Client:
         client = await self._store.clients.get(client_id)
         if client is None:
             raise NotFound(f"there is no client {client_id}; `gatekit clients list` shows which there are")
@@ -38,7 +43,8 @@ class Clients(Desk):
 
     async def delete(self, actor: Actor, client_id: str) -> Client:
         """Remove the client and all its grants; whoever uses it has to register and sign in again."""
-        client = await self.show(client_id)
+        self._may(actor, "clients:write")
+        client = await self._client(client_id)
         if client.source == "configured":
             raise Conflict(
                 f"{client_id} stands in the configuration file; remove it there "
@@ -53,7 +59,8 @@ class Clients(Desk):
 
         0 ends it at once, which is what to do when it leaked.
         """
-        client = await self.show(client_id)
+        self._may(actor, "clients:write")
+        client = await self._client(client_id)
         if client.source == "configured":
             raise Conflict(f"{client_id} stands in the configuration file; change its secret there")
         if client.secret_hash is None:
@@ -66,7 +73,8 @@ class Clients(Desk):
         return client, secret
 
     async def _set_disabled(self, actor: Actor, client_id: str, disabled: bool) -> Client:
-        client = await self.show(client_id)
+        self._may(actor, "clients:write")
+        client = await self._client(client_id)
         if client.disabled is not disabled:
             await self._store.clients.set_disabled(client_id, disabled)
             await self._note(actor, "disabled" if disabled else "enabled", client)

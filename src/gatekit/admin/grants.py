@@ -11,6 +11,7 @@ from msgspec import Struct
 from gatekit.admin.desk import Actor, Desk, words
 from gatekit.errors import Conflict, InvalidInput, NotFound
 from gatekit.model.oauth import Client, Grant
+from gatekit.model.people import User
 
 REASON = "revoked by an administrator"
 OWN_REASON = "revoked by its person"
@@ -33,27 +34,40 @@ class Grants(Desk):
     """Every method that changes something raises ``AdminError``, ``StoreError`` or ``AuditUnavailable``."""
 
     async def list(
-        self, username: str | None = None, client_id: str | None = None, *, ended: bool = False
+        self, actor: Actor, username: str | None = None, client_id: str | None = None, *, ended: bool = False
     ) -> Sequence[GrantView]:
         """Of everybody, or of one person, one client, or both; with ``ended`` also those that are over."""
-        user = await self._person(username) if username is not None else None
+        user = None
+        if username is not None:
+            user = await self._whom(actor, "grants:read", username, own=True)
+        else:
+            self._may(actor, "grants:read")
+        return await self._list(user, client_id, ended)
+
+    async def _list(self, user: User | None, client_id: str | None, ended: bool) -> Sequence[GrantView]:
         grants = await self._store.grants.list(user.id if user else None, client_id)
         if not ended:
             grants = [grant for grant in grants if self._state(grant) == "active"]
-        people = [user] if user else await self._store.users.list()
-        names = {row.id: row.username for row in people}
+        owners = {grant.user_id for grant in grants}
+        names = {user.id: user.username} if user else await self._store.users.named(owners)
         clients = await self._clients({grant.client_id for grant in grants})
         issued = await self._store.grants.last_issued(user.id) if user else {}
         return [self._view(grant, names, clients, issued) for grant in grants]
 
     async def revoke(self, actor: Actor, grant_id: str) -> GrantView:
         """Revoke one."""
-        found = [view for view in await self.list(ended=True) if view.grant.id == grant_id]
-        if not found:
+        self._may(actor, "grants:write")
+        grant = await self._store.grants.get(grant_id)
+        user = await self._store.users.get(grant.user_id) if grant is not None else None
+        if grant is None or user is None:
             raise NotFound(f"there is no grant {grant_id}; `gatekit grants list` shows which there are")
-        if not await self._revoke(actor, found[0]):
+        await self._outranks(actor, "grants:write", user)
+        clients = await self._clients({grant.client_id})
+        issued = await self._store.grants.last_issued(user.id)
+        view = self._view(grant, {user.id: user.username}, clients, issued)
+        if not await self._revoke(actor, view):
             raise Conflict(f"the grant {grant_id} was revoked already")
-        return found[0]
+        return view
 
     async def revoke_all(
         self, actor: Actor, username: str | None = None, client_id: str | None = None
@@ -64,7 +78,13 @@ class Grants(Desk):
         """
         if username is None and client_id is None:
             raise InvalidInput("say whose grants: of a person, of a client, or both")
-        return [view for view in await self.list(username, client_id) if await self._revoke(actor, view)]
+        user = None
+        if username is not None:
+            user = await self._whom(actor, "grants:write", username, own=True)
+        else:
+            self._may(actor, "grants:write")
+        views = await self._list(user, client_id, ended=False)
+        return [view for view in views if await self._revoke(actor, view)]
 
     async def _clients(self, wanted: Collection[str]) -> Mapping[str, Client]:
         store = self._store.clients

@@ -55,6 +55,7 @@ class Keys(Desk):
         ``known_servers`` is given, ``servers`` must be among them: a key for a server with a slip of the
         pen in its name would be a riddle later.
         """
+        owner = await self._whom(actor, "keys:write", username, own=True)
         if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
             raise InvalidInput(f"a key needs a name of 1 to {MAX_NAME} printable characters")
         if not 0 < valid_for <= MAX_SECONDS:
@@ -63,7 +64,6 @@ class Keys(Desk):
         if unknown:
             there = ", ".join(sorted(known_servers or ())) or "none"
             raise NotFound(f"there is no server {unknown[0]} (there are: {there})")
-        owner = await self._person(username)
         if owner.disabled:
             raise Conflict(f"{owner.username} is disabled; `gatekit users enable {owner.username}` first")
         if owner.connection == SERVICE:
@@ -84,23 +84,32 @@ class Keys(Desk):
         await self._note(actor, "created", key, owner.username)
         return IssuedKey(token, key, owner.username)
 
-    async def list(self, username: str | None = None) -> Sequence[KeyView]:
+    async def list(self, actor: Actor, username: str | None = None) -> Sequence[KeyView]:
         """Of everybody, or of one person; oldest first."""
-        owner = await self._person(username) if username is not None else None
+        owner = None
+        if username is not None:
+            owner = await self._whom(actor, "keys:read", username, own=True)
+        else:
+            self._may(actor, "keys:read")
         keys = await self._store.api_keys.list(owner.id if owner else None)
-        people = [owner] if owner else await self._store.users.list()
-        names = {user.id: user.username for user in people}
+        owners = {key.user_id for key in keys}
+        names = {owner.id: owner.username} if owner else await self._store.users.named(owners)
         return [KeyView(key, names.get(key.user_id, key.user_id), self._state(key)) for key in keys]
 
     async def revoke(self, actor: Actor, key_id: str) -> ApiKey:
         """End a key at once and for good."""
         key = await self._store.api_keys.get(key_id)
-        if key is None:
+        own = key is not None and key.user_id == actor.id and actor.scopes is None
+        if not own:
+            self._may(actor, "keys:write")
+        owner = await self._store.users.get(key.user_id) if key is not None else None
+        if key is None or owner is None:
             raise NotFound(f"there is no key {key_id}; `gatekit keys list` shows which there are")
+        if not own:
+            await self._outranks(actor, "keys:write", owner)
         if not await self._store.api_keys.revoke(key_id, self._now()):
             raise Conflict(f"the key {key_id} was revoked already")
-        owner = await self._store.users.get(key.user_id)
-        await self._note(actor, "revoked", key, owner.username if owner else key.user_id)
+        await self._note(actor, "revoked", key, owner.username)
         return key
 
     def _state(self, key: ApiKey) -> Literal["active", "expired", "revoked"]:

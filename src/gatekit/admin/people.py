@@ -9,9 +9,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gatekit.admin.desk import Actor, Desk, words
-from gatekit.errors import Conflict, InvalidInput, NotFound, SignInRefused
+from gatekit.errors import Conflict, Forbidden, InvalidInput, NotFound, SignInRefused
 from gatekit.identity.names import MAX_USERNAME
-from gatekit.model.people import LOCAL, Invite, Membership, User
+from gatekit.model.people import LOCAL, Invite, Membership, PeopleQuery, User
 from gatekit.platform.vault import token_hash
 
 INVITE_SECONDS = 48 * 3600
@@ -58,10 +58,11 @@ class People(Desk):
 
         Without ``password`` (the text, and what hashes it) an invite link is the way in.
         """
+        self._may(actor, "people:write")
         _check_username(username)
         if email and not _EMAIL.fullmatch(email):
             raise InvalidInput(f"{email!r} is not an e-mail address")
-        await self._check_groups(groups)
+        await self._check_groups(actor, groups)
         hashed = await _hashed(*password) if password is not None else None
         ident, now = self._entropy.ident("usr_"), self._now()
         user = User(
@@ -78,6 +79,7 @@ class People(Desk):
             created_at=now,
             updated_at=now,
         )
+        await self._gives(actor, user)
         await self._store.users.add(user, hashed)
         for group in groups:
             await self._store.groups.add(Membership(user_id=ident, group=group))
@@ -86,12 +88,19 @@ class People(Desk):
         )
         return user
 
-    async def show(self, username: str) -> PersonView:
-        return await self._view(await self._person(username))
+    async def show(self, actor: Actor, username: str) -> PersonView:
+        return await self._view(await self._whom(actor, "people:read", username, own=True))
 
-    async def list(self) -> Sequence[PersonView]:
-        """All, by username."""
-        return [await self._view(user) for user in await self._store.users.list()]
+    async def list(self, actor: Actor, query: PeopleQuery | None = None) -> Sequence[PersonView]:
+        """By username: all, or one page."""
+        self._may(actor, "people:read")
+        store = self._store.users
+        return [await self._view(user) for user in await (store.page(query) if query else store.list())]
+
+    async def count(self, actor: Actor, query: PeopleQuery) -> int:
+        """How many there are on all pages together."""
+        self._may(actor, "people:read")
+        return await self._store.users.count(query)
 
     async def disable(self, actor: Actor, username: str) -> User:
         """Refuse the person everywhere from now on; nothing is lost, ``enable`` takes it back.
@@ -99,22 +108,25 @@ class People(Desk):
         Browser sessions end. Tokens and keys stay as they are and open nothing meanwhile, because every use
         of them asks whether the person is active.
         """
+        self._not_oneself(actor, await self._whom(actor, "people:write", username))
         user = await self._set_disabled(actor, username, True)
         await self._store.browser_sessions.end_all(user.id, self._now())
         return user
 
     async def end_sessions(self, actor: Actor, username: str) -> None:
         """Sign the person out in every browser."""
-        user = await self._person(username)
+        user = await self._whom(actor, "sessions:write", username, own=True)
         await self._store.browser_sessions.end_all(user.id, self._now())
         await self._record(actor, "user.sign_out", user.username)
 
     async def enable(self, actor: Actor, username: str) -> User:
+        await self._gives(actor, await self._whom(actor, "people:write", username))
         return await self._set_disabled(actor, username, False)
 
     async def delete(self, actor: Actor, username: str) -> User:
         """Remove the person and everything that hangs on them: sessions, grants, keys, memberships."""
-        view = await self.show(username)
+        view = await self._view(await self._whom(actor, "people:write", username))
+        self._not_oneself(actor, view.user)
         await self._store.users.delete(view.user.id)
         groups = ",".join(membership.group for membership in view.groups)
         before = words(id=view.user.id, email=view.user.email, groups=groups)
@@ -123,7 +135,7 @@ class People(Desk):
 
     async def set_password(self, actor: Actor, username: str, password: str, hash_password: Hash) -> User:
         """Set a password; sign-ins that were made with the old one end."""
-        user = await self._local(username)
+        user = self._local(await self._whom(actor, "people:write", username))
         hashed = await _hashed(password, hash_password)
         now = self._now()
         await self._store.users.set_password(user.id, hashed, now)
@@ -136,9 +148,10 @@ class People(Desk):
 
         ``valid_for`` is in seconds, at most 30 days.
         """
+        user = await self._whom(actor, "people:write", username)
         if not 0 < valid_for <= MAX_INVITE_SECONDS:
             raise InvalidInput(f"an invite is good for at most {MAX_INVITE_SECONDS // 86400} days")
-        user = await self._local(username)
+        user = self._local(user)
         if user.disabled:
             raise Conflict(f"{user.username} is disabled; `gatekit users enable {user.username}` first")
         token, now = self._entropy.token(INVITE_PREFIX), self._now()
@@ -153,8 +166,7 @@ class People(Desk):
         groups = await self._store.groups.of_user(user.id)
         return PersonView(user, tuple(groups), await self._store.users.password_hash(user.id) is not None)
 
-    async def _local(self, username: str) -> User:
-        user = await self._person(username)
+    def _local(self, user: User) -> User:
         if user.connection != LOCAL:
             raise InvalidInput(f"{user.username} signs in with {user.connection} and has no password here")
         return user
@@ -169,11 +181,16 @@ class People(Desk):
         await self._record(actor, "user.disable" if disabled else "user.enable", user.username, before, after)
         return changed
 
-    async def _check_groups(self, groups: Sequence[str]) -> None:
+    def _not_oneself(self, actor: Actor, user: User) -> None:
+        """Whoever locks themselves out cannot take it back."""
+        if actor.id == user.id:
+            raise Forbidden("nobody disables or deletes themselves; somebody else has to")
+
+    async def _check_groups(self, actor: Actor, groups: Sequence[str]) -> None:
         """Before anything is written, so that a slip of the pen does not leave half a person."""
-        known = await self._store.groups.names()
         for group in groups:
-            if group not in known:
+            self._gives_group(actor, group)
+            if await self._store.groups.get(group) is None:
                 raise NotFound(f"there is no group {group}; `gatekit groups create {group}` makes it")
 
 

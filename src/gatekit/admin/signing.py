@@ -32,12 +32,14 @@ class SigningKeys(Desk):
         super().__init__(store, audit, clock, entropy)
         self._make = make
 
-    async def list(self) -> Sequence[SigningKey]:
+    async def list(self, actor: Actor) -> Sequence[SigningKey]:
         """Of every purpose; newest first, retired ones included."""
+        self._may(actor, "signing_keys:read")
         return sorted(await self._store.signing_keys.list(), key=lambda key: key.purpose)
 
     async def rotate(self, actor: Actor) -> Sequence[SigningKey]:
         """Publish the next key of every purpose that has one. The old ones stay for as long as needed."""
+        self._may(actor, "signing_keys:write")
         living = [key for key in await self._store.signing_keys.list() if key.retired_at is None]
         purposes = dict.fromkeys([ACCESS_TOKENS, *(key.purpose for key in living)])
         return [await self._publish(actor, purpose) for purpose in purposes]
@@ -47,6 +49,7 @@ class SigningKeys(Desk):
 
         ``kid`` may be cut to any beginning that is unique.
         """
+        self._may(actor, "signing_keys:write")
         key = await self._find(kid)
         if key.retired_at is not None:
             raise Conflict(f"the key {key.kid} is retired already")

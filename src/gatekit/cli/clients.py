@@ -47,7 +47,7 @@ def list_(workspace: Workspace, /, as_json: bool) -> None:
     """
 
     async def work(office: Office) -> list[Client]:
-        return list(await office.clients.list())
+        return list(await office.clients.list(office.actor))
 
     found = workspace.read(work)
     if as_json:
@@ -86,7 +86,7 @@ def show(workspace: Workspace, /, client_id: str, as_json: bool) -> None:
     Example:
       gatekit clients show cli_01KB3T…
     """
-    facts = _facts(workspace.read(lambda office: office.clients.show(client_id)))
+    facts = _facts(workspace.read(lambda office: office.clients.show(office.actor, client_id)))
     if as_json:
         print_json(facts)
     else:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gatekit.admin.groups import Groups
     from gatekit.admin.keys import Keys
     from gatekit.admin.people import People
+    from gatekit.admin.roles import RoleDesk
     from gatekit.admin.signing import SigningKeys
     from gatekit.store.ports import Store
 
@@ -52,6 +53,12 @@ class Office:
         from gatekit.admin.people import People
 
         return People(*self._parts)
+
+    @property
+    def roles(self) -> RoleDesk:
+        from gatekit.admin.roles import RoleDesk
+
+        return RoleDesk(*self._parts)
 
     @property
     def groups(self) -> Groups:
@@ -130,12 +137,12 @@ class Workspace(Struct, frozen=True, kw_only=True):
             await recorder.aclose()
 
     async def _run(self, work: Callable[[Office], Awaitable[T]], audit: Audit | None) -> T:
-        from gatekit.admin.desk import Actor
+        from gatekit.admin.desk import operator
         from gatekit.store.sql.store import open_store
 
         store = await open_store(self.data_dir / DATABASE)
         try:
-            return await work(Office(store, audit or _NoChanges(), Actor(_who(), "cli"), self.data_dir))
+            return await work(Office(store, audit or _NoChanges(), operator(_who()), self.data_dir))
         finally:
             await store.close()
 

@@ -41,7 +41,7 @@ def list_(
     """
 
     async def work(office: Office) -> list[GrantView]:
-        return list(await office.grants.list(username, client_id, ended=ended))
+        return list(await office.grants.list(office.actor, username, client_id, ended=ended))
 
     views = workspace.read(work)
     if as_json:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gatekit.cli.context import Office, Workspace, located, placed
-from gatekit.cli.output import as_json, listed, print_json, print_table, yes
+from gatekit.cli.output import as_json, listed, print_facts, print_json, print_table, yes
+from gatekit.model.people import LOCAL
 
 if TYPE_CHECKING:
     from gatekit.admin.groups import GroupView
@@ -89,11 +90,83 @@ def remove(workspace: Workspace, /, group: str, usernames: tuple[str, ...]) -> N
     click.echo(f"no longer in {group}: {listed(usernames)}")
 
 
+@groups.command()
+@click.argument("parent")
+@click.argument("child")
+@located
+def nest(workspace: Workspace, /, parent: str, child: str) -> None:
+    """Put a group into another: whoever is in CHILD is in PARENT as well.
+
+    \b
+    Example:
+      gatekit groups nest engineering developers
+    """
+    workspace.change(lambda office: office.groups.nest(office.actor, parent, child))
+    click.echo(f"whoever is in {child} is in {parent}")
+
+
+@groups.command()
+@click.argument("parent")
+@click.argument("child")
+@located
+def unnest(workspace: Workspace, /, parent: str, child: str) -> None:
+    """Take a group out of another.
+
+    \b
+    Example:
+      gatekit groups unnest engineering developers
+    """
+    workspace.change(lambda office: office.groups.unnest(office.actor, parent, child))
+    click.echo(f"{child} is no longer in {parent}")
+
+
+@groups.command()
+@click.argument("group")
+@click.argument("selectors", nargs=-1, metavar="[SELECTOR]...")
+@click.option("--clear", is_flag=True, help="End the rule; members who were put in by name stay.")
+@located
+def rule(workspace: Workspace, /, group: str, selectors: tuple[str, ...], clear: bool) -> None:
+    """Fill a group by rule: whoever a selector names is in it. Replaces the rule it has.
+
+    A selector is okta:ada, service:nightly, ada@example.com, group:sre or group:okta/Engineering.
+
+    \b
+    Example:
+      gatekit groups rule developers group:okta/Engineering ada@example.com
+    """
+    if clear == bool(selectors):
+        raise click.UsageError("write selectors, or --clear and none")
+    made = workspace.change(lambda office: office.groups.rule(office.actor, group, selectors))
+    click.echo(f"in {group} by rule: {listed(made.selectors)}")
+
+
+@groups.command()
+@click.argument("group")
+@as_json
+@located
+def show(workspace: Workspace, /, group: str, as_json: bool) -> None:
+    """Show one group: members, nested groups, rule. CONNECTION/NAME is a group of a provider.
+
+    \b
+    Example:
+      gatekit groups show developers
+    """
+    source, slash, name = group.partition("/")
+    where = (name, source) if slash else (group, "local")
+    facts = _facts(workspace.read(lambda office: office.groups.show(office.actor, *where)))
+    if as_json:
+        print_json(facts)
+    else:
+        print_facts(
+            {key: listed(value) if isinstance(value, list) else str(value) for key, value in facts.items()}
+        )
+
+
 @groups.command("list")
 @as_json
 @located
 def list_(workspace: Workspace, /, as_json: bool) -> None:
-    """List groups and their members.
+    """List groups: those made here with who is in them, and those that providers know.
 
     \b
     Example:
@@ -101,14 +174,35 @@ def list_(workspace: Workspace, /, as_json: bool) -> None:
     """
 
     async def work(office: Office) -> list[GroupView]:
-        return list(await office.groups.list())
+        return list(await office.groups.list(office.actor, members=True))
 
     views = workspace.read(work)
     if as_json:
-        print_json([{"name": view.name, "members": list(view.members)} for view in views])
+        print_json([_facts(view) for view in views])
         return
     print_table(
-        ("GROUP", "MEMBERS"),
-        [(view.name, listed(view.members)) for view in views],
+        ("GROUP", "MEMBERS", "NESTED", "RULE"),
+        [
+            (
+                view.name if view.source == LOCAL else f"{view.source}/{view.name}",
+                listed(view.members) if view.source == LOCAL else f"{view.size}",
+                listed(view.children),
+                listed(view.selectors),
+            )
+            for view in views
+        ],
         "there are no groups in the store: gatekit groups create NAME",
     )
+
+
+def _facts(view: GroupView) -> dict[str, Any]:
+    return {
+        "name": view.name,
+        "source": view.source,
+        "title": view.title,
+        "size": view.size,
+        "members": list(view.members),
+        "children": list(view.children),
+        "parents": list(view.parents),
+        "rule": list(view.selectors),
+    }

@@ -95,7 +95,7 @@ def list_(workspace: Workspace, /, username: str | None, as_json: bool) -> None:
     """
 
     async def work(office: Office) -> list[KeyView]:
-        return list(await office.keys.list(username))
+        return list(await office.keys.list(office.actor, username))
 
     views = workspace.read(work)
     if as_json:

@@ -41,7 +41,7 @@ def list_(workspace: Workspace, /, ended: bool, as_json: bool) -> None:
     """
 
     async def work(office: Office) -> list[SigningKey]:
-        return list(await office.signing_keys.list())
+        return list(await office.signing_keys.list(office.actor))
 
     facts = [fact for fact in _facts(workspace.read(work)) if ended or fact["state"] != "retired"]
     if as_json:

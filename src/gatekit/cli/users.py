@@ -20,6 +20,7 @@ from gatekit.cli.output import (
     yes,
 )
 from gatekit.errors import InvalidInput
+from gatekit.model.people import ROLES, Role
 
 if TYPE_CHECKING:
     from gatekit.admin.people import Invited, PersonView
@@ -106,17 +107,18 @@ def list_(workspace: Workspace, /, as_json: bool) -> None:
     """
 
     async def work(office: Office) -> list[PersonView]:
-        return list(await office.people.list())
+        return list(await office.people.list(office.actor))
 
     views = workspace.read(work)
     if as_json:
         print_json([_facts(view) for view in views])
         return
     print_table(
-        ("USERNAME", "GROUPS", "E-MAIL", "SIGNS IN WITH", "LAST SEEN (UTC)", "STATE"),
+        ("USERNAME", "ROLE", "GROUPS", "E-MAIL", "SIGNS IN WITH", "LAST SEEN (UTC)", "STATE"),
         [
             (
                 view.user.username,
+                view.user.role,
                 listed([membership.group for membership in view.groups]),
                 view.user.email or "-",
                 view.user.connection,
@@ -140,7 +142,7 @@ def show(workspace: Workspace, /, username: str, as_json: bool) -> None:
     Example:
       gatekit users show alice
     """
-    view = workspace.read(lambda office: office.people.show(username))
+    view = workspace.read(lambda office: office.people.show(office.actor, username))
     facts = _facts(view)
     if as_json:
         print_json(facts)
@@ -232,6 +234,23 @@ def password(workspace: Workspace, /, username: str, password_stdin: bool) -> No
     click.echo(f"the password of {workspace.change(work)} is set")
 
 
+@users.command()
+@click.argument("username")
+@click.argument("role", type=click.Choice(ROLES))
+@located
+def role(workspace: Workspace, /, username: str, role: Role) -> None:
+    """Say what a person may do to others.
+
+    A member nothing, an auditor looks at everything, an admin manages it, an owner makes admins.
+
+    \b
+    Example:
+      gatekit users role alice owner
+    """
+    user = workspace.change(lambda office: office.roles.set(office.actor, username, role))
+    click.echo(f"{user.username} is {role} now")
+
+
 async def _hasher() -> Any:
     from gatekit.identity.passwords import PasswordHasher
 
@@ -289,6 +308,7 @@ def _facts(view: PersonView) -> dict[str, Any]:
         "email_verified": user.email_verified,
         "connection": user.connection,
         "login": user.login,
+        "role": user.role,
         "groups": [m.group for m in view.groups if m.source == "local"],
         "provider_groups": [m.group for m in view.groups if m.source != "local"],
         "state": _state(view),

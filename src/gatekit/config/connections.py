@@ -16,13 +16,13 @@ from gatekit.config.provider_schema import GitHubKeys, LocalIn, ProviderIn, writ
 from gatekit.config.schema import AuthIn
 from gatekit.config.trust import assertion_issuer, external_server
 from gatekit.model.connections import ConnectionRules
-from gatekit.model.people import LOCAL, SERVICE
+from gatekit.model.people import LOCAL, SERVICE, SERVICE_ACCOUNT
 from gatekit.model.trust import AssertionIssuer, ExternalServer
 
 INLINE = ("local", "github")
 """Kinds that need no entry under ``providers``."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
-_RESERVED = frozenset({"group", "org", "team", "service", SERVICE})
+_RESERVED = frozenset({"group", "org", "team", SERVICE, SERVICE_ACCOUNT})
 """Prefixes of selectors, which a connection of that name would make ambiguous."""
 
 Resolver = Callable[[str, Any, ConnectionRules, doc.Path, doc.Document], Connection | None]

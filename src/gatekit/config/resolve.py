@@ -25,12 +25,13 @@ from gatekit.config.model import (
 )
 from gatekit.config.references import References
 from gatekit.config.resources import ResourceServers
-from gatekit.config.schema import AuthIn, FileIn, ProxyIn, SessionsIn
+from gatekit.config.schema import AuthIn, FileIn, ProxyIn, RolesIn, SessionsIn
 from gatekit.config.selectors import GROUP_NAME, Selectors
 from gatekit.config.servers import Servers
 from gatekit.config.virtual import VirtualServers
 from gatekit.model.oauth import Client
-from gatekit.model.rules import Rules, Selector
+from gatekit.model.people import Role
+from gatekit.model.rules import Anyone, Rules, Selector
 
 _DOMAIN = re.compile(r"(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
@@ -61,7 +62,6 @@ def resolve(file: FileIn, document: doc.Document, references: References, path: 
     _check_disabled(auth, host, public_url, document)
     external, assertions = resolve_trust(file.proxy.auth, document)
     issuers = (*([external.name] if external else []), *(entry.name for entry in assertions))
-    names = tuple(dict.fromkeys((*names, *issuers)))
     registration = _registration(file.proxy.auth, document)
     clients = _clients(file, registration, document)
     selectors = Selectors(document, names, bare, tuple(file.groups), issuers, services_of(clients))
@@ -82,6 +82,7 @@ def resolve(file: FileIn, document: doc.Document, references: References, path: 
         groups=_groups(file.groups, selectors, document),
         servers=server_rules + virtual_rules + target_rules,
         resources=resource_rules,
+        roles=_roles(file.proxy.auth.roles, selectors, document),
         auth_enabled=auth.enabled,
     )
     return Config(
@@ -145,6 +146,26 @@ def _check_disabled(auth: AuthConfig, host: str, public_url: str, document: doc.
         "may only be false while host and public_url stay on this machine (anybody could call every server)"
     )
     document.fault((*AUTH, "enabled"), text)
+
+
+def _roles(
+    written: RolesIn, selectors: Selectors, document: doc.Document
+) -> tuple[tuple[Role, tuple[Selector, ...]], ...]:
+    """Who may do what to others. A role for everybody is refused, however many lists allow everybody in."""
+    found: list[tuple[Role, tuple[Selector, ...]]] = []
+    lists: tuple[tuple[Role, Sequence[str]], ...] = (
+        ("owner", written.owner),
+        ("admin", written.admin),
+        ("auditor", written.auditor),
+    )
+    for role, entries in lists:
+        place = (*AUTH, "roles", role)
+        chosen = selectors.many(entries, place)
+        if any(isinstance(selector, Anyone) for selector in chosen):
+            document.fault(place, "a role is for some people and not for everybody ('*')")
+        if chosen:
+            found.append((role, chosen))
+    return tuple(found)
 
 
 def _groups(

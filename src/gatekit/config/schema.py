@@ -119,6 +119,12 @@ class ClientIn(Section, frozen=True):
     dpop_only: Annotated[bool, Flag()] = False
 
 
+class RolesIn(Section, frozen=True):
+    owner: Annotated[Names, Texts()] = ()
+    admin: Annotated[Names, Texts()] = ()
+    auditor: Annotated[Names, Texts()] = ()
+
+
 class AuthIn(GitHubKeys, frozen=True):
     enabled: Annotated[bool, Flag()] = True
     provider: Annotated[str | None, Text()] = None
@@ -126,6 +132,7 @@ class AuthIn(GitHubKeys, frozen=True):
     allowed_users: Annotated[Names | None, Texts()] = None
     allowed_groups: Annotated[Names | None, Texts()] = None
     users: Annotated[Names | None, Texts()] = None
+    roles: RolesIn = RolesIn()
     tokens: TokensIn = TokensIn()
     resources: Annotated[dict[str, ResourceIn], Entries(Sub(ResourceIn))] = field(default_factory=dict)
     registration: RegistrationIn = RegistrationIn()
@@ -278,6 +285,7 @@ PLACES: dict[str, type[Section]] = {
     "proxy.auth.providers.*.groups": ProviderGroupsIn,
     "proxy.auth.providers.*.provisioning": ProvisioningIn,
     **{f"proxy.auth.providers.<{kind}>": section for kind, section in SECTIONS.items()},
+    "proxy.auth.roles": RolesIn,
     "proxy.auth.tokens": TokensIn,
     "proxy.auth.resources.*": ResourceIn,
     "proxy.auth.registration": RegistrationIn,

@@ -8,7 +8,7 @@ from typing import Literal
 
 from gatekit.config import document as doc
 from gatekit.config.faults import nearest
-from gatekit.model.people import LOCAL, SERVICE
+from gatekit.model.people import LOCAL, SERVICE, SERVICE_ACCOUNT
 from gatekit.model.rules import AccessList, Anyone, ByEmail, ByGroup, ByLogin, ByProviderGroup, Selector
 
 Bare = Literal["person", "group"]
@@ -40,7 +40,7 @@ class Selectors:
         the clients that act for themselves."""
         self._document = document
         self._issuers = frozenset(issuers)
-        self._connections = tuple(connections)
+        self._connections = tuple(dict.fromkeys((*connections, *issuers)))
         self._default = default
         """Connection of bare names; None when that would be a guess."""
         self._groups = frozenset(groups)
@@ -77,7 +77,12 @@ class Selectors:
 
     def _prefixed(self, prefix: str, rest: str, path: doc.Path) -> Selector | None:
         if prefix == "group":
+            connection, slash, name = rest.partition("/")
+            if slash and connection in self._connections:
+                return self._asserted_group(connection, name, path)
             return self._group(rest, path)
+        if prefix == SERVICE_ACCOUNT:
+            return self._login(SERVICE_ACCOUNT, rest, path)
         if prefix in ("org", "team"):
             return self._provider_group(self._only_provider(prefix, path), prefix, rest, path)
         if prefix == SERVICE:
@@ -89,7 +94,7 @@ class Selectors:
             if colon and inner in ("org", "team"):
                 return self._provider_group(prefix, inner, name.strip(), path)
             return self._login(prefix, rest, path)
-        known = [*self._connections, "group", "org", "team", SERVICE]
+        known = [*self._connections, "group", "org", "team", SERVICE, SERVICE_ACCOUNT]
         text = f"unknown prefix '{prefix}:'{nearest(prefix, known)}; known here: "
         self._document.fault(path, text + ", ".join(f"{name}:" for name in known))
         return None

@@ -89,8 +89,7 @@ def selector(value: Selector) -> str:
         return f"group:{value.name}"
     if isinstance(value, ByLogin):
         return f"{value.connection}:{value.login}"
-    kind = "team" if "/" in value.name else "org"
-    return f"{value.connection}:{kind}:{value.name}"
+    return f"group:{value.connection}/{value.name}"
 
 
 def masked(text: str) -> str:
@@ -127,6 +126,12 @@ def _variables(entry: ServerConfig) -> dict[str, str]:
     return shown
 
 
+def _roles(config: Config) -> dict[str, Any]:
+    if not config.rules.roles:
+        return {}
+    return {"roles": {role: [selector(one) for one in named] for role, named in config.rules.roles}}
+
+
 def _auth(config: Config) -> dict[str, Any]:
     tokens, registration = config.tokens, config.registration
     return {
@@ -138,6 +143,7 @@ def _auth(config: Config) -> dict[str, Any]:
         "allowed_users": _access(
             config.rules.gateway, absent="not declared: whoever a server names may come in"
         ),
+        **_roles(config),
         "tokens": {
             "format": tokens.format,
             "access_ttl": show_seconds(tokens.access_ttl),

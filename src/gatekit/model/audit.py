@@ -141,7 +141,7 @@ class AdminEvent(AuditEvent, frozen=True, kw_only=True, tag="admin"):
     target: str
     before: str = ""
     after: str = ""
-    door: Literal["cli", "file", "api", "page"] = "cli"
+    door: Literal["cli", "file", "api", "page", "scim", "provider"] = "cli"
 
 
 class ConfigEvent(AuditEvent, frozen=True, kw_only=True, tag="config"):

@@ -14,6 +14,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from gatekit.model.people import Role
+
 NarrowedKind = Literal["tool", "prompt", "resource"]
 
 
@@ -82,4 +84,6 @@ class Rules(Struct, frozen=True, kw_only=True):
     servers: tuple[ServerRules, ...] = ()
     resources: tuple[ServerRules, ...] = ()
     """Who may get tokens for resource servers elsewhere. Apart from ``servers``: nothing here is called."""
+    roles: tuple[tuple[Role, tuple[Selector, ...]], ...] = ()
+    """Who may do what to others, besides what their rows say."""
     auth_enabled: bool = True

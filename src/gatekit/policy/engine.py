@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from gatekit.model.decision import Allow, Decision, Deny
-from gatekit.model.people import Principal
+from gatekit.model.people import Principal, Role
 from gatekit.model.rules import Rules
 from gatekit.policy.rules import CompiledRules, CompiledServer, Keys, Narrowing, compile_rules, keys_of
 
@@ -122,9 +122,20 @@ class Policy:
 
     def groups(self, principal: Principal) -> frozenset[str]:
         """Every group the person is in: those it carries, and those of the file that name it."""
+        memberships = self._compiled.memberships
+        return principal.groups.union(*(memberships.get(key, ()) for key in keys_of(principal)))
+
+    def role(self, principal: Principal) -> Role:
+        """What the file lets this person do to others, whatever their row says."""
+        if not self._compiled.roles:
+            return "member"
         keys = keys_of(principal)
-        declared = (name for name, members in self._compiled.groups if not keys.isdisjoint(members))
-        return principal.groups.union(declared)
+        return next((role for role, named in self._compiled.roles if not keys.isdisjoint(named)), "member")
+
+    def role_of_group(self, group: str) -> Role:
+        """What the file makes of whoever is in a local group."""
+        key = ("group", group)
+        return next((role for role, named in self._compiled.roles if key in named), "member")
 
     def rights(self, principal: Principal) -> Rights:
         """Everything this person may do. Cheap, but worth keeping per principal."""

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from msgspec import Struct
 
-from gatekit.model.people import LOCAL, SERVICE, SERVICE_ACCOUNT, Principal
+from gatekit.model.people import LOCAL, ROLES, SERVICE, SERVICE_ACCOUNT, Principal, Role
 from gatekit.model.rules import (
     AccessList,
     ByEmail,
@@ -103,7 +103,11 @@ class CompiledRules(Struct, frozen=True):
     named_somewhere: Keys
     servers: tuple[CompiledServer, ...]
     resources: tuple[CompiledServer, ...]
-    groups: tuple[tuple[str, Keys], ...]
+    memberships: Mapping[Key, frozenset[str]]
+    """Key → groups that it opens by being declared in them, or in a group within them. One look for each key
+    of a person: it costs the same with five groups and with five thousand."""
+    roles: tuple[tuple[Role, Keys], ...]
+    """Highest first."""
     auth_enabled: bool
 
 
@@ -123,7 +127,7 @@ def readings(kind: str, name: str) -> tuple[str, ...]:
 
 def compile_rules(rules: Rules) -> CompiledRules:
     """Open the groups of the file and index every list."""
-    groups = {name: _open_group(name, dict(rules.groups)) for name, _ in rules.groups}
+    groups = _Groups(dict(rules.groups))
     gateway = _access(rules.gateway, groups)
     servers = tuple(_server(server, groups) for server in rules.servers)
     resources = tuple(_server(resource, groups) for resource in rules.resources)
@@ -133,12 +137,13 @@ def compile_rules(rules: Rules) -> CompiledRules:
         named_somewhere=named,
         servers=servers,
         resources=resources,
-        groups=tuple(groups.items()),
+        memberships=groups.memberships(),
+        roles=_roles(rules, groups),
         auth_enabled=rules.auth_enabled,
     )
 
 
-def _server(server: ServerRules, groups: Mapping[str, Keys]) -> CompiledServer:
+def _server(server: ServerRules, groups: _Groups) -> CompiledServer:
     return CompiledServer(
         name=server.server,
         keys=_access(server.allowed, groups),
@@ -147,7 +152,7 @@ def _server(server: ServerRules, groups: Mapping[str, Keys]) -> CompiledServer:
     )
 
 
-def _narrowing(server: ServerRules, rule: ToolRule, groups: Mapping[str, Keys]) -> Narrowing:
+def _narrowing(server: ServerRules, rule: ToolRule, groups: _Groups) -> Narrowing:
     return Narrowing(
         kind=rule.kind,
         # Folded like the names it meets: `delete_*` is meant to cover `Delete_All` as well.
@@ -157,38 +162,81 @@ def _narrowing(server: ServerRules, rule: ToolRule, groups: Mapping[str, Keys]) 
     )
 
 
-def _access(declared: AccessList, groups: Mapping[str, Keys]) -> Keys | None:
+def _access(declared: AccessList, groups: _Groups) -> Keys | None:
     return None if declared is None else _list(declared, groups)
 
 
-def _list(selectors: Iterable[Selector], groups: Mapping[str, Keys]) -> Keys:
+def _list(selectors: Iterable[Selector], groups: _Groups) -> Keys:
     keys: set[Key] = set()
     for selector in selectors:
         key = _key(selector)
         if key is not None:
             keys.add(key)
         if isinstance(selector, ByGroup):
-            keys |= groups.get(selector.name, frozenset())
+            keys |= groups.opened(selector.name)
     return frozenset(keys)
 
 
-def _open_group(name: str, declared: Mapping[str, tuple[Selector, ...]]) -> Keys:
-    """The group's own key and everything that its members reach; a circle of groups ends by itself."""
-    keys: set[Key] = set()
-    waiting = [name]
-    seen: set[str] = set()
+def _roles(rules: Rules, groups: _Groups) -> tuple[tuple[Role, Keys], ...]:
+    opened: dict[Role, Keys] = {}
+    for role, selectors in rules.roles:
+        opened[role] = opened.get(role, frozenset()) | (_list(selectors, groups) - {ANYONE})
+    return tuple((role, opened[role]) for role in reversed(ROLES) if role in opened)
+
+
+class _Groups:
+    """Declared groups: of the file, and what the store nests and fills by rule."""
+
+    def __init__(self, declared: Mapping[str, tuple[Selector, ...]]) -> None:
+        self._declared = declared
+        self._opened: dict[str, Keys] = {}
+
+    def opened(self, name: str) -> Keys:
+        """The group's own key and everything that its members reach; a circle of groups ends by itself."""
+        if name not in self._opened:
+            self._opened[name] = self._open(name)
+        return self._opened[name]
+
+    def memberships(self) -> Mapping[Key, frozenset[str]]:
+        """Which declared groups each key leads into, through any number of groups in between."""
+        direct: dict[Key, set[str]] = {}
+        for name, selectors in self._declared.items():
+            for key in filter(None, map(_key, selectors)):
+                direct.setdefault(key, set()).add(name)
+        climbed: dict[frozenset[str], frozenset[str]] = {}
+        found = {}
+        for key, names in direct.items():
+            start = frozenset(names)
+            if start not in climbed:
+                climbed[start] = _climb(start, direct)
+            found[key] = climbed[start]
+        return found
+
+    def _open(self, name: str) -> Keys:
+        keys: set[Key] = {("group", name)}
+        waiting = [name]
+        seen: set[str] = set()
+        while waiting:
+            group = waiting.pop()
+            if group in seen:
+                continue
+            seen.add(group)
+            for selector in self._declared.get(group, ()):
+                if (key := _key(selector)) is not None:
+                    keys.add(key)
+                if isinstance(selector, ByGroup):
+                    waiting.append(selector.name)
+        return frozenset(keys)
+
+
+def _climb(start: frozenset[str], direct: Mapping[Key, set[str]]) -> frozenset[str]:
+    """These groups and all that hold them."""
+    found: set[str] = set()
+    waiting = set(start)
     while waiting:
-        group = waiting.pop()
-        if group in seen:
-            continue
-        seen.add(group)
-        keys.add(("group", group))
-        for selector in declared.get(group, ()):
-            if isinstance(selector, ByGroup):
-                waiting.append(selector.name)
-            elif (key := _key(selector)) is not None:
-                keys.add(key)
-    return frozenset(keys)
+        found |= waiting
+        waiting = {parent for name in waiting for parent in direct.get(("group", name), ())} - found
+    return frozenset(found)
 
 
 def _key(selector: Selector) -> Key | None:

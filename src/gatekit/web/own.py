@@ -122,7 +122,11 @@ class OwnPages:
         if someone is None:
             return redirect(PATH)
         user = someone.person.user
-        own = {view.key.id for view in await self._keys.list(user.username) if view.state == "active"}
+        own = {
+            view.key.id
+            for view in await self._keys.list(_actor(user), user.username)
+            if view.state == "active"
+        }
         key_id = fields.get("key") or ""
         if key_id in own:
             await self._keys.revoke(_actor(user), key_id)
@@ -134,7 +138,7 @@ class OwnPages:
         if someone is None:
             return redirect(PATH)
         user, wanted = someone.person.user, fields.get("session") or ""
-        for view in await self._sessions.list(user.username):
+        for view in await self._sessions.list(_actor(user), user.username):
             if compare_digest(view.id.encode(), wanted.encode()):
                 await self._sessions.end(_actor(user), user.username, view.id)
         return redirect(PATH)
@@ -164,7 +168,10 @@ class OwnPages:
     async def _made(self, someone: SignedIn, fields: Form) -> str:
         """A new key. Raises ``AdminError``."""
         user = someone.person.user
-        if sum(view.state == "active" for view in await self._keys.list(user.username)) >= MAX_KEYS:
+        if (
+            sum(view.state == "active" for view in await self._keys.list(_actor(user), user.username))
+            >= MAX_KEYS
+        ):
             raise InvalidInput(f"there are {MAX_KEYS} keys; revoke one first")
         days, opens = fields.get("days") or "", _OPENS
         chosen = [field.removeprefix(opens) for field in fields.fields if field.startswith(opens)]
@@ -196,9 +203,11 @@ class OwnPages:
             username=user.username,
             csrf=self._browser.session_csrf(request, "account"),
             logout_csrf=self._browser.session_csrf(request),
-            apps=app_rows(await self._grants.list(user.username)),
-            keys=key_rows(await self._keys.list(user.username)),
-            browsers=browser_rows(await self._sessions.list(user.username), someone.session.token_hash),
+            apps=app_rows(await self._grants.list(_actor(user), user.username)),
+            keys=key_rows(await self._keys.list(_actor(user), user.username)),
+            browsers=browser_rows(
+                await self._sessions.list(_actor(user), user.username), someone.session.token_hash
+            ),
             servers=tuple(self._servers(someone.person.principal)),
             lifetimes=_LIFETIMES,
             recent=self._browser.recent(someone),

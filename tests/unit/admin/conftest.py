@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gatekit.admin.desk import Actor
+from gatekit.admin.desk import operator
 from gatekit.errors import AuditUnavailable
 from gatekit.model.audit import AuditEvent
 from gatekit.platform.clock import SystemEntropy
@@ -56,7 +56,7 @@ class Setting:
         self.trail = Trail()
         self.clock = StandingClock()
         self.parts = (store, self.trail, self.clock, SystemEntropy())
-        self.actor = Actor("ops", "cli")
+        self.actor = operator("ops")
 
 
 @pytest.fixture

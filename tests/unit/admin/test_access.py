@@ -61,7 +61,7 @@ async def test_keys_for_nobody_nowhere_and_the_disabled(setting: Setting, keys: 
     await setting.store.users.update(user(disabled=True))
     with pytest.raises(Conflict, match="disabled"):
         await keys.create(setting.actor, "alice", name="x")
-    assert await keys.list() == []
+    assert await keys.list(setting.actor) == []
 
 
 async def test_a_key_that_cannot_be_recorded_is_never_shown(setting: Setting, keys: Keys) -> None:
@@ -77,15 +77,15 @@ async def test_keys_are_listed_with_their_state(setting: Setting, keys: Keys) ->
     bobs = await keys.create(setting.actor, "bob", name="bobs")
     await keys.revoke(setting.actor, gone.key.id)
     setting.clock.at += 10
-    states = {view.key.id: (view.owner, view.state) for view in await keys.list()}
+    states = {view.key.id: (view.owner, view.state) for view in await keys.list(setting.actor)}
     assert states == {
         short.key.id: ("alice", "expired"),
         gone.key.id: ("alice", "revoked"),
         bobs.key.id: ("bob", "active"),
     }
-    assert [view.key.id for view in await keys.list("bob")] == [bobs.key.id]
+    assert [view.key.id for view in await keys.list(setting.actor, "bob")] == [bobs.key.id]
     with pytest.raises(NotFound):
-        await keys.list("carol")
+        await keys.list(setting.actor, "carol")
 
 
 async def test_a_key_is_revoked_once(setting: Setting, keys: Keys) -> None:
@@ -103,7 +103,7 @@ async def test_a_client_gets_another_secret(setting: Setting) -> None:
     clients = Clients(*setting.parts)
     await setting.store.clients.add(client(auth_method="client_secret_post", secret_hash="old"))
     _, secret = await clients.renew_secret(setting.actor, "cli_1", 600)
-    row = await clients.show("cli_1")
+    row = await clients.show(setting.actor, "cli_1")
     assert (row.secret_hash, row.old_secret_hash) == (token_hash(secret), "old")
     assert row.old_secret_until == NOW + 600
     for public in (client("cli_2"), client("cli_3", source="configured", secret_hash="x")):
@@ -128,10 +128,10 @@ async def test_clients(setting: Setting) -> None:
     await setting.store.clients.add(client())
     assert (await clients.disable(setting.actor, "cli_1")).disabled
     await clients.disable(setting.actor, "cli_1")
-    assert (await clients.show("cli_1")).disabled
+    assert (await clients.show(setting.actor, "cli_1")).disabled
     assert not (await clients.enable(setting.actor, "cli_1")).disabled
     await clients.delete(setting.actor, "cli_1")
-    assert await clients.list() == []
+    assert await clients.list(setting.actor) == []
     assert setting.trail.words() == ["disabled", "enabled", "deleted"]
     event = setting.trail.events[0]
     assert isinstance(event, ClientEvent)
@@ -158,23 +158,23 @@ async def grants(setting: Setting) -> Grants:
 
 
 async def test_grants_are_listed_with_names(setting: Setting, grants: Grants) -> None:
-    found = [(view.grant.id, view.username, view.client_name) for view in await grants.list()]
+    found = [(view.grant.id, view.username, view.client_name) for view in await grants.list(setting.actor)]
     assert found == [
         ("a1", "alice", client().name),
         ("a2", "alice", "cli_2"),
         ("b1", "bob", client().name),
     ]
-    assert [view.grant.id for view in await grants.list("alice", "cli_1")] == ["a1"]
+    assert [view.grant.id for view in await grants.list(setting.actor, "alice", "cli_1")] == ["a1"]
     setting.clock.at += 90_000
-    assert await grants.list() == []
-    assert {view.state for view in await grants.list(ended=True)} == {"expired"}
+    assert await grants.list(setting.actor) == []
+    assert {view.state for view in await grants.list(setting.actor, ended=True)} == {"expired"}
 
 
 async def test_one_grant_is_revoked_and_its_approval_forgotten(setting: Setting, grants: Grants) -> None:
     agreed = consent()
     await setting.store.transactions.remember_consent(agreed)
     await grants.revoke(setting.actor, "a1")
-    assert [view.grant.id for view in await grants.list()] == ["a2", "b1"]
+    assert [view.grant.id for view in await grants.list(setting.actor)] == ["a2", "b1"]
     assert (
         await setting.store.transactions.consent(
             agreed.user_id, agreed.client_id, agreed.redirect_uri, agreed.scopes, agreed.resources

@@ -110,8 +110,18 @@ def test_groups(run: Run) -> None:
     run("groups", "create", "dev")
     run("groups", "add", "dev", "alice", "bob")
     run("groups", "remove", "dev", "bob")
-    assert json.loads(run("groups", "list", "--json").stdout) == [{"name": "dev", "members": ["alice"]}]
-    assert run("groups", "list").stdout.split() == ["GROUP", "MEMBERS", "dev", "alice"]
+    (dev,) = json.loads(run("groups", "list", "--json").stdout)
+    assert (dev["name"], dev["source"], dev["members"], dev["size"]) == ("dev", "local", ["alice"], 1)
+    assert run("groups", "list").stdout.split() == [
+        "GROUP",
+        "MEMBERS",
+        "NESTED",
+        "RULE",
+        "dev",
+        "alice",
+        "-",
+        "-",
+    ]
     assert run("groups", "delete", "dev", "--yes").stdout == "dev was deleted; it had 1 member\n"
     assert "no groups" in run("groups", "list").stderr
     assert "no group dev" in refused(run, "groups", "add", "dev", "alice")

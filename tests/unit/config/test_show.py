@@ -55,7 +55,7 @@ def test_lists_are_shown_with_what_they_mean(tmp_path: Path) -> None:
     assert shown["groups"] == {"dev": ["local:alice", "github:octocat"]}
     servers = shown["servers"]
     assert servers["x"]["allowed_users"] == ["group:dev"]
-    assert servers["x"]["tools"] == {"d*": "nobody", "e*": ["github:team:acme/ops"]}
+    assert servers["x"]["tools"] == {"d*": "nobody", "e*": ["group:github/acme/ops"]}
     assert servers["y"]["allowed_users"] == "everybody on the gateway-wide list"
     assert servers["z"]["allowed_users"] == "nobody"
     assert servers["z"]["title"] == "Zed"
@@ -74,8 +74,8 @@ def test_no_list_at_all_is_shown_as_nobody(tmp_path: Path) -> None:
         (ByEmail("a@b.c"), "a@b.c"),
         (ByLogin("github", "a"), "github:a"),
         (ByGroup("dev"), "group:dev"),
-        (ByProviderGroup("github", "acme"), "github:org:acme"),
-        (ByProviderGroup("github", "acme/ops"), "github:team:acme/ops"),
+        (ByProviderGroup("github", "acme"), "group:github/acme"),
+        (ByProviderGroup("github", "acme/ops"), "group:github/acme/ops"),
     ],
 )
 def test_a_selector_can_be_written_back(tmp_path: Path, value: Selector, text: str) -> None:
