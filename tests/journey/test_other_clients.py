@@ -31,8 +31,7 @@ async def test_mcp_remote(gateway: RunningGateway, alice: Person, tmp_path: Path
 
 
 async def test_mcp_remote_repeats_the_scope_that_was_granted(tmp_path: Path) -> None:
-    """It asked for everything and may read. Its refresh names a scope (others name none), and must not name
-    what it asked for at first: that would be refused (RFC 6749 §6)."""
+    """It asked for everything and may read. Its refresh names a scope, that of our answer."""
     running = RunningGateway(tmp_path / "gateway", {"echo": {"command": list(ECHO), "users": ["developers"]}})
     auth = {"enabled": True, "provider": "local", "allowed_users": ["group:developers"]}
     # Tokens that have little time left are refreshed before each request.

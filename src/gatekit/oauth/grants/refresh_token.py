@@ -78,11 +78,19 @@ class RefreshGrant:
         return token, row
 
     def _narrowed_scopes(self, grant: Grant, form: Form, client: Client) -> tuple[str, ...]:
-        """RFC 6749 §6: nothing that was not granted. Scopes that mean nothing here ask for nothing."""
+        """Nothing that was not granted (RFC 6749 §6). Scopes that mean nothing here ask for nothing.
+
+        Some clients repeat what they asked for at first, which the person may have granted in part: they get
+        that part again, and the answer names it (§3.3, §5.1). To refuse them would ask the person anew at
+        each refresh, and whoever is asked too often stops ticking "only let it read".
+        """
         asked = frozenset((form.get("scope") or "").split())
-        foreign = asked - _COMMON.union(client.scope.split(), grant.scopes, scopes.ALL, (scopes.WHOLE,))
-        if too_much := foreign | scopes.excess(asked, grant.scopes):
-            raise InvalidScope("the scope exceeds what was granted", f"asked for {sorted(too_much)}")
+        too_much = asked - _COMMON.union(client.scope.split(), grant.scopes, scopes.ALL, (scopes.WHOLE,))
+        beyond = scopes.excess(asked, grant.scopes)
+        if too_much or (beyond and not scopes.may_read(grant.scopes)):
+            raise InvalidScope("the scope exceeds what was granted", f"asked for {sorted(too_much | beyond)}")
+        if beyond:
+            asked |= {scopes.READ}  # whatever is ours implies it, and it is what was granted
         if scopes.READ in asked and not scopes.may_call(asked):
             return tuple(scope for scope in scopes.read_only(grant.scopes) if scope in asked)
         return tuple(scope for scope in grant.scopes if scope in asked) or grant.scopes
