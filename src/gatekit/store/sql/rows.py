@@ -6,8 +6,10 @@ not know (a password hash beside a User) are left alone in both directions.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
-from typing import TypeVar
+from operator import itemgetter
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -31,8 +33,8 @@ def encode(record: Struct) -> dict[str, object]:
 
 def decode(kind: type[Record], row: Row, prefix: str = "") -> Record:
     """The record in a row; in the columns that begin with ``prefix``, see ``columns``."""
-    found = {name: row[prefix + name] for name in kind.__struct_fields__}
-    lists, flags = _special(kind)
+    names, pick, lists, flags = _plan(kind, prefix)
+    found = dict(zip(names, pick(row), strict=True))
     for name in lists:
         if isinstance(found[name], str):
             found[name] = _TEXTS.decode(found[name])
@@ -68,8 +70,22 @@ def _plain(value: object) -> object:
     return as_list(value) if isinstance(value, tuple) else value
 
 
+class _Plan(NamedTuple):
+    """How a kind of record is read, worked out once: it is asked for every row."""
+
+    names: tuple[str, ...]
+    pick: Callable[[Row], tuple[Any, ...]]
+    lists: tuple[str, ...]
+    flags: tuple[str, ...]
+
+
 @cache
-def _special(kind: type[Struct]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Which fields are lists and truth values: few, and asked for every row that is read."""
+def _plan(kind: type[Struct], prefix: str) -> _Plan:
     names = kind.__struct_fields__
-    return tuple(name for name in names if name in LISTS), tuple(name for name in names if name in FLAGS)
+    keys = [prefix + name for name in names]
+    return _Plan(
+        names,
+        itemgetter(*keys) if len(keys) > 1 else lambda row: (row[keys[0]],),
+        tuple(name for name in names if name in LISTS),
+        tuple(name for name in names if name in FLAGS),
+    )
