@@ -109,7 +109,7 @@ async def test_T6_a_key_that_one_gateway_retires_is_dead_at_the_other(following:
     tokens = await one.tokens(client)
     assert await two.alive(tokens["access_token"])
     (key,) = await one.store.signing_keys.list("access-token")
-    await one.server.retire_key(key.kid)
+    await one.retire_key(key.kid)
 
     async def refused() -> bool:
         return not await two.alive(tokens["access_token"])
@@ -150,8 +150,15 @@ async def test_T6_a_key_of_another_master_key_stops_nobody(pair: tuple[World, Wo
         with contextlib.suppress(VaultError):
             one.vault.open(key.private_sealed, SEAL)
             await one.store.signing_keys.retire(key.kid, int(one.clock.now()))
+    await two.server.changed()
+    assert not await two.alive(token), "what was retired does not live on because the next one is unreadable"
+    assert (await two.use(stranger)).status_code == 401
+    await two.server.tidy()
     with pytest.raises(VaultError):
         await one.boot()  # the wrong master key altogether: the operator hears of it at once
+    await one.rotate_keys()  # and mends it
+    await two.server.changed()
+    assert await two.alive((await two.tokens(await two.register()))["access_token"])
 
 
 async def test_B2_a_login_may_wander_between_gateways(pair: tuple[World, World]) -> None:

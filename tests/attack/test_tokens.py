@@ -291,7 +291,7 @@ async def test_T6_rotation_publishes_first_and_keeps_the_old(world: World) -> No
     tokens = await world.tokens(client)
     old = tokens["access_token"]
     world.clock.advance(1)
-    kid = await world.server.rotate_keys()
+    kid = await world.rotate_keys()
     async with world.http() as http:
         published = [key["kid"] for key in (await http.get("/jwks")).json()["keys"]]
     assert kid in published
@@ -314,7 +314,7 @@ async def test_T6_a_key_that_another_process_published_is_found(world: World) ->
     tokens = await world.tokens(client)
     first = world.server
     await world.boot()  # a second gateway over the same store
-    await world.server.rotate_keys()
+    await world.rotate_keys()
     world.clock.advance(PUBLISH_AHEAD)
     new = (await world.refresh(client, tokens["refresh_token"])).json()["access_token"]
     access = await first.bearer.check([f"Bearer {new}".encode()])
@@ -390,7 +390,7 @@ async def test_T6_private_keys_are_sealed_at_rest(world: World) -> None:
 async def test_T6_a_compromised_key_is_dead_at_once(world: World) -> None:
     client = await world.register()
     token = (await world.tokens(client))["access_token"]
-    await world.server.retire_key(_kid(token))
+    await world.retire_key(_kid(token))
     assert not await world.alive(token)
     again = await world.tokens(client)
     assert await world.alive(again["access_token"])

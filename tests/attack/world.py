@@ -38,8 +38,8 @@ from gatekit.model.oauth import Client
 from gatekit.model.people import LOCAL, ExternalIdentity, Group, Membership, User
 from gatekit.model.resource import ResourceServer
 from gatekit.model.rules import Anyone, ByGroup, ByLogin, Rules, ServerRules
-from gatekit.oauth.bearer import reaches
 from gatekit.oauth.core import Services
+from gatekit.oauth.keys import new_key
 from gatekit.oauth.server import AuthorizationServer
 from gatekit.oauth.settings import OAuthSettings
 from gatekit.platform.clock import SystemEntropy
@@ -323,6 +323,18 @@ class World:
         self.directory_of_people.forget()
         await self.server.changed()
 
+    async def rotate_keys(self) -> str:
+        """What ``gatekit signing-keys rotate`` does to a gateway that runs."""
+        key = new_key(self.vault, "access-token", int(self.clock.now()))
+        await self.store.signing_keys.add(key)
+        await self.changed()
+        return key.kid
+
+    async def retire_key(self, kid: str) -> None:
+        """What ``gatekit signing-keys retire`` does."""
+        await self.store.signing_keys.retire(kid, int(self.clock.now()))
+        await self.changed()
+
     async def close(self) -> None:
         self.hasher.close()
         await self.store.close()
@@ -474,7 +486,7 @@ class World:
             access = bearer.cached(headers[0]) if len(headers) == 1 else None
             proofs = [value for name, value in request.scope["headers"] if name == b"dpop"]
             access = access or await bearer.check(headers, Asked(request.method, request.url.path, proofs))
-            if not reaches(access, server):
+            if not access.reaches(server):
                 raise TokenInvalid("the access token is meant for another resource")
         except BearerError as error:
             sent = {"WWW-Authenticate": bearer.challenge(error, server)}

@@ -23,12 +23,11 @@ async def add(store: Store, grant_id: str, **fields: object) -> None:
     await store.relying_sessions.add(relying(grant_id, **fields))
 
 
-async def test_found_by_grant_and_by_session(store: Store) -> None:
+async def test_found_by_grant(store: Store) -> None:
     await add(store, "grt_1")
     await add(store, "grt_2", session_hash="session-2")
     assert await store.relying_sessions.of_grant("grt_1") == relying("grt_1")
     assert await store.relying_sessions.of_grant("grt_3") is None
-    assert await store.relying_sessions.of_session("session-1") == [relying("grt_1")]
 
 
 async def test_the_end_of_a_session_makes_its_own_due_and_no_others(store: Store) -> None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
@@ -32,7 +32,6 @@ from gatekit.model.ports import Clock, Entropy
 
 log = logging.getLogger(__name__)
 
-Done = Callable[[BaseException | None], None]
 _TrailAction = Literal["created", "repaired", "resumed", "reopened"]
 
 MAX_RECORD = 64 * 1024
@@ -58,33 +57,19 @@ class _Shared(asyncio.Future[None]):
 class _Batch:
     """Records that will share one write, and who waits for it."""
 
-    __slots__ = ("bodies", "future", "waiting")
+    __slots__ = ("bodies", "future")
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
-        self.waiting: list[Done] = []
         self.future: _Shared | None = None
 
-    def settle(self, loop: asyncio.AbstractEventLoop, error: BaseException | None) -> None:
+    def settle(self, error: BaseException | None) -> None:
         if self.future is not None and not self.future.done():
             if error is None:
                 self.future.set_result(None)
             else:
                 self.future.set_exception(error)
                 self.future.exception()  # seen: a caller that did not wait must not cause a warning
-        if self.waiting:
-            _tell(loop, iter(self.waiting), error)
-
-
-def _tell(loop: asyncio.AbstractEventLoop, waiting: Iterator[Done], error: BaseException | None) -> None:
-    finished = False
-    try:
-        for done in waiting:
-            done(error)
-        finished = True
-    finally:
-        if not finished:  # one of them raised: the loop reports it, the others are told all the same
-            loop.call_soon(_tell, loop, waiting, error)
 
 
 class Recorder:
@@ -177,13 +162,6 @@ class Recorder:
             self._flush()
         return future
 
-    def record_with(self, event: AuditEvent, done: Done) -> None:
-        """Append; ``done(None)`` is called when the record is safe, ``done(AuditUnavailable)`` if it is not.
-
-        Cheaper than ``record``: no future, no extra turn of the loop. ``done`` must not raise.
-        """
-        self._add(event).waiting.append(done)
-
     async def write(self, event: AuditEvent) -> None:
         """Append and wait. Raises ``AuditUnavailable``."""
         await self.record(event)
@@ -247,11 +225,11 @@ class Recorder:
             self._append(batch.bodies)
         except OSError as error:
             self._stumble(error, len(batch.bodies))
-            batch.settle(loop, AuditUnavailable(f"the audit record could not be written: {error.strerror}"))
+            batch.settle(AuditUnavailable(f"the audit record could not be written: {error.strerror}"))
             return
         if self._worker is None:
             self._resumed()
-            batch.settle(loop, None)
+            batch.settle(None)
             return
         self._syncing = loop.run_in_executor(self._worker, self._sync, self._segment.fd)
         self._syncing.add_done_callback(lambda synced: self._synced(synced, batch, before))
@@ -260,17 +238,16 @@ class Recorder:
         self, synced: asyncio.Future[None], batch: _Batch, before: tuple[Segment, int, int, bytes]
     ) -> None:
         self._syncing = None
-        loop = asyncio.get_running_loop()
         error = synced.exception()
         if error is None:
             self._resumed()
-            batch.settle(loop, None)
+            batch.settle(None)
         elif isinstance(error, OSError):
             self._unwrite(before)
             self._stumble(error, len(batch.bodies))
-            batch.settle(loop, AuditUnavailable(f"the audit record could not be flushed: {error.strerror}"))
+            batch.settle(AuditUnavailable(f"the audit record could not be flushed: {error.strerror}"))
         else:
-            batch.settle(loop, error)
+            batch.settle(error)
         self._flush()
 
     # -- the file --------------------------------------------------------------------------------------

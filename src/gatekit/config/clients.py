@@ -5,33 +5,36 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from typing import Any
 
 from gatekit.config import document as doc
 from gatekit.config.connections import AUTH
+from gatekit.config.credentials import NO_SCOPE, TOO_SHORT, is_scope, is_too_short, secret_hash
 from gatekit.config.faults import nearest
 from gatekit.config.schema import ClientIn
 from gatekit.errors import InvalidClientMetadata
-from gatekit.model.oauth import CLIENT_CREDENTIALS, Client, TokenAuthMethod
+from gatekit.model.oauth import (
+    CLIENT_CREDENTIALS,
+    DEVICE_CODE,
+    JWT_BEARER,
+    TOKEN_EXCHANGE,
+    Client,
+    TokenAuthMethod,
+)
 from gatekit.model.scopes import ALL, CALL, READ, WHOLE
 from gatekit.oauth.redirects import Unusable, judge
 
 PLACE: doc.Path = (*AUTH, "clients")
-LEAST_SECRET = 20
-"""Characters. It is stored as a plain hash, so it must be nothing that could be guessed."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _URL = re.compile(r"https://[!$&-;=?-Z_a-z~%]{1,480}")
-_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,100}")
-"""RFC 6749 §3.3."""
 _FOREVER = 1 << 40
 _SIGNING_IN = ("authorization_code", "refresh_token")
 _GRANT_TYPES: Mapping[str, str] = {
     **{name: name for name in (*_SIGNING_IN, CLIENT_CREDENTIALS)},
-    "device_code": "urn:ietf:params:oauth:grant-type:device_code",
-    "token_exchange": "urn:ietf:params:oauth:grant-type:token-exchange",
-    "jwt_bearer": "urn:ietf:params:oauth:grant-type:jwt-bearer",
+    "device_code": DEVICE_CODE,
+    "token_exchange": TOKEN_EXCHANGE,
+    "jwt_bearer": JWT_BEARER,
 }
 """What is written → what it is called on the wire; the latter may be written as well."""
 
@@ -75,8 +78,8 @@ class Clients:
             name=section.name or ident,
             redirect_uris=section.redirect_uris,
             auth_method=method,
-            secret_hash=_hash(section.secret) if method.startswith("client_secret") else None,
-            old_secret_hash=_hash(section.previous_secret),
+            secret_hash=secret_hash(section.secret) if method.startswith("client_secret") else None,
+            old_secret_hash=secret_hash(section.previous_secret),
             old_secret_until=_FOREVER if section.previous_secret else 0,
             jwks=jwks,
             jwks_uri=jwks_uri,
@@ -116,11 +119,8 @@ class Clients:
             value = getattr(section, key)
             if value is not None and not by_secret:
                 self._fault((*path, key), f"is not used with {method}")
-            elif value is not None and len(value) < LEAST_SECRET:
-                text = (
-                    f"is too short: at least {LEAST_SECRET} characters, like those of `openssl rand -hex 32`"
-                )
-                self._fault((*path, key), text)
+            elif is_too_short(value):
+                self._fault((*path, key), TOO_SHORT)
         if keys and method != "private_key_jwt":
             self._fault(
                 (*path, "jwks" if section.jwks is not None else "jwks_uri"), f"is not used with {method}"
@@ -183,8 +183,8 @@ class Clients:
     def _scopes(self, section: ClientIn, path: doc.Path) -> tuple[str, ...]:
         for index, scope in enumerate(section.scopes):
             place = (*path, "scopes", index)
-            if not _SCOPE.fullmatch(scope):
-                self._fault(place, "is not a scope: printable characters without blanks and quotes")
+            if not is_scope(scope):
+                self._fault(place, NO_SCOPE)
             elif scope.startswith("mcp") and scope not in (*ALL, WHOLE):
                 self._fault(place, f"unknown scope{nearest(scope, ALL)}; known: {', '.join(ALL)}")
         found = dict.fromkeys(section.scopes)
@@ -199,11 +199,6 @@ class Clients:
 def services_of(clients: Sequence[Client]) -> tuple[str, ...]:
     """Ids of those that act for themselves, and so can stand on lists."""
     return tuple(client.id for client in clients if CLIENT_CREDENTIALS in client.grant_types)
-
-
-def _hash(secret: str | None) -> str | None:
-    """As ``platform.vault.token_hash`` does it, whose library a configuration must not load."""
-    return sha256(secret.encode()).hexdigest() if secret is not None else None
 
 
 def _metadata(section: ClientIn) -> str:

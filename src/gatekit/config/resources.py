@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from hashlib import sha256
 from urllib.parse import urlsplit
 
 from gatekit.config import document as doc
 from gatekit.config.addresses import origin
 from gatekit.config.connections import AUTH
+from gatekit.config.credentials import NO_SCOPE, TOO_SHORT, is_scope, is_too_short, secret_hash
 from gatekit.config.schema import AuthIn, ResourceIn
 from gatekit.config.selectors import Selectors
 from gatekit.config.trust import secure_url
@@ -19,13 +19,9 @@ from gatekit.model.rules import ServerRules
 from gatekit.model.scopes import ALL, WHOLE
 
 PLACE = "proxy.auth.resources"
-LEAST_SECRET = 20
-"""Characters. It is stored as a plain hash, so it must be nothing that could be guessed."""
 
 _URI = re.compile(r"[a-z][a-z0-9+.-]*:[!$&-;=?-Z_a-z~%@\[\]]{1,500}")
 """RFC 8707 §2: an absolute URI without a fragment."""
-_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,100}")
-"""RFC 6749 §3.3."""
 _RESERVED = frozenset((*ALL, WHOLE, "openid", "profile", "email", "groups", "offline_access"))
 _OWN = ("", "/mcp", "/sse")
 """With everything below /s/: what our own endpoints are called."""
@@ -72,24 +68,22 @@ class ResourceServers:
         self._check_identifier(name, section.identifier, (*path, "identifier"))
         for index, scope in enumerate(section.scopes):
             self._check_scope(scope, (*path, "scopes", index))
-        secret, method = section.introspection_secret, self._method(section, path)
+        method = self._method(section, path)
         return ResourceServer(
             name=name,
             uri=section.identifier,
             title=section.title or name,
             scopes=tuple(dict.fromkeys(section.scopes)),
             auth_method=method,
-            # As ``platform.vault.token_hash`` does it, whose library a configuration must not load.
-            secret_hash=sha256(secret.encode()).hexdigest() if secret is not None else None,
+            secret_hash=secret_hash(section.introspection_secret),
             jwks_uri=section.introspection_jwks_uri or "",
         )
 
     def _method(self, section: ResourceIn, path: doc.Path) -> TokenAuthMethod:
         """How it proves itself when it asks about a token."""
         secret, uri = section.introspection_secret, section.introspection_jwks_uri
-        if secret is not None and len(secret) < LEAST_SECRET:
-            text = f"is too short: at least {LEAST_SECRET} characters, like those of `openssl rand -hex 32`"
-            self._document.fault((*path, "introspection_secret"), text)
+        if is_too_short(secret):
+            self._document.fault((*path, "introspection_secret"), TOO_SHORT)
         if uri is None:
             return section.introspection_auth if secret is not None else "none"
         place = (*path, "introspection_jwks_uri")
@@ -128,7 +122,7 @@ class ResourceServers:
             self._document.fault(path, "is Gatekit itself; name the API that takes the tokens")
 
     def _check_scope(self, scope: str, path: doc.Path) -> None:
-        if not _SCOPE.fullmatch(scope):
-            self._document.fault(path, "is not a scope: printable characters without blanks and quotes")
+        if not is_scope(scope):
+            self._document.fault(path, NO_SCOPE)
         elif scope in _RESERVED:
             self._document.fault(path, f"`{scope}` has a meaning of its own here; choose another name")

@@ -100,6 +100,12 @@ def masked(text: str) -> str:
     return _URL_PASSWORD.sub(rf"\1{MASK}\2", text)
 
 
+def _url(url: str) -> str:
+    """An address that we ask, without what may be a key in it."""
+    path, mark, _ = url.partition("?")  # many a service takes its key in the query
+    return masked(path) + (f"?{MASK}" if mark else "")
+
+
 def _words(entry: ServerConfig) -> list[str]:
     shown: list[str] = []
     hide_next = False
@@ -199,7 +205,7 @@ def _trust(config: Config) -> dict[str, Any]:
             shown["external"]["introspection"] = {
                 "client_id": asked.client_id,
                 "client_secret": MASK,
-                "endpoint": asked.endpoint or "as discovered",
+                "endpoint": _url(asked.endpoint) or "as discovered",
                 "every_token": asked.every_token,
                 "cache": show_seconds(asked.cache),
             }
@@ -215,7 +221,7 @@ def _issuer(issuer: Issuer) -> dict[str, Any]:
     claims = issuer.claims
     return {
         "issuer": issuer.issuer,
-        "jwks_uri": issuer.jwks_uri or "as discovered",
+        "jwks_uri": _url(issuer.jwks_uri) or "as discovered",
         "algorithms": list(issuer.algorithms),
         "clients": list(issuer.clients) or "every client of the issuer",
         "subject_claim": claims.subject,
@@ -238,7 +244,7 @@ def _client(client: Client) -> dict[str, Any]:
     if client.jwks:
         shown["jwks"] = "in the file"
     facts = {
-        "jwks_uri": client.jwks_uri,
+        "jwks_uri": _url(client.jwks_uri),
         "signing_algorithm": client.signing_algorithm,
         "redirect_uris": list(client.redirect_uris),
         "grant_types": list(client.grant_types),
@@ -246,6 +252,8 @@ def _client(client: Client) -> dict[str, Any]:
         "servers": list(client.servers),
         **json.loads(client.metadata),
     }
+    if uri := facts.get("backchannel_logout_uri"):
+        facts["backchannel_logout_uri"] = _url(uri)
     return shown | {name: value for name, value in facts.items() if value}
 
 

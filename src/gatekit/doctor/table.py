@@ -5,10 +5,10 @@ whose makers and users have written down what they send.
 from __future__ import annotations
 
 from gatekit.doctor.profile import Profile
+from gatekit.model.oauth import DEVICE_CODE
 from gatekit.protocol.methods import HANDSHAKE_VERSIONS, LATEST_HANDSHAKE, LATEST_STATELESS
 
 _FIRST = HANDSHAKE_VERSIONS[0]
-_DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 _NATIVE = {"application_type": "native"}
 _CONSENT = {"prompt": "consent"}
 
@@ -81,7 +81,7 @@ PROFILES: tuple[Profile, ...] = (
             "http://127.0.0.1:33418/",
         ),
         uses="http://127.0.0.1:33418/",
-        registration={**_NATIVE, "grant_types": ["authorization_code", "refresh_token", _DEVICE]},
+        registration={**_NATIVE, "grant_types": ["authorization_code", "refresh_token", DEVICE_CODE]},
         document="https://vscode.dev/oauth/client-metadata.json",
         state="vscode://dynamicauthprovider/{port}/redirect?nonce%3D" + "abcDEF%3D%26" * 24,
     ),

@@ -24,7 +24,7 @@ from gatekit.gateway.inbound import Inbound, Refused, accepts, check_content_typ
 from gatekit.gateway.ports import Headers, Surroundings, Wire
 from gatekit.gateway.reply import Reply
 from gatekit.gateway.stateless import StatelessDoor
-from gatekit.model.access import EVERY_SERVER, Access
+from gatekit.model.access import Access
 from gatekit.model.audit import DoorRefused
 from gatekit.protocol import jsonrpc
 from gatekit.protocol.era import detect
@@ -68,7 +68,8 @@ class Dispatch:
                     inbound.values(b"authorization"), inbound.asked(self.legacy)
                 )
             inbound.access = access
-            _check_audience(inbound.server, access)
+            if not access.reaches(inbound.server):
+                raise TokenInvalid("the token was not issued for this resource", "foreign audience")
             _check_media(inbound, json_ok or sse_ok, self._around.settings.allowed_origins)
             if inbound.method == "POST":
                 await self._post(inbound, access, reply)
@@ -198,13 +199,6 @@ class Dispatch:
                 reason=reason,
             )
         ).add_done_callback(_seen)
-
-
-def _check_audience(server: str, access: Access) -> None:
-    """RFC 8707: a token is good for the resource it was issued for, and for no other."""
-    meant = EVERY_SERVER in access.servers or server in access.servers if server else access.aggregate
-    if not meant:
-        raise TokenInvalid("the token was not issued for this resource", "foreign audience")
 
 
 def _check_media(inbound: Inbound, acceptable: bool, origins: frozenset[str]) -> None:

@@ -39,6 +39,13 @@ class Access(Struct, frozen=True, kw_only=True):
     jkt: str = ""
     """Thumbprint of the key that the token is bound to: each request came with a proof (RFC 9449)."""
 
+    def reaches(self, server: str) -> bool:
+        """Whether the credential is meant for ``server``, or for the aggregate endpoint if that is empty
+        (RFC 8707 §2): a token is good for what it was issued for, and for nothing else."""
+        if not server:
+            return self.aggregate
+        return EVERY_SERVER in self.servers or server in self.servers
+
     @property
     def may_call(self) -> bool:
         """Whether it is good for more than reading."""

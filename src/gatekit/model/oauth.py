@@ -11,6 +11,8 @@ CLIENT_CREDENTIALS = "client_credentials"
 """The grant type of a client that acts for itself (RFC 6749 §4.4)."""
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 """The grant type of a token that is given for a narrower one (RFC 8693 §2.1)."""
+DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
+"""The grant type of a program without a browser (RFC 8628 §3.4)."""
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 """The grant type of an assertion that somebody else signed (RFC 7523 §2.1)."""
 

@@ -33,7 +33,7 @@ from gatekit.oauth.claims import AccessClaims, lineage
 from gatekit.oauth.dpop import ALGORITHMS, Proofs, Target
 from gatekit.oauth.external.tokens import ExternalTokens
 from gatekit.oauth.formats import AccessTokens
-from gatekit.oauth.resources import AGGREGATE, Resources
+from gatekit.oauth.resources import Resources
 from gatekit.oauth.settings import OAuthSettings
 from gatekit.platform.vault import token_hash
 from gatekit.store.ports import Store
@@ -291,13 +291,6 @@ class Bearer:
 def _ended(text: str, found: Inactive) -> TokenInvalid:
     """A genuine credential whose person, client or grant does not count any more: the audit names them."""
     return TokenInvalid(text, found.reason, principal_id=found.user_id, principal=found.username)
-
-
-def reaches(access: Access, server: str) -> bool:
-    """Whether the credential is meant for ``server`` (empty: the aggregate endpoint). RFC 8707 §2, T3."""
-    if server == AGGREGATE:
-        return access.aggregate
-    return server in access.servers or EVERY_SERVER in access.servers
 
 
 def metadata_url(issuer: str, server: str, legacy: bool = False) -> str:

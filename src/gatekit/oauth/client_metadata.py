@@ -11,10 +11,9 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from gatekit.errors import ForeignTokenInvalid, InvalidClientMetadata
-from gatekit.model.oauth import Client
+from gatekit.model.oauth import DEVICE_CODE, Client
 from gatekit.platform import foreign
 
-DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 GRANT_TYPES = ("authorization_code", "refresh_token", DEVICE_CODE)
 SIGNING_ALGORITHMS = (
     *("ES256", "ES384", "ES512", "EdDSA"),

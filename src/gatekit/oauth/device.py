@@ -14,9 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gatekit.errors import Conflict, ServerError, TooManyRegistrations, UnauthorizedClient
-from gatekit.model.oauth import Client, DeviceAuthorization
+from gatekit.model.oauth import DEVICE_CODE, Client, DeviceAuthorization
 from gatekit.oauth.bounds import granted_to
-from gatekit.oauth.client_metadata import DEVICE_CODE
 from gatekit.oauth.clients import ClientAuthentication
 from gatekit.oauth.core import Core
 from gatekit.oauth.http import Form, address, form, json_answer, place

@@ -35,6 +35,7 @@ from gatekit.oauth.http import address, place, request_id
 from gatekit.oauth.redirects import acceptable
 from gatekit.platform.fetching import Answer, Fetch
 from gatekit.platform.limits import KeyedBuckets, Rate, TokenBucket
+from gatekit.platform.strict_json import read_object
 
 UNKNOWN = "the client is unknown or its authentication failed; register again"
 """What a program hears, whatever was wrong with its client."""
@@ -223,11 +224,9 @@ def read(url: str, answer: Answer) -> Mapping[str, Any]:
     if media != "application/json" and not (media.startswith("application/") and media.endswith("+json")):
         raise ClientDocumentRefused("the answer is not JSON")
     try:
-        document = json.loads(answer.body.decode("utf-8"), object_pairs_hook=_unique)
-    except (ValueError, RecursionError) as bad:
-        raise ClientDocumentRefused("the answer is not well-formed JSON") from bad
-    if not isinstance(document, dict):
-        raise ClientDocumentRefused("the answer is not a JSON object")
+        document = read_object(answer.body)
+    except ValueError as bad:
+        raise ClientDocumentRefused("the answer is not a well-formed JSON object") from bad
     if document.get("client_id") != url:
         raise ClientDocumentRefused("it describes another client_id")
     if not isinstance(document.get("client_name"), str) or not document["client_name"].strip():
@@ -254,10 +253,3 @@ def _uris(document: Mapping[str, Any]) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise ClientDocumentRefused("its redirect_uris are not a list of texts")
     return value
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a member is repeated")
-    return found

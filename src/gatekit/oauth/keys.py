@@ -73,29 +73,24 @@ class KeyRing:
         self._decoder = msgspec.json.Decoder(AccessClaims)
         self._encoder = msgspec.json.Encoder()
         self._reloaded_at = clock.monotonic()
+        self._unreadable: set[str] = set()
+        """Kids of keys that were complained of."""
 
     async def load(self) -> None:
-        """Read the keys; make the first one if there is none."""
-        await self._read()
-        if not self._rows:
+        """Read the keys; make the first one if there is none.
+
+        Raises ``StoreError``; ``VaultError`` if there are keys and none of them can be opened.
+        """
+        found = await self._read()
+        if not found:
             await self._store.succeed(self._new(), None)
             await self._read()
+        elif not self._rows:
+            raise VaultError("no signing key can be opened: was the master key of this data_dir replaced?")
 
     async def read(self) -> None:
         """Read the keys there are; make none."""
         await self._read()
-
-    async def rotate(self) -> str:
-        """Publish the next key and return its kid. It signs ``PUBLISH_AHEAD`` seconds from now."""
-        key = self._new()
-        await self._store.add(key)
-        await self._read()
-        return key.kid
-
-    async def retire(self, kid: str) -> None:
-        """The key counts for nothing from now on (a drill, or a key that leaked)."""
-        await self._store.retire(kid, int(self._clock.now()))
-        await self.load()
 
     async def tidy(self) -> None:
         """Publish the next key when it is time for one; retire keys whose last token has expired."""
@@ -165,25 +160,28 @@ class KeyRing:
     def _new(self) -> SigningKey:
         return new_key(self._vault, self._purpose, int(self._clock.now()))
 
-    async def _read(self) -> None:
-        """Raises ``StoreError``; ``VaultError`` if there are keys and none of them can be opened."""
+    async def _read(self) -> int:
+        """How many keys there are, those that cannot be opened included; they are logged, once each.
+
+        What is not there any more counts for nothing from now on, whatever else there is: a key that was
+        retired must not live on because the next one cannot be read. Raises ``StoreError``.
+        """
         self._reloaded_at = self._clock.monotonic()
         rows = [row for row in await self._store.list(self._purpose) if row.retired_at is None]
         signers: dict[str, SignerKey] = {}
-        unreadable = VaultError("there is no key")
         for row in rows:
             try:
                 signers[row.kid] = self._signers.get(row.kid) or self._opened(row)
             except VaultError as bad:
                 # Sealed with another master key, by a program that was started with the wrong one: that is
                 # for an operator to mend, and no reason to sign nobody in.
-                log.error("a signing key cannot be opened kid=%s error=%s", row.kid, bad)
-                unreadable = bad
-        if rows and not signers:
-            raise unreadable
+                if row.kid not in self._unreadable:
+                    self._unreadable.add(row.kid)
+                    log.error("a signing key cannot be opened kid=%s error=%s", row.kid, bad)
         self._rows = [row for row in rows if row.kid in signers]
         self._signers = signers
         self._verifying = {key.header: key.public for key in signers.values()}
+        return len(rows)
 
     def _opened(self, row: SigningKey) -> SignerKey:
         return signer_key(private_from_text(self._vault.open(row.private_sealed, SEAL)), self._typ)

@@ -34,6 +34,7 @@ from gatekit.oauth.http import address, body, json_answer, place, request_id
 from gatekit.oauth.readmission import Readmission
 from gatekit.oauth.redirects import acceptable
 from gatekit.platform.limits import KeyedBuckets, TokenBucket
+from gatekit.platform.strict_json import RepeatedMember, read_object
 from gatekit.platform.vault import token_hash
 
 AUTH_METHODS: tuple[TokenAuthMethod, ...] = (
@@ -198,24 +199,11 @@ def decode(raw: bytes, content_type: str) -> Mapping[str, Any]:
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise InvalidClientMetadata("the body must be application/json")
     try:
-        decoded = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as bad:
-        raise InvalidClientMetadata("the body is not well-formed JSON", str(bad)[:200]) from bad
-    if not isinstance(decoded, dict):
-        raise InvalidClientMetadata("the body must be a JSON object")
-    return decoded
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Two parsers read a repeated member differently, so nobody gets to send one (checklist D7)."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise InvalidRequest("a member of the JSON object is repeated")
-    return found
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
+        return read_object(raw)
+    except RepeatedMember as bad:
+        raise InvalidRequest("a member of the JSON object is repeated") from bad
+    except ValueError as bad:
+        raise InvalidClientMetadata("the body must be a well-formed JSON object", str(bad)[:200]) from bad
 
 
 def _redirect_uris(metadata: Mapping[str, Any]) -> list[str]:

@@ -18,7 +18,7 @@ from gatekit.errors import VaultError
 from gatekit.identity.standing import Upright
 from gatekit.model.access import Access
 from gatekit.model.audit import ClientEvent
-from gatekit.model.oauth import CLIENT_CREDENTIALS, JWT_BEARER, TOKEN_EXCHANGE, Client
+from gatekit.model.oauth import CLIENT_CREDENTIALS, DEVICE_CODE, JWT_BEARER, TOKEN_EXCHANGE, Client
 from gatekit.model.resource import ResourceServer
 from gatekit.model.target import Target
 from gatekit.oauth.account import Account
@@ -28,7 +28,6 @@ from gatekit.oauth.bearer import Bearer
 from gatekit.oauth.bounds import within
 from gatekit.oauth.browser import Browser
 from gatekit.oauth.claims import lineage
-from gatekit.oauth.client_metadata import DEVICE_CODE
 from gatekit.oauth.clients import ClientAuthentication
 from gatekit.oauth.code import Codes
 from gatekit.oauth.consent import Consents
@@ -141,15 +140,6 @@ class AuthorizationServer:
             )
             await core.services.audit.write(event)
 
-    async def rotate_keys(self) -> str:
-        """Publish the next signing key; return its kid."""
-        return await self._core.keys.rotate()
-
-    async def retire_key(self, kid: str) -> None:
-        """A signing key leaked: whatever it signed is worth nothing from now on."""
-        await self._core.keys.retire(kid)
-        self._core.bearer.forget()
-
     async def changed(self) -> None:
         """Another process changed something: a person, a grant, a key. Raises ``StoreError``."""
         core = self._core
@@ -158,7 +148,7 @@ class AuthorizationServer:
             await core.keys.load()
             await core.statements.load()
         except VaultError as bad:  # sealed with another master key: whoever follows changes must go on
-            log.error("a signing key cannot be read, the keys stay as they are error=%s", bad)
+            log.error("there is no key to sign with error=%s", bad)
         core.bearer.forget()  # what was verified meanwhile may have been verified with an old key
 
     async def tidy(self) -> None:

@@ -11,15 +11,14 @@ of exactly that somebody, ``verify``, then ``check_times`` and whatever else the
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from gatekit.errors import ForeignTokenInvalid
 from gatekit.platform.segments import decode_segment
+from gatekit.platform.strict_json import read_object
 
 if TYPE_CHECKING:
     from joserfc.jwk import Key as NativeKey
@@ -107,10 +106,10 @@ def parse(token: str) -> Foreign:
         raise _invalid("not a compact JWS of sane size")
     head, payload, signature = token.split(".")
     try:
-        header = _object(decode_segment(head))
-        claims = _object(decode_segment(payload))
+        header = read_object(decode_segment(head))
+        claims = read_object(decode_segment(payload))
         raw = decode_segment(signature)
-    except (ValueError, RecursionError) as bad:
+    except ValueError as bad:
         raise _invalid(f"not a strict compact JWS: {bad}") from bad
     for name, longest in (("alg", 16), ("kid", 512), ("typ", 128)):
         value = header.get(name, "")
@@ -281,35 +280,6 @@ def numeric_date(claims: Mapping[str, Any], name: str) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1 << 53:
         raise _invalid(f"{name} is not a time")
     return float(value)
-
-
-def _object(data: bytes) -> dict[str, Any]:
-    """Strict JSON: UTF-8, no member repeated anywhere, no number beyond JSON, no half characters."""
-    written = data.decode("utf-8")
-    value = json.loads(written, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
-    if not isinstance(value, dict):
-        raise ValueError("not a JSON object")
-    if "\\u" in written:  # half of a surrogate pair could be compared with nothing and stored nowhere
-        json.dumps(value, ensure_ascii=False).encode("utf-8")
-    return value
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a member is repeated")
-    return found
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _finite(digits: str) -> float:
-    value = float(digits)
-    if not math.isfinite(value):
-        raise ValueError("a number is too large")
-    return value
 
 
 def _invalid(detail: str) -> ForeignTokenInvalid:

@@ -73,10 +73,6 @@ class RemoteKeys:
             await self._refresh(jwks_uri, known, UNKNOWN_PAUSE)
         return [key for key in self._usable(known) if not kid or key.kid in ("", kid)]
 
-    def forget(self, jwks_uri: str) -> None:
-        """Look again at the next occasion, and believe nothing of what was seen until then."""
-        self._sets.pop(jwks_uri, None)
-
     def _set(self, jwks_uri: str) -> _Set:
         known = self._sets.pop(jwks_uri, None) or _Set()
         self._sets[jwks_uri] = known  # the least recently used is the first

@@ -93,24 +93,6 @@ async def test_a_cancelled_waiter_does_not_disturb_the_others(recorder_of: Open,
     assert results[2] is None
 
 
-async def test_callbacks_are_all_told_even_if_one_of_them_raises(recorder_of: Open, call: Calls) -> None:
-    recorder = recorder_of()
-    reported: list[dict[str, Any]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
-    told: list[object] = []
-
-    def bad(error: BaseException | None) -> None:
-        raise ZeroDivisionError
-
-    recorder.record_with(call(), told.append)
-    recorder.record_with(call(), bad)
-    recorder.record_with(call(), told.append)
-    await recorder.write(call())
-    await asyncio.sleep(0)
-    assert told == [None, None]
-    assert isinstance(reported[0]["exception"], ZeroDivisionError)
-
-
 async def test_the_chain_goes_on_after_a_restart_and_over_segments(
     recorder_of: Open, call: Calls, directory: Path
 ) -> None:

@@ -48,6 +48,40 @@ def test_no_secret_is_shown_however_it_was_written(tmp_path: Path) -> None:
     assert shown["proxy"]["auth"]["providers"]["github"]["client_secret"] == "***"
 
 
+ASKED = """
+    proxy:
+      auth:
+        clients:
+          relying:
+            jwks_uri: "https://app.example.com/jwks?key=hunter2"
+            redirect_uris: ["https://app.example.com/callback"]
+            backchannel_logout_uri: "https://app.example.com/out?code=hunter2"
+    servers: {x: {command: ls}}
+"""
+TRUSTED = """
+    proxy:
+      auth:
+        external:
+          name: idp
+          issuer: https://login.example.com
+          jwks_uri: "https://login.example.com/keys?appid=hunter2"
+          introspection:
+            client_id: gate
+            client_secret: hunter2-hunter2-hunter2
+            endpoint: "https://login.example.com/introspect?key=hunter2"
+    servers: {x: {command: ls, users: ["idp:ann"]}}
+"""
+
+
+@pytest.mark.parametrize("text", [ASKED, TRUSTED])
+def test_what_stands_in_the_query_of_an_address_is_not_shown(tmp_path: Path, text: str) -> None:
+    shown = msgspec.json.encode(describe(loaded(tmp_path, text))).decode()
+    assert "hunter2" not in shown
+    for address in ("https://app.example.com/jwks?***", "https://app.example.com/out?***"):
+        assert (address in shown) == (text is ASKED)
+    assert ("https://login.example.com/keys?***" in shown) == (text is TRUSTED)
+
+
 def test_lists_are_shown_with_what_they_mean(tmp_path: Path) -> None:
     (tmp_path / "tok").write_text("x")
     shown = describe(loaded(tmp_path, TEXT, {"S": "x"}))

@@ -191,13 +191,6 @@ async def test_a_withdrawn_key_ends(remote: RemoteKeys, server: Server, clock: M
     assert await names(remote) == []
 
 
-async def test_forgotten_on_demand(remote: RemoteKeys, server: Server) -> None:
-    await names(remote)
-    server.answer = published("two")
-    remote.forget(URI)
-    assert await names(remote, "two") == ["two"]
-
-
 async def test_the_number_of_sets_is_bounded(remote: RemoteKeys, server: Server) -> None:
     for number in range(MAX_SETS + 1):
         await remote.keys(f"https://client-{number}.example/jwks")

@@ -14,8 +14,7 @@ from gatekit.errors import (
     SlowDown,
 )
 from gatekit.model.access import Inactive
-from gatekit.model.oauth import Client, DeviceAuthorization
-from gatekit.oauth.client_metadata import DEVICE_CODE
+from gatekit.model.oauth import DEVICE_CODE, Client, DeviceAuthorization
 from gatekit.oauth.core import Core
 from gatekit.oauth.device import DEVICE_PREFIX
 from gatekit.oauth.dpop import proven_key

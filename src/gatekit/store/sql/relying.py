@@ -29,12 +29,6 @@ class SqlRelyingSessions:
         row = await self._database.one("SELECT * FROM relying_sessions WHERE grant_id = :id", id=grant_id)
         return decode(RelyingSession, row) if row else None
 
-    async def of_session(self, session_hash: str) -> list[RelyingSession]:
-        rows = await self._database.all(
-            "SELECT * FROM relying_sessions WHERE session_hash = :hash ORDER BY created_at", hash=session_hash
-        )
-        return [decode(RelyingSession, row) for row in rows]
-
     async def of_person(self, user_id: str, client_id: str) -> list[RelyingSession]:
         rows = await self._database.all(
             "SELECT * FROM relying_sessions WHERE client_id = :client AND user_id = :user "
