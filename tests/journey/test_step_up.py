@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gatekit.demo.browser import Browser, Person
-from tests.support.cautious import Cautious
+from tests.clients.hook import Cautious
 from tests.support.running import RunningGateway
 from tests.support.sdk import Application, text
 
