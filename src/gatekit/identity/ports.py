@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -45,6 +45,73 @@ class RedirectProvider(Protocol):
         Raises ``SignInRefused`` (the person pressed cancel, is not allowed) or ``ProviderFailed``.
         """
         ...
+
+
+@runtime_checkable
+class PostingProvider(RedirectProvider, Protocol):
+    """One whose answer the browser posts to us from the provider's page (SAML). ``complete`` is given that
+    form's fields."""
+
+    @property
+    def answer_field(self) -> str:
+        """The form field that holds the answer …"""
+        ...
+
+    @property
+    def state_field(self) -> str:
+        """… and the one that holds the state of the leg."""
+        ...
+
+    def unasked(self) -> Leg | None:
+        """The leg of an answer to no question, which leads nowhere; None where such answers are refused."""
+        ...
+
+
+class Ended(Struct, frozen=True, kw_only=True):
+    """What a provider says has ended, verified."""
+
+    sessions: tuple[str, ...]
+    """As ``ExternalIdentity.session`` had them."""
+    issuer: str = ""
+    subject: str = ""
+    """Whose sessions have all ended; empty: only those above."""
+    answer: object = None
+    """What ``receipt`` needs."""
+
+
+@runtime_checkable
+class LogoutPartner(Protocol):
+    """A provider that publishes our side of the agreement, and that ends sessions with us (SAML)."""
+
+    async def metadata(self) -> bytes:
+        """Ours, for the provider to import."""
+        ...
+
+    async def ended(self, query: str) -> Ended:
+        """Read a logout request; ``query`` as it came. Raises ``ProviderFailed``."""
+        ...
+
+    async def receipt(self, asked: object, *, complete: bool) -> str:
+        """Where the browser goes with the answer to it. Raises ``ProviderFailed``."""
+        ...
+
+    async def leave(self, upstream: str) -> str:
+        """Where the browser goes to end the session at the provider as well; empty: there is no such place.
+
+        Raises ``ProviderFailed``.
+        """
+        ...
+
+    async def left(self, query: str) -> None:
+        """Check the provider's receipt. Raises ``ProviderFailed``."""
+        ...
+
+
+@runtime_checkable
+class Tended(Protocol):
+    """A provider that has something to look after in the background."""
+
+    async def tend(self) -> None: ...
 
 
 class PasswordProvider(Protocol):

@@ -129,10 +129,13 @@ class Authorize:
     async def sign_in_for(self, request: Request, path: str) -> Response:
         """The sign-in page, which leads to our own page at ``path`` instead of a client."""
         self.spend(request)  # it writes a row for whoever asks
-        run = self._new_run(
+        return await self.sign_in_page(request, self.new_run(path), "")
+
+    def new_run(self, path: str) -> Run:
+        """A run that leads to our own page at ``path``, not stored yet."""
+        return self._new_run(
             client_id="", redirect_uri=path, state=None, code_challenge="", scopes=(), resources=()
         )
-        return await self.sign_in_page(request, run, "")
 
     async def sign_in_page(
         self,

@@ -135,8 +135,13 @@ class Browser:
         """Whether the person signed in a moment ago: a browser left open is not enough for some things."""
         return self._core.now() - someone.session.auth_time <= self._core.settings.recent_sign_in
 
-    async def sign_in(self, request: Request, response: Response, user_id: str) -> None:
-        """Start a session with a new cookie; the one the browser came with ends on the server (B7)."""
+    async def sign_in(
+        self, request: Request, response: Response, user_id: str, way: tuple[str, str] = ("", "")
+    ) -> None:
+        """Start a session with a new cookie; the one the browser came with ends on the server (B7).
+
+        ``way``: the connection, and what its provider calls this sign-in.
+        """
         value = self._core.services.entropy.token(SESSION_PREFIX)
         before = request.cookies.get(self._session_cookie)
         if before:
@@ -156,6 +161,8 @@ class Browser:
                 expires_at=now + lifetime,
                 address=address(request),
                 agent=clean_text(request.headers.get("user-agent", ""), MAX_AGENT),
+                connection=way[0],
+                provider_session=way[1],
             )
         )
         await self._core.store.users.seen(user_id, now)

@@ -9,12 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gatekit.errors import IdentityError, PageProblem, ProviderFailed
-from gatekit.identity.ports import RedirectProvider
+from gatekit.identity.ports import PostingProvider, RedirectProvider
 from gatekit.model.access import Inactive
 from gatekit.model.audit import SignIn
 from gatekit.model.oauth import Transaction
-from gatekit.model.people import User
-from gatekit.oauth import answers
+from gatekit.model.people import ExternalIdentity, User
+from gatekit.oauth import answers, posted
 from gatekit.oauth.authorize import Authorize, to_resume
 from gatekit.oauth.browser import START_AGAIN, Browser, Run, SignedIn
 from gatekit.oauth.code import Codes
@@ -22,8 +22,6 @@ from gatekit.oauth.consent import Consents, agrees, denied
 from gatekit.oauth.core import Core
 from gatekit.oauth.http import address, form, query, redirect, request_id
 from gatekit.platform.vault import token_hash
-
-SEAL = "provider-leg"
 
 
 class Interaction:
@@ -66,7 +64,9 @@ class Interaction:
             return await self._again(request, run, failed.public, status=502)
         state = json.loads(leg.secret)["state"]
         parent = run.transaction
-        sealed = self._core.services.vault.seal(json.dumps({"secret": leg.secret, "run": run.id}), SEAL)
+        sealed = self._core.services.vault.seal(
+            json.dumps({"secret": leg.secret, "run": run.id}), posted.SEAL
+        )
         # A row of its own, found by its state: so it is single-use by compare-and-swap, like every run (B2).
         await self._core.store.transactions.add(
             Transaction(
@@ -98,11 +98,13 @@ class Interaction:
             raise PageProblem(
                 400, "This sign-in has ended", _NO_LEG, START_AGAIN, detail="no leg for this state"
             )
-        kept = json.loads(self._core.services.vault.open(leg.provider_state, SEAL))
+        kept = json.loads(self._core.services.vault.open(leg.provider_state, posted.SEAL))
         run = await self._browser.run(request, kept["run"])
         if not await self._core.store.transactions.finish(leg.id_hash, self._core.now()):
             raise PageProblem(400, "This sign-in has ended", _NO_LEG, START_AGAIN, detail="state used twice")
         plain = {name: values[0] for name, values in params.fields.items()}
+        if isinstance(provider, PostingProvider):
+            plain = kept.get(posted.KEPT, {})  # and nothing from the address
         try:
             identity = await provider.complete(plain, kept["secret"], self._callback_url(provider))
             user = await self._core.services.mapping.admit(identity)
@@ -110,7 +112,7 @@ class Interaction:
             await self._record(request, run, provider.name, None, refused.detail)
             status = 502 if isinstance(refused, ProviderFailed) else 403
             return await self._again(request, run, refused.public, status=status)
-        return await self._welcome(request, run, user)
+        return await self._welcome(request, run, user, identity)
 
     async def consent(self, request: Request) -> Response:
         """The person's answer on the consent page."""
@@ -152,7 +154,9 @@ class Interaction:
             request, run, name, error=error, username=username, status=status
         )
 
-    async def _welcome(self, request: Request, run: Run, user: User) -> Response:
+    async def _welcome(
+        self, request: Request, run: Run, user: User, identity: ExternalIdentity | None = None
+    ) -> Response:
         standing = await self._core.standings.person(user.id, self._core.at())
         if isinstance(standing, Inactive):
             await self._record(request, run, user.connection, user, standing.reason)
@@ -167,7 +171,8 @@ class Interaction:
             # Written by ``sign_in_for``, never by the browser (checklist D8).
             response = redirect(run.transaction.redirect_uri)
             self._browser.unbind(response, run)
-        await self._browser.sign_in(request, response, user.id)
+        way = (identity.connection, identity.session) if identity else (user.connection, "")
+        await self._browser.sign_in(request, response, user.id, way)
         return response
 
     async def _record(

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gatekit.errors import VaultError
+from gatekit.identity.ports import Tended
 from gatekit.identity.standing import Upright
 from gatekit.model.access import Access
 from gatekit.model.audit import ClientEvent
@@ -51,9 +52,11 @@ from gatekit.oauth.issuing import Issuer
 from gatekit.oauth.logout import Logout
 from gatekit.oauth.management import Management
 from gatekit.oauth.metadata import Metadata
+from gatekit.oauth.posted import Posted
 from gatekit.oauth.pushed import Pushed
 from gatekit.oauth.registration import Registration
 from gatekit.oauth.revoke import Revocation
+from gatekit.oauth.saml import SamlEndpoints
 from gatekit.oauth.settings import OAuthSettings
 from gatekit.oauth.token import GrantType, Tokens
 from gatekit.oauth.userinfo import UserInfo
@@ -84,6 +87,8 @@ class AuthorizationServer:
         self.notices = Notices(self._core)
         """Tells relying parties of the end of sessions; ``app`` runs it."""
         self._logout = Logout(self._core, browser, self.notices)
+        self._posted = Posted(self._core, browser, self._authorize)
+        self._saml = SamlEndpoints(self._core, browser, self._authorize, self.notices)
         self._userinfo = UserInfo(self._core)
         self._devices = Devices(self._core, clients)
         self._verification = Verification(self._core, browser, self._authorize)
@@ -167,6 +172,9 @@ class AuthorizationServer:
         await store.clients.expire_unused(now - self._core.settings.unused_client_lifetime)
         await self._core.keys.tidy()
         await self._core.statements.tidy()
+        for provider in [*self._core.services.providers.values()]:
+            if isinstance(provider, Tended):
+                await provider.tend()
 
     async def is_active(self, access: Access) -> bool:
         """Whether what stood behind a verified credential still stands: for streams and sessions that stay
@@ -257,7 +265,8 @@ class AuthorizationServer:
             ("/", self._account.home, ["GET"]),
             ("/logout", self._account.logout, ["POST"]),
         ]
-        return [page_route(path, endpoint, methods, pages) for path, endpoint, methods in doors]
+        routes = [page_route(path, endpoint, methods, pages) for path, endpoint, methods in doors]
+        return [*routes, *self._posted.routes(), *self._saml.routes()]
 
 
 async def _not_found(_request: Request) -> Response:
