@@ -64,7 +64,7 @@ class Application:
         self._tables = tables(config)
         self._vault = vault
         self._hasher = PasswordHasher()
-        self._providers = providers(config, self._clock, self._entropy)
+        self._providers = providers(config, self.store, self._vault, self._clock, self._entropy)
         self.directory = Directory(store.users, store.groups, store.identities)
         supervisor = Supervisor(self._clock, os.environ, __version__)
         remote = RemoteTransport(self._clock, store.settings, supervisor.info, dialler(self._clock))
@@ -162,7 +162,7 @@ class Application:
         self.config = config
         self._tables = tables(config)
         self._providers.clear()
-        self._providers.update(providers(config, self._clock, self._entropy))
+        self._providers.update(providers(config, self.store, self._vault, self._clock, self._entropy))
         self.gateway.apply(self._tables)
         self.authorization.set_servers(titles(config), config.resources, config.forward_auth)
         self.pool.replace([entry.server for entry in config.servers])

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import urlsplit
 
-from gatekit.config.model import Config, GitHubConnection
+from gatekit.config.model import Config, GitHubConnection, SamlConnection
+from gatekit.errors import OutboundRefused
 from gatekit.identity.ports import RedirectProvider
 from gatekit.model.ports import Clock, Entropy
 from gatekit.model.rules import ByProviderGroup
@@ -17,6 +18,8 @@ from gatekit.model.trust import Issuer
 from gatekit.oauth.ports import Send
 from gatekit.platform.fetching import Answer, Exchange, Fetch
 from gatekit.platform.targets import parse
+from gatekit.platform.vault import Vault
+from gatekit.store.ports import Store
 from gatekit.upstream.network import Channel, Dial
 
 
@@ -105,7 +108,62 @@ def warm_up(config: Config) -> None:
         import gatekit.platform.channel  # noqa: PLC0415, F401
 
 
-def providers(config: Config, clock: Clock, entropy: Entropy) -> dict[str, RedirectProvider]:
+def saml_provider(
+    connection: SamlConnection, config: Config, store: Store, vault: Vault, clock: Clock, entropy: Entropy
+) -> RedirectProvider:
+    # lxml costs 30 ms and 10 MB, and the HTTP client as above.
+    from gatekit.identity.saml.keys import SamlKeys  # noqa: PLC0415
+    from gatekit.identity.saml.provider import SamlProvider, SamlSettings  # noqa: PLC0415
+    from gatekit.identity.saml.source import Fetched, Source, Written  # noqa: PLC0415
+    from gatekit.platform.outbound import Outbound  # noqa: PLC0415
+
+    place = f"{config.public_url}/saml/{connection.name}"
+    settings = SamlSettings(
+        name=connection.name,
+        title=connection.title,
+        entity_id=connection.own_entity_id or f"{place}/metadata",
+        acs=f"{place}/acs",
+        slo=f"{place}/slo",
+        subject=connection.subject,
+        name_id_format=connection.name_id_format,
+        contexts=connection.authn_contexts,
+        force=connection.force_authn,
+        signs_requests=connection.sign_requests,
+        idp_initiated=connection.idp_initiated,
+        verified_email=connection.verified_email,
+    )
+    which, signer = connection.entity_id, connection.metadata_certificate
+    source: Source
+    if connection.metadata.startswith("<"):
+        source = Written(connection.name, connection.metadata, clock, which, signer)
+    else:
+        # As with GitHub: the host that the operator named may lie in a private network.
+        outbound = Outbound(clock, [urlsplit(connection.metadata).hostname or ""])
+
+        async def get(url: str) -> bytes:
+            answer = await outbound.fetch("GET", url, max_bytes=4 << 20, timeout=10.0, redirects=3)
+            if answer.status != 200:
+                raise OutboundRefused(f"{urlsplit(url).hostname}: answered {answer.status}")
+            return answer.body
+
+        source = Fetched(connection.name, connection.metadata, get, store.settings, clock, which, signer)
+    keys = SamlKeys(store.signing_keys, vault, clock, urlsplit(config.public_url).hostname or "gatekit")
+    return SamlProvider(settings, source, keys, store.replays, clock, entropy)
+
+
+def providers(
+    config: Config, store: Store, vault: Vault, clock: Clock, entropy: Entropy
+) -> dict[str, RedirectProvider]:
+    """By connection name, in the order of the file."""
+    found = github_providers(config, clock, entropy)
+    for connection in config.auth.connections:
+        if isinstance(connection, SamlConnection) and connection.rules.enabled:
+            found[connection.name] = saml_provider(connection, config, store, vault, clock, entropy)
+    names = [connection.name for connection in config.auth.connections]
+    return {name: found[name] for name in names if name in found}
+
+
+def github_providers(config: Config, clock: Clock, entropy: Entropy) -> dict[str, RedirectProvider]:
     wanted = [c for c in config.auth.connections if isinstance(c, GitHubConnection) and c.rules.enabled]
     if not wanted:
         return {}

@@ -240,7 +240,7 @@ class World:
         self.clock = ManualClock()
         self.trail = Trail()
         self.entropy = SystemEntropy()
-        self.providers = {"github": FakeProvider("github"), "gitlab": FakeProvider("gitlab")}
+        self.providers: dict[str, Any] = {"github": FakeProvider("github"), "gitlab": FakeProvider("gitlab")}
         self.rules = Rules(
             gateway=(Anyone(),),
             servers=(

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from gatekit.config.addresses import is_loopback
+from gatekit.config.checks_saml import saml_warnings
 from gatekit.config.model import Config, GitHubConnection, ServerConfig
 from gatekit.model.rules import AccessList, Anyone
 
@@ -23,6 +24,7 @@ def warnings(config: Config, environ: Mapping[str, str] | None = None) -> tuple[
     return (
         *config.notes,
         *_sign_in(config),
+        *saml_warnings(config),
         *_other_issuers(config),
         *_gateway_list(config),
         *_resources(config),

@@ -60,7 +60,33 @@ class GitHubConnection(Struct, frozen=True, kw_only=True):
         )
 
 
-Connection = LocalConnection | GitHubConnection
+class SamlConnection(Struct, frozen=True, kw_only=True):
+    """A SAML 2.0 identity provider."""
+
+    kind: ClassVar[Kind] = "saml"
+    name: str
+    metadata: str
+    """The provider's metadata: an address, or the document itself (it begins with ``<``)."""
+    metadata_certificate: str = ""
+    """PEM; whoever must have signed the metadata. Empty: where it comes from is enough."""
+    entity_id: str = ""
+    """Which provider, if the metadata describes several."""
+    own_entity_id: str = ""
+    """What we are called there; empty: the address of our metadata."""
+    subject: str = "persistent"
+    """``persistent``, ``name_id`` or the name of an attribute: what says who somebody is."""
+    name_id_format: str = ""
+    verified_email: bool = False
+    """Whether people cannot choose their own address at the provider."""
+    sign_requests: bool = True
+    force_authn: bool = False
+    authn_contexts: tuple[str, ...] = ()
+    idp_initiated: bool = False
+    title: str
+    rules: ConnectionRules = ConnectionRules()
+
+
+Connection = LocalConnection | GitHubConnection | SamlConnection
 """Every kind. Each has a ``kind``, a ``name`` and ``rules``."""
 
 

@@ -84,7 +84,23 @@ class GitHubIn(ProviderIn, frozen=True):
     allowed_orgs: Annotated[Names | None, Texts()] = None
 
 
-SECTIONS: Mapping[str, type[Section]] = {"local": LocalIn, "github": GitHubIn}
+class SamlIn(ProviderIn, frozen=True):
+    """A SAML 2.0 identity provider."""
+
+    metadata: Annotated[str | None, Text()] = None
+    metadata_certificate: Annotated[str | None, Text()] = None
+    entity_id: Annotated[str | None, Text()] = None
+    own_entity_id: Annotated[str | None, Text()] = None
+    subject: Annotated[str, Text()] = "persistent"
+    name_id_format: Annotated[str | None, Text()] = None
+    verified_email: Annotated[bool, Flag()] = False
+    sign_requests: Annotated[bool, Flag()] = True
+    force_authn: Annotated[bool, Flag()] = False
+    authn_contexts: Annotated[Names, Texts()] = ()
+    idp_initiated: Annotated[bool, Flag()] = False
+
+
+SECTIONS: Mapping[str, type[Section]] = {"local": LocalIn, "github": GitHubIn, "saml": SamlIn}
 """By kind. Not every kind has every key of ``ProviderIn``."""
 
 

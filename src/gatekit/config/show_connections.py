@@ -23,6 +23,8 @@ def shown_connection(connection: Connection) -> dict[str, Any]:
             continue
         if _SECRET.search(name) and value:
             value = MASK
+        if isinstance(value, str) and value.startswith("<"):
+            value = "(a document)"  # SAML metadata, which may have hundreds of lines
         shown[name] = list(value) if isinstance(value, tuple) else value
     return shown | _rules(connection.rules)
 

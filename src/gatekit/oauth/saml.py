@@ -104,7 +104,7 @@ class SamlEndpoints:
         self._notices.wake()
 
     def _partner(self, request: Request) -> LogoutPartner:
-        provider = self._core.services.providers.get(request.path_params["connection"])
+        provider: object = self._core.services.providers.get(request.path_params["connection"])
         if not isinstance(provider, LogoutPartner):
             raise PageProblem(404, "No such sign-in", "This gateway has no such identity provider.")
         return provider

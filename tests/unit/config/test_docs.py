@@ -32,6 +32,8 @@ ALIASES = {
     "proxy.auth.providers.<github>.client_secret": "required",
     "proxy.auth.providers.<github>.base_url": "`https://github.com`",
     "proxy.auth.providers.<github>.api_url": "derived",
+    "proxy.auth.providers.<saml>.metadata": "required",
+    "proxy.auth.providers.<saml>.own_entity_id": "the address of our metadata",
     **{
         f"proxy.auth.providers.*.map.{key}": "by the kind"
         for key in ("login", "email", "display_name", "groups")

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.saml import keys, metadata
 from tests.unit.config.write import faults
 
 DOCS = Path(__file__).parents[3] / "docs"
-PAGES = ("oauth.md", "openid.md", "resources.md")
+PAGES = ("oauth.md", "openid.md", "resources.md", "sso/saml.md")
 SECRET = "a secret of some length, in a file"
 ENVIRON = dict.fromkeys(("PLANNER_SECRET", "WIKI_SECRET"), SECRET)
 EXAMPLES = [
@@ -27,6 +28,7 @@ def test_examples_of_the_pages_load(tmp_path: Path, text: str) -> None:
     """Secrets stand where this machine has a file."""
     (tmp_path / "secret").write_text(SECRET, encoding="utf-8")
     (tmp_path / "secret").chmod(0o600)
+    (tmp_path / "idp.xml").write_bytes(metadata([keys("idp")]))
     placed = re.sub(r"/run/secrets/\w+", str(tmp_path / "secret"), text)
     assert faults(tmp_path, placed, ENVIRON) == ()
 

@@ -7,6 +7,7 @@ which metadata carries a key, so it says nothing but a name and lasts as long as
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -43,12 +44,13 @@ class Pair(Struct, frozen=True):
 class SamlKeys:
     """Keys by use, newest first. Not for use across threads."""
 
-    def __init__(self, store: SigningKeys, vault: Sealer, clock: Clock, name: str) -> None:
+    def __init__(self, store: SigningKeys, vault: Sealer, clock: Clock, name: str, bits: int = BITS) -> None:
         """``name``: the common name in certificates, our public host."""
         self._store = store
         self._vault = vault
         self._clock = clock
         self._name = name
+        self._bits = bits
         self._kept: dict[tuple[str, str], Pair] = {}
 
     async def pairs(self, use: Use) -> list[Pair]:
@@ -56,7 +58,8 @@ class SamlKeys:
         rows = await self._standing(use)
         if not rows:
             # Several processes may come here at once; compare-and-swap leaves one of their keys.
-            await self._store.succeed(self._new(use), None)
+            new = await asyncio.to_thread(self._new, use)  # up to a second of arithmetic
+            await self._store.succeed(new, None)
             rows = await self._standing(use)
         return [self._pair(row) for row in rows]
 
@@ -74,7 +77,7 @@ class SamlKeys:
         return known
 
     def _new(self, use: Use) -> SigningKey:
-        private = rsa.generate_private_key(65537, BITS)
+        private = rsa.generate_private_key(65537, self._bits)
         certificate = self_signed(private, self._name, self._clock.now)
         pem = private.private_bytes(
             serialization.Encoding.PEM,

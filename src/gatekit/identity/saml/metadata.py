@@ -161,6 +161,16 @@ def certificate_of(base64: str) -> x509.Certificate:
     return certificate
 
 
+def pinned(pem: str) -> tuple[PublicKey, ...]:
+    """The key of a certificate in PEM, none for an empty text. Raise ``SamlRefused``."""
+    if not pem:
+        return ()
+    try:
+        return (_key(x509.load_pem_x509_certificate(pem.encode())),)
+    except ValueError as bad:
+        raise SamlRefused("metadata", "metadata_certificate cannot be read") from bad
+
+
 def _key(certificate: x509.Certificate) -> PublicKey:
     key = certificate.public_key()
     if isinstance(key, rsa.RSAPublicKey) and key.key_size >= MIN_RSA_BITS:

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import msgspec
 from msgspec import Struct
 
 from gatekit.errors import OutboundRefused, ProviderFailed, SamlRefused
-from gatekit.identity.saml.metadata import Provider, read_metadata
-from gatekit.identity.saml.signature import PublicKey
+from gatekit.identity.saml.metadata import Provider, pinned, read_metadata
 from gatekit.model.ports import Clock
 from gatekit.store.ports import Settings
 
@@ -51,19 +50,20 @@ class Source(Protocol):
 
 
 class Written:
-    """Metadata that stands in the configuration."""
+    """Metadata that stands in the configuration.
 
-    def __init__(
-        self, name: str, document: str, clock: Clock, entity_id: str = "", signers: Sequence[PublicKey] = ()
-    ) -> None:
+    ``signer``: certificate (PEM) of who must have signed it; empty: nobody has to.
+    """
+
+    def __init__(self, name: str, document: str, clock: Clock, entity_id: str = "", signer: str = "") -> None:
         self._name = name
         self._document = document.encode()
         self._clock = clock
         self._entity_id = entity_id
-        self._signers = signers
+        self._signer = signer
 
     async def current(self) -> Provider:
-        return read_metadata(self._document, self._clock.now(), self._entity_id, self._signers)
+        return read_metadata(self._document, self._clock.now(), self._entity_id, pinned(self._signer))
 
     async def renew(self) -> bool:
         return False
@@ -82,7 +82,7 @@ class _Stored(Struct):
 
 
 class Fetched:
-    """Metadata at an address."""
+    """Metadata at an address. ``signer`` as above."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class Fetched:
         memory: Settings,
         clock: Clock,
         entity_id: str = "",
-        signers: Sequence[PublicKey] = (),
+        signer: str = "",
     ) -> None:
         self._name = name
         self._url = url
@@ -100,7 +100,7 @@ class Fetched:
         self._memory = memory
         self._clock = clock
         self._entity_id = entity_id
-        self._signers = signers
+        self._signer = signer
         self._kept: Provider | None = None
         self._document = b""
         self._next = 0.0
@@ -169,7 +169,7 @@ class Fetched:
         return f"saml-metadata:{self._name}"
 
     def _read(self, document: bytes) -> Provider:
-        return read_metadata(document, self._clock.now(), self._entity_id, self._signers)
+        return read_metadata(document, self._clock.now(), self._entity_id, pinned(self._signer))
 
 
 def warn(name: str, provider: Provider, now: float) -> None:

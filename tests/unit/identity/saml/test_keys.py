@@ -15,7 +15,9 @@ async def test_keys_are_made_once_and_sealed(tmp_path: Path) -> None:
     store = await open_store(tmp_path / "gatekit.db")
     try:
         vault, clock = Vault(bytes(32)), ManualClock()
-        one, other = (SamlKeys(store.signing_keys, vault, clock, "gate.example.com") for _ in range(2))
+        one, other = (
+            SamlKeys(store.signing_keys, vault, clock, "gate.example.com", bits=2048) for _ in range(2)
+        )
         made, seen = await asyncio.gather(one.pairs("saml-signing"), other.pairs("saml-signing"))
         assert [p.certificate for p in made] == [p.certificate for p in seen]
         assert made[0].certificate.public_key() == made[0].private.public_key()
