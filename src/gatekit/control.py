@@ -25,8 +25,11 @@ from gatekit.identity.local import Invitations, LocalPasswords
 from gatekit.identity.mapping import Mapping as IdentityMapping
 from gatekit.identity.passwords import PasswordHasher
 from gatekit.identity.ports import RedirectProvider
+from gatekit.model.connections import Provisioning
+from gatekit.model.people import LOCAL
 from gatekit.model.ports import Clock, Entropy
 from gatekit.oauth.core import Services
+from gatekit.oauth.http import Endpoint
 from gatekit.oauth.server import AuthorizationServer
 from gatekit.outgoing import document_fetch, key_fetch, key_hosts, logout_send, trusted_exchange
 from gatekit.platform.vault import Vault
@@ -37,6 +40,7 @@ from gatekit.web.health import health_routes
 from gatekit.web.middleware import Hardening
 from gatekit.web.own import OwnPages
 from gatekit.web.pages import HtmlPages
+from gatekit.web.scim_route import scim_routes
 
 Readiness = Mapping[str, Callable[[], Awaitable[str]]]
 """Part → what is wrong with it, empty when nothing is."""
@@ -99,6 +103,7 @@ def routes(parts: Parts, authorization: AuthorizationServer, ready: Readiness) -
         found += authorization.routes()
         if config.external is None:  # our own pages need our own sign-in
             found += _own_pages(parts, authorization).routes()
+            found += scim_routes(lambda: _scim_door(parts))
     return tuple(found)
 
 
@@ -128,6 +133,33 @@ def desk_parts(parts: Parts) -> tuple[Store, Recorder, Clock, Entropy, Effective
     """What every use case of ``admin`` is made of, at doors where others than the operator stand."""
     roles = EffectiveRoles(parts.store, lambda: parts.tables().policy)
     return parts.store, parts.recorder, parts.clock, parts.entropy, roles
+
+
+def provisioning(config: Config) -> Mapping[str, Provisioning]:
+    """Connections whose providers may keep people here by SCIM."""
+    return {
+        connection.name: connection.rules.provisioning
+        for connection in config.auth.connections
+        if connection.rules.enabled and connection.rules.provisioning is not None and connection.name != LOCAL
+    }
+
+
+def _scim_door(parts: Parts) -> Endpoint:
+    # Imported when somebody provisions: it would be a tenth of what a start costs everybody else.
+    from gatekit.admin.provisioned_groups import ProvisionedGroups  # noqa: PLC0415 - as said
+    from gatekit.admin.provisioning import ProvisionedPeople  # noqa: PLC0415 - as said
+    from gatekit.admin.scim_tokens import ScimBearer  # noqa: PLC0415 - as said
+    from gatekit.web.scim import ScimDoor  # noqa: PLC0415 - as said
+
+    desk = desk_parts(parts)
+    return ScimDoor(
+        ScimBearer(parts.store.scim_tokens, parts.clock, lambda: provisioning(parts.config())),
+        ProvisionedPeople(*desk),
+        ProvisionedGroups(*desk),
+        parts.recorder,
+        parts.clock,
+        issuer=parts.config().public_url,
+    ).handle
 
 
 def _own_pages(parts: Parts, authorization: AuthorizationServer) -> OwnPages:

@@ -37,7 +37,7 @@
     ├── ScimError                        a SCIM error answer (RFC 7644 §3.12)
     │   ├── ScimSyntax · ScimFilter · ScimPath · ScimNoTarget · ScimValue · ScimMutability · ScimTooMany
     │   ├── ScimTaken · ScimUnresolved · ScimUnknown · ScimForbidden · ScimStale · ScimTooLarge
-    │   └── ScimNotOffered · ScimCursor · ScimCount                               (RFC 9865 §2.1)
+    │   └── ScimBusy · ScimNotOffered · ScimCursor · ScimCount                    (RFC 9865 §2.1)
     ├── ForwardRefused                   a reverse proxy's question that gets no answer
     ├── PageProblem                      a page that ends an interaction in the browser
     ├── BearerError                      RFC 6750 §3
@@ -493,6 +493,16 @@ class ScimTooLarge(ScimError):
     """RFC 7644 §3.7.4."""
 
     status = 413
+
+
+class ScimBusy(ScimError):
+    """Too many requests; ``retry_after`` is in seconds."""
+
+    status = 429
+
+    def __init__(self, retry_after: int) -> None:
+        self.retry_after = retry_after
+        super().__init__("too many requests; try again later")
 
 
 class ScimNotOffered(ScimError):

@@ -150,6 +150,7 @@ WALK = {
     ("POST", "/account/sessions/end"): Row(303, 403, 303, FORM),
     ("POST", "/account/sessions/end-all"): Row(303, 403, 303, FORM),
     ("GET", "/account/again"): same(200, "the sign-in page"),
+    **{(method, "/scim/v2/{rest:path}"): same(401) for method in ("GET", "POST", "PUT", "PATCH", "DELETE")},
     ("GET", "/"): same(200, "shows what is one's own, and nothing to a stranger"),
     ("POST", "/logout"): Row(303, 403, 303, FORM + "; nobody is signed in otherwise"),
 }

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from gatekit.errors import Conflict, NotFound
 from gatekit.model.people import PROVISIONED, Identity, Membership, User
-from gatekit.model.provisioning import Account, Provisioned, ScimToken, is_live
+from gatekit.model.provisioning import Account, Provisioned, SavedGroup, ScimToken, is_live
 from gatekit.store.ports import Store
 from tests.contract.samples import LATER, NOW, group, user
 
@@ -122,6 +122,22 @@ async def test_deleting(store: Store) -> None:
         await store.accounts.delete("okta", ada.id, None)
 
 
+async def test_whoever_is_at_home_elsewhere_meanwhile_is_no_business_of_the_connection(store: Store) -> None:
+    ada = person("ada")
+    await store.accounts.add(ada, account("ada"))
+    moved = Identity(
+        user_id=ada.id, connection="entra", issuer="https://entra.example", subject="s", created_at=NOW
+    )
+    await store.identities.add(moved)
+    await store.identities.settle(moved)
+    assert await store.accounts.get("okta", ada.id) is None
+    assert await store.accounts.page("okta", "", 0, 9) == []
+    with pytest.raises(NotFound):
+        await store.accounts.save(ada, account("ada", version=2), 1)
+    with pytest.raises(NotFound):
+        await store.accounts.delete("okta", ada.id, None)
+
+
 async def test_pages(store: Store) -> None:
     for name in "abcde":
         await store.accounts.add(person(name), account(name))
@@ -196,21 +212,25 @@ async def test_groups_and_their_members(store: Store) -> None:
     assert await store.scim_groups.by_name("okta", "Dev") == found
     assert await store.scim_groups.by_external_id("okta", "x") == [found]
     assert await store.scim_groups.page("okta", "", 0, 5) == [found]
-    assert await store.scim_groups.members("okta", "Dev") == [("usr_ada", "Ada")]
+    assert await store.scim_groups.members("okta", "Dev") == ["usr_ada"]
     assert await store.scim_groups.of_users("okta", ["usr_ada", "usr_bob"]) == {"usr_ada": [dev]}
     assert await store.groups.of_user("usr_ada") == [
         Membership(user_id="usr_ada", group="Dev", source="okta")
     ]
-    assert await store.scim_groups.save(dev, 1, join=["usr_bob"], leave=["usr_ada", "usr_none"]) == 2
-    assert await store.scim_groups.members("okta", "Dev") == [("usr_bob", "Bob")]
+    assert await store.scim_groups.save(
+        dev, 1, join=["usr_bob"], leave=["usr_ada", "usr_none"]
+    ) == SavedGroup(2, ("usr_bob",), ("usr_ada",))
+    assert await store.scim_groups.members("okta", "Dev") == ["usr_bob"]
     with pytest.raises(Conflict):
         await store.scim_groups.save(dev, 1)
+    later = replace(dev, updated_at=LATER)
+    assert await store.scim_groups.save(later, 2, join=["usr_bob"], leave=["usr_ada"]) == SavedGroup(2)
     for stranger in ("usr_eve", "usr_none"):
         with pytest.raises(NotFound):
             await store.scim_groups.save(replace(dev, name="Other"), 2, join=[stranger])
     assert await store.scim_groups.by_name("okta", "Other") is None
-    assert await store.scim_groups.save(replace(dev, name="Ops"), None) == 3
-    assert await store.scim_groups.members("okta", "Ops") == [("usr_bob", "Bob")]
+    assert await store.scim_groups.save(replace(dev, name="Ops"), None) == SavedGroup(3)
+    assert await store.scim_groups.members("okta", "Ops") == ["usr_bob"]
     with pytest.raises(Conflict):
         await store.scim_groups.add(group("Ops", id="g2", source="okta"), [])
     with pytest.raises(Conflict):

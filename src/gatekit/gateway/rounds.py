@@ -75,10 +75,8 @@ class Rounds:
         """A leg that sends a request upstream: the first one, or any one of a call that is not parked."""
         slot, link = await self._catalog.for_rounds(target.server, call)
         try:
-            books = self._catalog.books
-            if not mirrored.is_plain(call, target.name, link, books):
-                await mirrored.check(call, target.name, link, books)
-            as_task = "tasks" in link.capabilities and await taskrun.needed(call, target, link, books)
+            await mirrored.check(call, target.name, link, self._catalog.books)
+            as_task = await taskrun.needed(call, target, link, self._catalog.books)
         except (ProtocolFault, LinkError, asyncio.CancelledError):
             if slot is not None:
                 slot.free()
@@ -109,9 +107,8 @@ class Rounds:
         self, call: Call, target: Target, ticket: Ticket, retry: Retry, send: Send
     ) -> Answered:
         opened = self.parking.find(ticket.nonce)
-        if not mirrored.is_plain(call, target.name, opened.link, self._catalog.books):
-            await mirrored.check(call, target.name, opened.link, self._catalog.books)
-            self.parking.find(ticket.nonce)  # another retry may have been quicker meanwhile
+        await mirrored.check(call, target.name, opened.link, self._catalog.books)
+        self.parking.find(ticket.nonce)  # another retry may have been quicker meanwhile
         answers = opened.check(retry.responses)  # a malformed answer costs nothing: the state stays good
         self.parking.take(ticket.nonce)
         opened.access = call.access

@@ -44,6 +44,14 @@ class ProvisionedGroup(Struct, frozen=True):
     version: int
 
 
+class SavedGroup(Struct, frozen=True):
+    """What became of a change: who really joined and left."""
+
+    version: int
+    joined: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+
+
 class ScimToken(Struct, frozen=True, kw_only=True):
     """What a provider presents. Stored as a hash; it opens one connection's people and nothing else."""
 

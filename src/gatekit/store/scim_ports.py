@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from gatekit.model.people import Group, Identity, User
-from gatekit.model.provisioning import Account, Provisioned, ProvisionedGroup, ScimToken
+from gatekit.model.provisioning import Account, Provisioned, ProvisionedGroup, SavedGroup, ScimToken
 
 
 class Accounts(Protocol):
@@ -84,10 +84,11 @@ class ScimGroups(Protocol):
         *,
         join: Collection[str] = (),
         leave: Collection[str] = (),
-    ) -> int:
-        """Compare-and-swap as ``Accounts.save`` (``version`` None: whatever it is); the new version.
+    ) -> SavedGroup:
+        """Compare-and-swap as ``Accounts.save``; ``version`` None: whatever it is.
 
-        Who leaves and is not in it does not matter. Raise ``NotFound`` as ``add`` does.
+        Who joins and is in it already, or leaves and is not, does not matter, and if nothing else changes the
+        version stays. Raise ``NotFound`` as ``add`` does.
         """
         ...
 
@@ -105,8 +106,8 @@ class ScimGroups(Protocol):
 
     async def count(self, connection: str) -> int: ...
 
-    async def members(self, connection: str, name: str) -> Sequence[tuple[str, str]]:
-        """(id, what the provider calls them), by id."""
+    async def members(self, connection: str, name: str) -> Sequence[str]:
+        """Ids, in their order."""
         ...
 
     async def of_users(self, connection: str, user_ids: Collection[str]) -> Mapping[str, Sequence[Group]]:

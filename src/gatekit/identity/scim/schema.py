@@ -279,7 +279,6 @@ MEMBERS = Attribute(
             references=("User",),
             mutability="immutable",
         ),
-        _text("display", "Name of the user.", mutability="readOnly"),
         _text("type", "User.", canonical=("User",), mutability="immutable"),
     ),
 )

@@ -15,8 +15,14 @@ _INSERT = insert("scim_users", Account)
 _UPDATE = update("scim_users", Account, "user_id")
 _HERE = (
     f"SELECT {columns(User, 'u')}, {columns(Account, 'a')} "  # noqa: S608 - names of ours
-    "FROM scim_users a JOIN users u ON u.id = a.user_id WHERE a.connection = :connection"
+    "FROM scim_users a JOIN users u ON u.id = a.user_id AND u.connection = a.connection "
+    "WHERE a.connection = :connection"
 )
+_AT_HOME = (
+    "connection = :connection AND EXISTS "
+    "(SELECT 1 FROM users u WHERE u.id = scim_users.user_id AND u.connection = scim_users.connection)"
+)
+"""Whoever is at home at another connection meanwhile is no business of this one any more."""
 _CHANGED = "it was changed meanwhile"
 
 
@@ -41,7 +47,7 @@ class SqlAccounts:
         async with self._database.transaction() as work:
             try:
                 found = await work.run(
-                    f"{_UPDATE} AND connection = :connection AND version = :was RETURNING user_id",
+                    f"{_UPDATE} AND {_AT_HOME} AND version = :was RETURNING user_id",
                     {**encode(account), "was": version},
                 )
             except Conflict:
@@ -53,7 +59,7 @@ class SqlAccounts:
     async def delete(self, connection: str, user_id: str, version: int | None) -> None:
         async with self._database.transaction() as work:
             row = await work.one(
-                "SELECT version FROM scim_users WHERE connection = :connection AND user_id = :id",
+                f"SELECT version FROM scim_users WHERE {_AT_HOME} AND user_id = :id",  # noqa: S608 - ours
                 connection=connection,
                 id=user_id,
             )
@@ -168,7 +174,7 @@ def _taken(account: Account) -> Conflict:
 
 async def _why(work: Work, connection: str, user_id: str) -> Conflict | NotFound:
     there = await work.all(
-        "SELECT 1 AS found FROM scim_users WHERE connection = :connection AND user_id = :id",
+        f"SELECT 1 AS found FROM scim_users WHERE {_AT_HOME} AND user_id = :id",  # noqa: S608 - ours
         connection=connection,
         id=user_id,
     )

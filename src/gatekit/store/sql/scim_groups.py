@@ -5,9 +5,11 @@ from __future__ import annotations
 import builtins
 from collections.abc import Collection, Mapping, Sequence
 
+from msgspec.structs import replace
+
 from gatekit.errors import Conflict, NotFound
 from gatekit.model.people import Group, Membership
-from gatekit.model.provisioning import ProvisionedGroup, ScimToken
+from gatekit.model.provisioning import ProvisionedGroup, SavedGroup, ScimToken
 from gatekit.store.sql.engine import Database, Row, Work
 from gatekit.store.sql.groups import INSERT_GROUP, join_group, part_group, remove_group, replace_group
 from gatekit.store.sql.rows import columns, decode, encode, insert
@@ -45,16 +47,23 @@ class SqlScimGroups:
         *,
         join: Collection[str] = (),
         leave: Collection[str] = (),
-    ) -> int:
+    ) -> SavedGroup:
         async with self._database.transaction() as work:
             before = await _at(work, group.source, group.id, version)
+            # When it was changed is said only if anything else is.
+            named = replace(group, updated_at=before.group.updated_at) != before.group
             if before.group.name != group.name:
                 await _forget_named(work, group)
-            if before.group != group:
+            if named:
                 await replace_group(work, group)
-            await _members(work, group, join, leave)
+            joined, left = await _members(work, group, join, leave)
+            if not (named or joined or left):
+                return SavedGroup(before.version)
+            await work.all(
+                "UPDATE groups SET updated_at = :now WHERE id = :id", now=group.updated_at, id=group.id
+            )
             await work.all("UPDATE scim_groups SET version = version + 1 WHERE group_id = :id", id=group.id)
-            return before.version + 1
+            return SavedGroup(before.version + 1, joined, left)
 
     async def delete(self, connection: str, group_id: str, version: int | None) -> None:
         async with self._database.transaction() as work:
@@ -99,16 +108,15 @@ class SqlScimGroups:
         )
         return int(row["found"]) if row else 0
 
-    async def members(self, connection: str, name: str) -> Sequence[tuple[str, str]]:
+    async def members(self, connection: str, name: str) -> Sequence[str]:
         rows = await self._database.all(
-            "SELECT m.user_id, coalesce(nullif(a.user_name, ''), nullif(u.login, ''), u.username) AS name "
-            "FROM memberships m JOIN users u ON u.id = m.user_id LEFT JOIN scim_users a ON a.user_id = u.id "
+            "SELECT m.user_id FROM memberships m JOIN users u ON u.id = m.user_id "
             "WHERE m.group_name = :name AND m.source = :connection AND u.connection = :connection "
             "ORDER BY m.user_id",
             name=name,
             connection=connection,
         )
-        return [(row["user_id"], row["name"]) for row in rows]
+        return [row["user_id"] for row in rows]
 
     async def of_users(self, connection: str, user_ids: Collection[str]) -> Mapping[str, Sequence[Group]]:
         found: dict[str, list[Group]] = {}
@@ -187,7 +195,11 @@ async def _forget_named(work: Work, group: Group) -> None:
         await work.changed("user", row["user_id"])
 
 
-async def _members(work: Work, group: Group, join: Collection[str], leave: Collection[str]) -> None:
+async def _members(
+    work: Work, group: Group, join: Collection[str], leave: Collection[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Who really joined, and who left."""
+    joined, left = [], []
     for user_id in sorted(set(join)):
         # A connection speaks of its own people only, and of nobody else's.
         if not await work.all(
@@ -197,10 +209,13 @@ async def _members(work: Work, group: Group, join: Collection[str], leave: Colle
         ):
             raise NotFound(f"{group.source} has no user {user_id[:100]}")
         if await join_group(work, Membership(user_id=user_id, group=group.name, source=group.source)):
-            await work.changed("user", user_id)
+            joined.append(user_id)
     for user_id in sorted(set(leave)):
         if await part_group(work, Membership(user_id=user_id, group=group.name, source=group.source)):
-            await work.changed("user", user_id)
+            left.append(user_id)
+    for user_id in (*joined, *left):
+        await work.changed("user", user_id)
+    return tuple(joined), tuple(left)
 
 
 def _all(rows: Sequence[Row]) -> Sequence[ProvisionedGroup]:
