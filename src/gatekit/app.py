@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Literal
 
 from starlette.routing import BaseRoute
@@ -35,7 +35,8 @@ from gatekit.outgoing import dialler, providers, warm_up
 from gatekit.platform.clock import SystemClock, SystemEntropy
 from gatekit.platform.peers import TrustedProxies
 from gatekit.platform.vault import Vault, load_master_key
-from gatekit.store.follow import follow, newest
+from gatekit.policy.stored import NOTHING_STORED, read_stored
+from gatekit.store.follow import follow, newest, touches
 from gatekit.store.ports import Store
 from gatekit.store.sql.store import open_store
 from gatekit.upstream.pool import Pool
@@ -61,6 +62,7 @@ class Application:
         self.recorder = recorder
         self._clock: Clock = SystemClock()
         self._entropy: Entropy = SystemEntropy()
+        self._stored = NOTHING_STORED
         self._tables = tables(config)
         self._vault = vault
         self._hasher = PasswordHasher()
@@ -128,11 +130,12 @@ class Application:
         """Load keys, start the background jobs. Raises StoreError."""
         await self.authorization.start()
         await self.authorization.set_clients(self.config.clients)
+        seen = await newest(self.store.changes)
+        await self._restock()
         self.gateway.start()
         self.pool.replace([entry.server for entry in self.config.servers])
-        seen = await newest(self.store.changes)
         self._jobs = [
-            asyncio.ensure_future(follow(self.store.changes, seen, self._standing_changed)),
+            asyncio.ensure_future(follow(self.store.changes, seen, self._changed)),
             asyncio.ensure_future(self._tidy()),
             asyncio.ensure_future(self._tell()),
         ]
@@ -160,7 +163,7 @@ class Application:
         # What can fail comes first: nothing has changed then, and the old configuration is in force.
         await self.authorization.set_clients(config.clients)
         self.config = config
-        self._tables = tables(config)
+        self._tables = tables(config, self._stored)
         self._providers.clear()
         self._providers.update(providers(config, self.store, self._vault, self._clock, self._entropy))
         self.gateway.apply(self._tables)
@@ -179,6 +182,18 @@ class Application:
         log.warning("settings wait for a restart settings=%s", ", ".join(settings))
 
     # -- background jobs ----------------------------------------------------------------------------------
+
+    async def _changed(self, entries: Sequence[str]) -> None:
+        if touches(entries, "group"):
+            await self._restock()
+        await self._standing_changed()
+
+    async def _restock(self) -> None:
+        """Nested groups and groups by rule, as the store has them now."""
+        stored = await read_stored(self.store.groups)
+        if stored != self._stored:
+            self._stored, self._tables = stored, tables(self.config, stored)
+            self.gateway.apply(self._tables)
 
     async def _standing_changed(self) -> None:
         self.directory.forget()

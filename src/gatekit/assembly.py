@@ -14,6 +14,7 @@ from gatekit.gateway.published import Merging, Published
 from gatekit.oauth.settings import OAuthSettings
 from gatekit.platform.limits import Rate
 from gatekit.policy.engine import Policy
+from gatekit.policy.stored import NOTHING_STORED, Stored, with_stored
 
 
 def hosts(config: Config) -> tuple[str, ...]:
@@ -21,11 +22,11 @@ def hosts(config: Config) -> tuple[str, ...]:
     return config.host, urlsplit(config.public_url).hostname or ""
 
 
-def tables(config: Config) -> Published:
+def tables(config: Config, stored: Stored = NOTHING_STORED) -> Published:
     servers = {entry.server.name: entry.server for entry in config.servers}
     merging = Merging(page_size=config.aggregate.page_size, patience=config.aggregate.patience)
     virtual = [entry.virtual for entry in config.virtual]
-    return Published(servers, Policy.compile(config.rules), virtual, merging)
+    return Published(servers, Policy.compile(with_stored(config.rules, stored)), virtual, merging)
 
 
 def gateway_settings(config: Config) -> GatewaySettings:

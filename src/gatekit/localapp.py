@@ -11,7 +11,7 @@ import itertools
 import logging
 import os
 import string
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from gatekit import __version__
@@ -32,7 +32,8 @@ from gatekit.model.people import Principal
 from gatekit.outgoing import dialler
 from gatekit.platform.clock import SystemClock, SystemEntropy
 from gatekit.platform.vault import Vault, load_master_key
-from gatekit.store.follow import follow, newest
+from gatekit.policy.stored import Stored, read_stored, with_stored
+from gatekit.store.follow import follow, newest, touches
 from gatekit.store.ports import Store
 from gatekit.store.sql.store import open_store
 from gatekit.upstream.pool import Pool
@@ -63,10 +64,17 @@ class LocalApplication:
     """A gateway for one person. Make it with ``LocalApplication.open``."""
 
     def __init__(
-        self, config: Config, local: Local, store: Store, recorder: Recorder, principal: Principal
+        self,
+        config: Config,
+        local: Local,
+        store: Store,
+        recorder: Recorder,
+        principal: Principal,
+        stored: Stored,
     ) -> None:
         self.config = config
         self._local = local
+        self._stored = stored
         self._store = store
         self._recorder = recorder
         self._clock = SystemClock()
@@ -87,7 +95,7 @@ class LocalApplication:
                 settings=gateway_settings(config),
                 is_active=self._is_active,
             ),
-            tables(config),
+            tables(config, stored),
         )
         self._channel = InsideChannel(self._gateway.endpoint.serve, local.server)
         self._jobs: list[asyncio.Task[None]] = []
@@ -105,10 +113,11 @@ class LocalApplication:
         store = await open_store(config.data_dir / "gatekit.db")
         try:
             people = People(store.users, Directory(store.users, store.groups, store.identities))
-            principal = await _person(config, local, people, SystemClock().now())
+            stored = await read_stored(store.groups)
+            principal = await _person(config, stored, local, people, SystemClock().now())
             recorder = _recorder(config)
             try:
-                return cls(config, local, store, recorder, principal)
+                return cls(config, local, store, recorder, principal, stored)
             except BaseException:
                 await recorder.aclose()
                 raise
@@ -124,7 +133,7 @@ class LocalApplication:
         """Start the background jobs. Raises ``StoreError``, ``AuditUnavailable``."""
         self._gateway.start()
         seen = await newest(self._store.changes)
-        self._jobs = [asyncio.ensure_future(follow(self._store.changes, seen, self._standing_changed))]
+        self._jobs = [asyncio.ensure_future(follow(self._store.changes, seen, self._changed))]
         await self._recorder.write(self._config_event("loaded", str(self.config.path)))
 
     async def close(self) -> None:
@@ -142,7 +151,7 @@ class LocalApplication:
     async def apply(self, config: Config) -> None:
         """Let a changed file take effect: people, rules, servers."""
         self.config = config
-        self._gateway.apply(tables(config))
+        self._gateway.apply(tables(config, self._stored))
         self._pool.replace([entry.server for entry in config.servers])
         await self._standing_changed()
         await self._recorder.write(self._config_event("applied", str(config.path)))
@@ -152,10 +161,16 @@ class LocalApplication:
         log.error("configuration refused, the old one stays in force faults=%s", "; ".join(error.faults))
         self._recorder.record(self._config_event("refused", "; ".join(error.faults)[:2000]))
 
+    async def _changed(self, entries: Sequence[str]) -> None:
+        if touches(entries, "group"):
+            self._stored = await read_stored(self._store.groups)
+            self._gateway.apply(tables(self.config, self._stored))
+        await self._standing_changed()
+
     async def _standing_changed(self) -> None:
         self._directory.forget()
         try:
-            principal = await _person(self.config, self._local, self._people, self._clock.now())
+            principal = await _person(self.config, self._stored, self._local, self._people, self._clock.now())
         except (NotFound, IdentityError) as error:
             self._door.refuse(str(error))
         else:
@@ -172,11 +187,12 @@ class LocalApplication:
         return ConfigEvent(at=self._clock.now(), action=action, detail=detail)
 
 
-async def _person(config: Config, local: Local, people: People, now: float) -> Principal:
+async def _person(config: Config, stored: Stored, local: Local, people: People, now: float) -> Principal:
     if not config.auth.enabled and not local.user:
         return os_person(local.uid, local.os_name)
     connections = frozenset(entry.name for entry in config.auth.connections if entry.rules.enabled)
-    return await people.find(local.user or local.os_name, config.rules, connections, now)
+    rules = with_stored(config.rules, stored)
+    return await people.find(local.user or local.os_name, rules, connections, now)
 
 
 def _recorder(config: Config) -> Recorder:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -57,10 +57,15 @@ async def test_T6_each_gateway_believes_the_others_tokens(pair: tuple[World, Wor
 @pytest.fixture
 async def following(pair: tuple[World, World]) -> AsyncIterator[tuple[World, World]]:
     """Both follow the feed of changes, as running gateways do."""
-    jobs = [
-        asyncio.ensure_future(follow(world.store.changes, await newest(world.store.changes), world.changed))
-        for world in pair
-    ]
+
+    async def watch(world: World) -> asyncio.Task[None]:
+        async def changed(_: Sequence[str]) -> None:
+            await world.changed()
+
+        seen = await newest(world.store.changes)
+        return asyncio.create_task(follow(world.store.changes, seen, changed))
+
+    jobs = [await watch(world) for world in pair]
     yield pair
     for job in jobs:
         job.cancel()

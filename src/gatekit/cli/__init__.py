@@ -30,6 +30,11 @@ COMMANDS = {
     "demo": ("gatekit.cli.demo", "demo", "Run a complete demonstration on this machine."),
     "users": ("gatekit.cli.users", "users", "People: add, invite, disable, delete."),
     "groups": ("gatekit.cli.groups", "groups", "Groups and who is in them."),
+    "service-accounts": (
+        "gatekit.cli.service_accounts",
+        "service_accounts",
+        "Programs with API keys and without a sign-in.",
+    ),
     "keys": ("gatekit.cli.keys", "keys", "API keys for clients that cannot do OAuth."),
     "clients": ("gatekit.cli.clients", "clients", "OAuth clients."),
     "grants": ("gatekit.cli.grants", "grants", "What people allowed which clients; revoke it."),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gatekit.admin.keys import Keys
     from gatekit.admin.people import People
     from gatekit.admin.roles import RoleDesk
+    from gatekit.admin.service_accounts import ServiceAccounts
     from gatekit.admin.signing import SigningKeys
     from gatekit.store.ports import Store
 
@@ -59,6 +60,12 @@ class Office:
         from gatekit.admin.roles import RoleDesk
 
         return RoleDesk(*self._parts)
+
+    @property
+    def service_accounts(self) -> ServiceAccounts:
+        from gatekit.admin.service_accounts import ServiceAccounts
+
+        return ServiceAccounts(*self._parts)
 
     @property
     def groups(self) -> Groups:

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from gatekit.identity.ports import Admission
 from gatekit.model.access import Active, Inactive, Standing
 from gatekit.model.oauth import CLIENT_CREDENTIALS, Client, Grant
-from gatekit.model.people import SERVICE, Principal, User
+from gatekit.model.people import SERVICE, SERVICE_ACCOUNT, Principal, User
 from gatekit.store.client_ports import Clients
 from gatekit.store.people_ports import Users
 from gatekit.store.ports import Grants
@@ -173,6 +173,8 @@ class Standings:
         """Whether whoever says that somebody is who they are is configured."""
         if user.connection == SERVICE:
             return acts_for_itself(await self._rows.clients.get(user.subject))
+        if user.connection == SERVICE_ACCOUNT:  # an administrator, who made it and can disable it
+            return True
         return user.connection in self._connections()
 
     async def _judge(

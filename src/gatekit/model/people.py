@@ -16,6 +16,12 @@ SERVICE = "client"
 SERVICE_ACCOUNT = "service"
 """Stands where a connection stands for service accounts: no sign-in, only API keys that an admin made."""
 
+
+def service_account_name(name: str) -> str:
+    """Username of a service account. No person can have one with a colon."""
+    return f"{SERVICE_ACCOUNT}:{name}"
+
+
 PROVISIONED = "scim"
 """Issuer of the identity that a person has who was provisioned and has not signed in yet. Its subject is an
 id of ours; no provider may use this name as its issuer."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Iterable, Mapping
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from gatekit.errors import InvalidInput
+from gatekit.model.people import GroupRule
 from gatekit.model.rules import ByEmail, ByGroup, ByLogin, ByProviderGroup, Rules, Selector
+from gatekit.store.people_ports import Groups
+
+log = logging.getLogger("gatekit.policy")
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _LOGIN = re.compile(r"[^\s:/*?,;<>\"']{1,255}")
@@ -16,19 +21,43 @@ _EMAIL = re.compile(r"[^\s@:/*?,;<>\"']{1,64}@[^\s@:/*?,;<>\"'_]{1,253}")
 MAX_PROVIDER_GROUP = 256
 
 
-def with_stored(
-    rules: Rules, nesting: Iterable[tuple[str, str]], filled: Mapping[str, tuple[Selector, ...]]
-) -> Rules:
-    """``rules`` with nested groups (parent, child) and groups by rule.
+class Stored(Struct, frozen=True):
+    """What the store adds to the groups of the file."""
+
+    nesting: tuple[tuple[str, str], ...] = ()
+    """(parent, child)."""
+    filled: tuple[GroupRule, ...] = ()
+
+
+NOTHING_STORED = Stored()
+
+
+async def read_stored(groups: Groups) -> Stored:
+    """As it is now. Raises ``StoreError``."""
+    return Stored(tuple(await groups.nesting()), tuple(await groups.rules()))
+
+
+def with_stored(rules: Rules, stored: Stored) -> Rules:
+    """``rules`` with nested groups and groups by rule.
 
     A group of the file and one of the store that have one name are one group: whoever is in either is in it.
     """
     groups: dict[str, list[Selector]] = {name: list(members) for name, members in rules.groups}
-    for parent, child in nesting:
+    for parent, child in stored.nesting:
         groups.setdefault(parent, []).append(ByGroup(child))
-    for name, selectors in filled.items():
-        groups.setdefault(name, []).extend(selectors)
+    for rule in stored.filled:
+        groups.setdefault(rule.group, []).extend(_parsed(rule))
     return replace(rules, groups=tuple((name, tuple(members)) for name, members in groups.items()))
+
+
+def _parsed(rule: GroupRule) -> list[Selector]:
+    found = []
+    for selector in rule.selectors:
+        try:
+            found.append(parse_selector(selector))
+        except InvalidInput as error:  # of another version: it names nobody, and the others still count
+            log.error("a rule cannot be read group=%s error=%s", rule.group, error)
+    return found
 
 
 def parse_selector(text: str) -> Selector:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from gatekit.errors import StoreError
 from gatekit.store.ports import Changes
@@ -25,14 +25,25 @@ async def newest(changes: Changes) -> int:
     return (await changes.since(_NEWEST))[0]
 
 
-async def follow(changes: Changes, sequence: int, changed: Callable[[], Awaitable[None]]) -> None:
-    """Call ``changed`` whenever something after ``sequence`` was changed. Ends by cancellation."""
+async def follow(
+    changes: Changes, sequence: int, changed: Callable[[Sequence[str]], Awaitable[None]]
+) -> None:
+    """Call ``changed`` with the entries whenever something after ``sequence`` was changed.
+
+    Ends by cancellation.
+    """
     while True:
         await asyncio.sleep(CHANGES_EVERY)
         try:
-            sequence, entries = await changes.since(sequence)
+            reached, entries = await changes.since(sequence)
             if entries:
-                await changed()
+                await changed(entries)
+            sequence = reached  # only now: what could not be acted upon comes again
         except StoreError as error:
             _log.error("the store cannot be read error=%s", error)
             await asyncio.sleep(PAUSE)
+
+
+def touches(entries: Sequence[str], noun: str) -> bool:
+    """Whether something of this kind is among what was changed, or may be."""
+    return any(entry.startswith((f"{noun}:", "all:")) for entry in entries)

@@ -18,11 +18,12 @@ from gatekit.admin.keys import Keys
 from gatekit.admin.people import People
 from gatekit.admin.permissions import PERMISSIONS, Permission, permissions_of, permitted
 from gatekit.admin.roles import EffectiveRoles, RoleDesk
+from gatekit.admin.service_accounts import ServiceAccounts
 from gatekit.errors import Conflict, Forbidden, NotFound
 from gatekit.model.people import ROLES, Membership, Role
 from gatekit.model.rules import ByEmail, ByGroup, ByLogin, Rules
 from gatekit.policy.engine import Policy
-from gatekit.policy.stored import with_stored
+from gatekit.policy.stored import Stored, with_stored
 from tests.contract.samples import api_key, client, code, grant, group, session, user
 from tests.unit.admin.conftest import NOW, Setting
 
@@ -240,7 +241,7 @@ FILE = Rules(
 
 
 def with_file(house: Setting) -> tuple[Any, ...]:
-    policy = Policy.compile(with_stored(FILE, [("sre", "dev")], {}))
+    policy = Policy.compile(with_stored(FILE, Stored((("sre", "dev"),))))
     return (*house.parts, EffectiveRoles(house.store, lambda: policy))
 
 
@@ -280,7 +281,7 @@ async def test_an_admin_cannot_become_an_owner_by_a_group_a_name_or_an_address(h
 
 def test_every_use_case_takes_an_actor_first() -> None:
     desks = Desk.__subclasses__()
-    assert {People, Groups, Keys, Grants, Clients, BrowserSessions, RoleDesk} <= set(desks)
+    assert {People, Groups, Keys, Grants, Clients, BrowserSessions, RoleDesk, ServiceAccounts} <= set(desks)
     for desk in desks:
         for name, method in inspect.getmembers(desk, inspect.iscoroutinefunction):
             if not name.startswith("_"):

@@ -270,7 +270,7 @@ def test_the_database_holds_no_secret(run: Run, tmp_path: Path) -> None:
         assert secret not in audit
 
 
-@pytest.mark.parametrize("name", ["users", "groups", "keys", "clients", "grants"])
+@pytest.mark.parametrize("name", ["users", "groups", "service-accounts", "keys", "clients", "grants"])
 def test_every_command_has_help_with_an_example(name: str) -> None:
     group = cli.get_command(click.Context(cli), name)
     assert isinstance(group, click.Group)
