@@ -86,8 +86,8 @@ async def tokens(
     return found
 
 
-async def claims(world: World, token: str) -> dict[str, Any]:
+async def claims(world: World, token: str, algorithm: str = "ES256") -> dict[str, Any]:
     """What an independent library reads with our published keys."""
     async with world.http() as http:
         keys = KeySet.import_key_set((await http.get("/jwks")).json())
-    return dict(jwt.decode(token, keys, algorithms=["ES256"]).claims)
+    return dict(jwt.decode(token, keys, algorithms=[algorithm]).claims)

@@ -17,8 +17,9 @@ from joserfc.jwk import ECKey, KeySet
 from gatekit.errors import VaultError
 from gatekit.model.audit import TokenEvent
 from gatekit.model.oauth import ApiKey
+from gatekit.oauth import rs256
 from gatekit.oauth.bearer import MAX_HEADER
-from gatekit.oauth.jws import new_private_key, private_from_text, signer_key
+from gatekit.oauth.jws import SignerKey, new_private_key, private_from_text, signer_key
 from gatekit.oauth.keys import PUBLISH_AHEAD, SEAL
 from gatekit.platform.segments import encode_segment
 from gatekit.platform.vault import Vault, token_hash
@@ -172,6 +173,7 @@ async def test_T1_claims_of_another_shape_even_with_our_signature(
 def _resign(world: World, payload: bytes, typ: str = "at+jwt") -> str:
     ring = world.server._core.keys
     key = ring._current()
+    assert isinstance(key, SignerKey)
     return (key if typ == "at+jwt" else signer_key(key.private, typ)).sign(payload)
 
 
@@ -536,3 +538,16 @@ async def test_the_cache_is_bounded_and_forgets(tmp_path: Any) -> None:
         assert headers[-1] in kept
         world.server.bearer.forget()
         assert all(world.server.bearer.cached(header) is None for header in headers)
+
+
+async def test_T2_the_rsa_key_of_id_tokens_signs_no_access_token(world: World) -> None:
+    """T2, R4: A key is of one purpose: not even with the type of an access token does it make one."""
+    client = await world.register()
+    token = (await world.tokens(client))["access_token"]
+    await world.server._core.statements.sign("id-token", {"iss": world.issuer}, "RS256")
+    (row,) = await world.store.signing_keys.list("id-token-rs256")
+    text = world.vault.open(row.private_sealed, SEAL)
+    payload = base64.urlsafe_b64decode(token.split(".")[1] + "==")
+    assert await world.alive(token)
+    for typ in ("at+jwt", "JWT"):
+        assert not await world.alive(rs256.opened(text, typ).sign(payload))

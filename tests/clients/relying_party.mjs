@@ -1,5 +1,5 @@
 // A relying party made of a certified library: discovery, sign-in, userinfo, logout, and the back channel.
-//   argv: ISSUER CLIENT_ID SECRET REDIRECT_URI BYE_URI PORT      PORT: of the listener for logout tokens
+//   argv: ISSUER CLIENT_ID SECRET REDIRECT_URI BYE_URI PORT ALGORITHM      PORT: of the listener for logout tokens
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -7,7 +7,7 @@ import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 
-const [, , issuer, clientId, secret, redirect_uri, bye, port] = process.argv;
+const [, , issuer, clientId, secret, redirect_uri, bye, port, algorithm] = process.argv;
 const require = createRequire(pathToFileURL(`${process.env.GATEKIT_PEERS_DIR}/package.json`));
 const lib = await import(pathToFileURL(require.resolve('openid-client')));
 const jose = await import(pathToFileURL(createRequire(require.resolve('openid-client')).resolve('jose')));
@@ -17,7 +17,7 @@ async function browse(url) {
   return new URL(stdout.trim());
 }
 
-const config = await lib.discovery(new URL(issuer), clientId, secret, lib.ClientSecretBasic(secret), {
+const config = await lib.discovery(new URL(issuer), clientId, { client_secret: secret, id_token_signed_response_alg: algorithm }, lib.ClientSecretBasic(secret), {
   execute: [lib.allowInsecureRequests],
 });
 const verifier = lib.randomPKCECodeVerifier();
@@ -51,7 +51,7 @@ const told = once(heard, 'request').then(async ([request, response]) => {
   response.writeHead(200).end();
   const keys = jose.createRemoteJWKSet(new URL(config.serverMetadata().jwks_uri));
   const token = new URLSearchParams(body).get('logout_token');
-  const { payload } = await jose.jwtVerify(token, keys, { issuer, audience: clientId, typ: 'logout+jwt' });
+  const { payload } = await jose.jwtVerify(token, keys, { issuer, audience: clientId, typ: 'logout+jwt', algorithms: [algorithm] });
   return payload;
 });
 

@@ -16,8 +16,8 @@ REDIRECT = "http://127.0.0.1:33433/callback"
 BYE = "http://127.0.0.1:33433/bye"
 
 
-@pytest.fixture
-def wiki(tmp_path: Path) -> Iterator[tuple[RunningGateway, int]]:
+@pytest.fixture(params=["ES256", "RS256"])
+def wiki(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[RunningGateway, int]]:
     """A gateway without any server, one relying party, and the port where that listens."""
     port = free_port(0)
     gateway = RunningGateway(tmp_path / "gateway", {})
@@ -33,6 +33,7 @@ def wiki(tmp_path: Path) -> Iterator[tuple[RunningGateway, int]]:
                     "redirect_uris": [REDIRECT],
                     "post_logout_redirect_uris": [BYE],
                     "backchannel_logout_uri": f"http://127.0.0.1:{port}/backchannel",
+                    "id_token_algorithm": request.param,
                 }
             },
         }
@@ -46,7 +47,8 @@ def test_sign_in_and_out(wiki: tuple[RunningGateway, int], tmp_path: Path) -> No
     the ``sub`` of /userinfo; then it signs the person out and is told so, in the session it knows."""
     gateway, port = wiki
     alice = gateway.person("alice")
-    arguments = [gateway.url, "wiki", SECRET, REDIRECT, BYE, str(port)]
+    wanted = gateway.proxy["auth"]["clients"]["wiki"]["id_token_algorithm"]
+    arguments = [gateway.url, "wiki", SECRET, REDIRECT, BYE, str(port), wanted]
     said = run_json("relying_party.mjs", arguments, tmp_path / "home", alice)
     assert said.pop("person") == {
         "sub": gateway.audit("--event", "sign_in", "--user", "alice")[-1]["principal_id"],

@@ -41,7 +41,7 @@ class SigningKeys(Desk):
         """Publish the next key of every purpose that has one. The old ones stay for as long as needed."""
         self._may(actor, "signing_keys:write")
         living = [key for key in await self._store.signing_keys.list() if key.retired_at is None]
-        purposes = dict.fromkeys([ACCESS_TOKENS, *(key.purpose for key in living)])
+        purposes = dict.fromkeys([ACCESS_TOKENS, *(key.purpose for key in living if _is_ours(key))])
         return [await self._publish(actor, purpose) for purpose in purposes]
 
     async def retire(self, actor: Actor, kid: str) -> SigningKey | None:
@@ -56,7 +56,7 @@ class SigningKeys(Desk):
         others = await self._store.signing_keys.list(key.purpose)
         left = [other for other in others if other.retired_at is None and other.kid != key.kid]
         # First the successor: there is no moment without a key to sign with.
-        successor = None if left else await self._publish(actor, key.purpose)
+        successor = None if left or not _is_ours(key) else await self._publish(actor, key.purpose)
         await self._store.signing_keys.retire(key.kid, self._now())
         await self._record(actor, "signing_key.retire", key.kid, before=words(purpose=key.purpose))
         return successor
@@ -75,3 +75,9 @@ class SigningKeys(Desk):
         await self._store.signing_keys.add(key)
         await self._record(actor, "signing_key.publish", key.kid, after=words(purpose=purpose))
         return key
+
+
+def _is_ours(key: SigningKey) -> bool:
+    """Whether it is one that we publish at /jwks. Those of SAML stand in metadata that others have imported,
+    with a certificate each: ``identity.saml.keys`` makes them."""
+    return not key.purpose.startswith("saml-")

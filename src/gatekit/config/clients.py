@@ -206,6 +206,7 @@ def _metadata(section: ClientIn) -> str:
     written: dict[str, Any] = {
         "post_logout_redirect_uris": list(section.post_logout_redirect_uris),
         "backchannel_logout_uri": section.backchannel_logout_uri,
+        "id_token_signed_response_alg": section.id_token_algorithm,
         "require_pushed_authorization_requests": section.pushed_requests_only,
         "dpop_bound_access_tokens": section.dpop_only,
     }

@@ -115,6 +115,7 @@ class ClientIn(Section, frozen=True):
     servers: Annotated[tuple[str, ...], Texts()] = ()
     post_logout_redirect_uris: Annotated[tuple[str, ...], Texts()] = ()
     backchannel_logout_uri: Annotated[str | None, Text()] = None
+    id_token_algorithm: Annotated[Literal["ES256", "RS256"] | None, OneOf(("ES256", "RS256"))] = None
     pushed_requests_only: Annotated[bool, Flag()] = False
     dpop_only: Annotated[bool, Flag()] = False
 

@@ -13,7 +13,7 @@ import logging
 from gatekit.errors import OutboundRefused
 from gatekit.model.oauth import Client, RelyingSession
 from gatekit.oauth.core import Core
-from gatekit.oauth.relying import Relying, registered_uris, sign_in_only
+from gatekit.oauth.relying import Relying, registered_uris, sign_in_only, signed_with
 
 log = logging.getLogger("gatekit.backchannel")
 
@@ -73,7 +73,7 @@ class Notices:
         uris = registered_uris(client, "backchannel_logout_uri")
         if send is None or not uris:
             return True
-        token = await self.logout_token(row)
+        token = await self.logout_token(client, row)
         try:
             status = await send(uris[0], {"logout_token": token})
         except OutboundRefused as refused:
@@ -85,7 +85,7 @@ class Notices:
             log.warning("logout refused client=%s attempt=%d status=%d", client.id, row.attempts, status)
         return status < 500  # 400 is its answer (§2.8); to say the same again changes nothing
 
-    async def logout_token(self, row: RelyingSession) -> str:
+    async def logout_token(self, client: Client, row: RelyingSession) -> str:
         """§2.4: never a nonce, so that it is no id_token."""
         now = self._core.now()
         return await self._core.statements.sign(
@@ -100,4 +100,5 @@ class Notices:
                 "sid": self._relying.sid(row),
                 "events": {EVENT: {}},
             },
+            signed_with(client),
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from typing import TypeVar
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
@@ -25,6 +26,7 @@ MAX_TOKEN = 8192
 """Characters. Our own tokens have about 700; more is only work for us."""
 
 _ECDSA = ec.ECDSA(hashes.SHA256())
+Key = TypeVar("Key")
 
 
 class SignerKey(Struct, frozen=True):
@@ -53,9 +55,9 @@ def signer_key(private: ec.EllipticCurvePrivateKey, typ: str) -> SignerKey:
     return SignerKey(kid, private, header_for(kid, typ))
 
 
-def header_for(kid: str, typ: str) -> str:
+def header_for(kid: str, typ: str, algorithm: str = ALGORITHM) -> str:
     """The only header we ever write for ``kid``."""
-    return encode_segment(f'{{"alg":"{ALGORITHM}","kid":"{kid}","typ":"{typ}"}}'.encode())
+    return encode_segment(f'{{"alg":"{algorithm}","kid":"{kid}","typ":"{typ}"}}'.encode())
 
 
 def header_of(token: str) -> str:
@@ -65,9 +67,11 @@ def header_of(token: str) -> str:
     return token.partition(".")[0]
 
 
-def verify(token: str, keys: Mapping[str, ec.EllipticCurvePublicKey]) -> bytes:
-    """Return the payload of ``token`` if a key of ``keys`` (by encoded header) signed it, else raise
-    ``TokenInvalid``."""
+def taken_apart(token: str, keys: Mapping[str, Key]) -> tuple[Key, bytes, bytes, bytes]:
+    """(key of ``keys``, by encoded header; what is signed; payload; signature), nothing of it verified.
+
+    Raises ``TokenInvalid``.
+    """
     key = keys.get(header_of(token))
     if key is None:
         raise TokenInvalid("the access token is not one of ours", "no key has this header")
@@ -77,6 +81,13 @@ def verify(token: str, keys: Mapping[str, ec.EllipticCurvePublicKey]) -> bytes:
         payload = decode_segment(signed.partition(".")[2])
     except ValueError as bad:
         raise TokenInvalid("the access token is not one of ours", str(bad)) from bad
+    return key, signed.encode("ascii"), payload, raw
+
+
+def verify(token: str, keys: Mapping[str, ec.EllipticCurvePublicKey]) -> bytes:
+    """Return the payload of ``token`` if a key of ``keys`` (by encoded header) signed it, else raise
+    ``TokenInvalid``."""
+    key, signed, payload, raw = taken_apart(token, keys)
     if len(raw) != 64:
         raise TokenInvalid("the access token is not one of ours", "signature is not 64 bytes")
     r, s = int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big")
@@ -84,10 +95,21 @@ def verify(token: str, keys: Mapping[str, ec.EllipticCurvePublicKey]) -> bytes:
         # CVE-2022-21449 ("psychic signatures"): the library refuses this as well; cheap to say twice.
         raise TokenInvalid("the access token is not one of ours", "zero in signature")
     try:
-        key.verify(encode_dss_signature(r, s), signed.encode("ascii"), _ECDSA)
+        key.verify(encode_dss_signature(r, s), signed, _ECDSA)
     except InvalidSignature:
         raise TokenInvalid("the access token is not one of ours", "bad signature") from None
     return payload
+
+
+def fresh() -> tuple[str, dict[str, str]]:
+    """(private key as text, public JWK) of a new key."""
+    private = new_private_key()
+    return private_to_text(private), public_jwk(private.public_key())
+
+
+def opened(text: str, typ: str) -> SignerKey:
+    """The key in ``text``, for what has the type ``typ``. Raises ``ValueError`` for another kind of key."""
+    return signer_key(private_from_text(text), typ)
 
 
 def new_private_key() -> ec.EllipticCurvePrivateKey:

@@ -5,7 +5,7 @@ Everything is made from the configured issuer, never from the request (checklist
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,6 +19,7 @@ from gatekit.oauth.http import json_answer
 from gatekit.oauth.registration import AUTH_METHODS
 from gatekit.oauth.relying import IDENTITY_SCOPES
 from gatekit.oauth.resources import AGGREGATE
+from gatekit.oauth.statements import Algorithm
 
 CACHED = {"Cache-Control": "public, max-age=60", "Pragma": "", "X-Content-Type-Options": "nosniff"}
 
@@ -114,7 +115,7 @@ class Metadata:
             "authorization_response_iss_parameter_supported": True,
             "prompt_values_supported": ["none", "login", "consent", "select_account"],
             "subject_types_supported": ["public"],
-            "id_token_signing_alg_values_supported": ["ES256"],
+            "id_token_signing_alg_values_supported": list(get_args(Algorithm)),
         }
         if self._core.services.fetch is not None:
             # Clients that see this use their own URL and never fall back, so it must be true.

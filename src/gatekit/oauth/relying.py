@@ -19,8 +19,10 @@ from gatekit.model.oauth import Client, RelyingSession
 from gatekit.model.scopes import may_read
 from gatekit.oauth.core import Core
 from gatekit.oauth.request import AuthorizationRequest
+from gatekit.oauth.statements import Algorithm
 
 OPENID = "openid"
+SIGNED_WITH = "id_token_signed_response_alg"
 IDENTITY_SCOPES = (OPENID, "profile", "email", "groups")
 """OpenID Connect Core §5.4, and ``groups``, which it has no scope for and every relying party asks for."""
 ID_TOKEN_LIFETIME = 600
@@ -92,7 +94,7 @@ class Relying:
         }
         if session.nonce:
             claims["nonce"] = session.nonce
-        return await self._core.statements.sign("id-token", claims)
+        return await self._core.statements.sign("id-token", claims, signed_with(client))
 
     def sid(self, session: RelyingSession) -> str:
         """What a browser session is called towards one client (Back-Channel Logout §2.1). Another name for
@@ -100,6 +102,12 @@ class Relying:
         if session.sid:
             return session.sid
         return self._core.services.vault.mac(f"{session.session_hash}\0{session.client_id}", "sid")
+
+
+def signed_with(client: Client) -> Algorithm:
+    """What an operator wrote that the client knows (OpenID Connect Registration §2; Back-Channel Logout
+    §2.6 says the same of logout tokens). ES256 unless it says otherwise."""
+    return "RS256" if json.loads(client.metadata).get(SIGNED_WITH) == "RS256" else "ES256"
 
 
 def registered_uris(client: Client, name: str) -> tuple[str, ...]:

@@ -9,12 +9,12 @@ that only serves MCP has none of them. All public keys are in the one JWK set.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
 from gatekit.errors import TokenInvalid
 from gatekit.model.ports import Clock
-from gatekit.oauth.keys import KeyRing
+from gatekit.oauth.keys import RSA_SUFFIX, KeyRing
 from gatekit.oauth.ports import Vault
 from gatekit.store.ports import SigningKeys
 
@@ -25,6 +25,9 @@ _TYPES: Mapping[Kind, str] = {
     "logout-token": "logout+jwt",  # OpenID Connect Back-Channel Logout §2.4
     "identity": "gatekit-identity+jwt",
 }
+_ALSO_RS256: Sequence[Kind] = ("id-token", "logout-token")
+"""What relying parties read (OpenID Connect Core §15.1, Back-Channel Logout §2.6)."""
+Algorithm = Literal["ES256", "RS256"]
 LIFETIME = 3600
 """Seconds that any of them is good for, at most; a key stays published that much longer than it signs."""
 
@@ -33,9 +36,12 @@ class Statements:
     """Signs and reads back statements. ``load`` before use."""
 
     def __init__(self, store: SigningKeys, vault: Vault, clock: Clock, rotate_every: int = 0) -> None:
-        self._rings: Mapping[Kind, KeyRing] = {
-            kind: KeyRing(store, vault, clock, LIFETIME, kind, _TYPES[kind], rotate_every)
-            for kind in get_args(Kind)
+        def ring(kind: Kind, suffix: str = "") -> KeyRing:
+            return KeyRing(store, vault, clock, LIFETIME, f"{kind}{suffix}", _TYPES[kind], rotate_every)
+
+        self._rings: Mapping[tuple[Kind, Algorithm], KeyRing] = {
+            **{(kind, "ES256"): ring(kind) for kind in get_args(Kind)},
+            **{(kind, "RS256"): ring(kind, RSA_SUFFIX) for kind in _ALSO_RS256},
         }
 
     async def load(self) -> None:
@@ -54,21 +60,29 @@ class Statements:
             await ring.peek()
         return [key for ring in self._rings.values() for key in ring.public_keys()]
 
-    async def sign(self, kind: Kind, claims: Mapping[str, Any]) -> str:
+    async def sign(self, kind: Kind, claims: Mapping[str, Any], algorithm: Algorithm = "ES256") -> str:
         """A compact JWT of the type of ``kind``. Raises ``StoreError`` if the first key cannot be made."""
-        ring = self._rings[kind]
+        ring = self._rings[kind, algorithm]
         if ring.empty:
             await ring.load()
         return ring.sign_payload(json.dumps(claims, separators=(",", ":")).encode())
 
     async def read(self, kind: Kind, token: str) -> dict[str, Any]:
-        """The claims of a statement that we signed; its times are the caller's to check.
+        """The claims of a statement that we signed, whatever it was signed with; its times are the caller's
+        to check.
 
         Raises ``TokenInvalid``.
         """
-        ring = self._rings[kind]
-        await ring.look_for(token)
-        claims = json.loads(ring.payload(token))
+        claims = json.loads(await self._payload(kind, token))
         if not isinstance(claims, dict):
             raise TokenInvalid("not one of ours", "the payload is no object")
         return claims
+
+    async def _payload(self, kind: Kind, token: str) -> bytes:
+        rings = [ring for (other, _), ring in self._rings.items() if other == kind]
+        for ring in rings:
+            await ring.look_for(token)
+        for ring in rings:
+            if ring.knows(token):
+                return ring.payload(token)
+        raise TokenInvalid("not one of ours", "no key has this header")

@@ -137,6 +137,7 @@ def test_grant_types_have_short_names(tmp_path: Path) -> None:
         ({"secret": SECRET, "scopes": ["a b"]}, "is not a scope"),
         ({"secret": SECRET, "servers": ["dosc"]}, "did you mean 'docs'?"),
         ({"secret": SECRET, "backchannel_logout_uri": "file:///x"}, "must not use the scheme"),
+        ({"secret": SECRET, "id_token_algorithm": "HS256"}, "ES256 or RS256"),
         ({"secret": SECRET, "secrets": "x"}, "unknown key"),
     ],
     ids=str,
