@@ -1,6 +1,6 @@
 """What one audit record costs: ``python benchmarks/audit_cost.py [calls per tick …]``.
 
-Three ways of waiting are compared (shared future, callback, own future), each over many ticks.
+Beside it what the event loop alone costs, each over many ticks.
 """
 
 from __future__ import annotations
@@ -56,44 +56,6 @@ async def by_future(recorder: Recorder, per_tick: int) -> None:
         await asyncio.gather(*[call() for _ in range(per_tick)])
 
 
-async def by_callback(recorder: Recorder, per_tick: int) -> None:
-    one = event()
-    loop = asyncio.get_running_loop()
-
-    async def call() -> None:
-        future = loop.create_future()
-
-        def done(error: BaseException | None) -> None:
-            if error is None:
-                future.set_result(None)
-            else:
-                future.set_exception(error)
-
-        recorder.record_with(one, done)
-        await future
-
-    for _ in range(RECORDS // per_tick):
-        await asyncio.gather(*[call() for _ in range(per_tick)])
-
-
-async def bare_callback(recorder: Recorder, per_tick: int) -> None:
-    one = event()
-    loop = asyncio.get_running_loop()
-    for _ in range(RECORDS // per_tick):
-        left = per_tick
-        future = loop.create_future()
-
-        def done(error: BaseException | None) -> None:
-            nonlocal left
-            left -= 1
-            if not left:
-                future.set_result(None)  # noqa: B023 - awaited in this very round
-
-        for _ in range(per_tick):
-            recorder.record_with(one, done)
-        await future
-
-
 async def nothing(recorder: Recorder, per_tick: int) -> None:
     loop = asyncio.get_running_loop()
 
@@ -107,7 +69,7 @@ async def nothing(recorder: Recorder, per_tick: int) -> None:
 
 
 async def main(ticks: list[int]) -> None:
-    ways: list[Callable[[Recorder, int], Awaitable[None]]] = [nothing, by_future, by_callback, bare_callback]
+    ways: list[Callable[[Recorder, int], Awaitable[None]]] = [nothing, by_future]
     for per_tick in ticks:
         for way in ways:
             with tempfile.TemporaryDirectory() as folder:

@@ -48,7 +48,7 @@ class ScriptedLink(StdioLink):
         self._loop = asyncio.get_running_loop()
         self.pipes.write = self._on_written
 
-    def _on_written(self, data: bytes) -> None:
+    def _on_written(self, data: bytes, alone: bool = False) -> None:
         for line in data.splitlines():
             message = json.loads(line)
             self.received.append(message)

@@ -8,7 +8,7 @@ import os
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from gatekit.upstream.launcher import Child, enlarge_pipe
 
@@ -22,6 +22,12 @@ _SMALL = 4096
 """Messages up to this size wait for the end of the tick; too few and too small to need a water mark."""
 _LOGGED_LINE = 500
 _BIG_PIPE = 1024 * 1024
+
+
+class Write(Protocol):
+    """Writes one message, or several that belong together."""
+
+    def __call__(self, data: bytes, alone: bool = False) -> None: ...
 
 
 class _Reader(asyncio.Protocol):
@@ -90,7 +96,7 @@ class Pipes:
         """The last tick that had such messages had one."""
         self._pause: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
-        self.write: Callable[[bytes], None] = _not_connected
+        self.write: Write = _not_connected
 
     async def connect(self, child: Child, on_stdout: Callable[[bytes], None]) -> None:
         """Take over the child's descriptors. From then on they are closed by ``close`` alone."""
@@ -126,12 +132,13 @@ class Pipes:
             return 0
         return self._stdin.get_write_buffer_size() + sum(map(len, self._unsent))
 
-    def _write_soon(self, data: bytes) -> None:
+    def _write_soon(self, data: bytes, alone: bool = False) -> None:
         """One write(2) for all messages of a tick: the child wakes once and answers them together.
 
-        While each tick has but one there is nothing to put together, and it is written at once.
+        While each tick has but one there is nothing to put together, and it is written at once. So is one
+        that is known to be ``alone``, without a look at the end of the tick.
         """
-        if len(data) > _SMALL:
+        if alone or len(data) > _SMALL:
             self._flush()
             self._stdin.write(data)
             return
@@ -200,7 +207,7 @@ class Pipes:
             self.eof.set_result(None)
 
 
-def _not_connected(data: bytes) -> None:
+def _not_connected(data: bytes, alone: bool = False) -> None:
     """Stands for ``write`` while there is no pipe."""
 
 

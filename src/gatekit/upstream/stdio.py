@@ -128,8 +128,9 @@ class StdioLink:
         if self.meta or "_meta" in params:
             params = self._outgoing(params, reply)
         message = jsonrpc.encode_request(call_id, method, params) + b"\n"
+        alone = not self._pending
         self._pending[call_id] = reply
-        self.pipes.write(message)
+        self.pipes.write(message, alone)
         return reply
 
     def notify(self, method: str, params: dict[str, Any]) -> None:
@@ -216,7 +217,7 @@ class StdioLink:
     def _send(self, message: bytes) -> None:
         """Send what nobody waits for: dropped rather than piled up where the upstream does not read."""
         if not self.pipes.paused or self._room() is None:
-            self.pipes.write(message + b"\n")
+            self.pipes.write(message + b"\n", len(self._pending) < 2)
         else:
             self.dropped += 1
 

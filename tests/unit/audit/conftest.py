@@ -44,10 +44,8 @@ async def recorder_of(tmp_path: Path) -> AsyncIterator[MakeRecorder]:
 
     def make(**options: Any) -> Recorder:
         directory = options.pop("directory", tmp_path / "audit")
-        writer = options.pop("writer", "gateway")
-        opened.append(
-            Recorder(directory, writer=writer, clock=SystemClock(), entropy=SystemEntropy(), **options)
-        )
+        writer, clock = options.pop("writer", "gateway"), options.pop("clock", SystemClock())
+        opened.append(Recorder(directory, writer=writer, clock=clock, entropy=SystemEntropy(), **options))
         return opened[-1]
 
     yield make

@@ -16,6 +16,7 @@ from gatekit.audit.recorder import MAX_RECORD, Recorder
 from gatekit.audit.verify import Sound, verify
 from gatekit.errors import AuditUnavailable, StoreLocked
 from gatekit.model.audit import CallEvent
+from tests.support.clock import ManualClock
 
 Calls = Callable[..., CallEvent]
 Open = Callable[..., Recorder]
@@ -58,7 +59,8 @@ async def test_files_are_for_the_owner_only(recorder_of: Open, directory: Path) 
 async def test_records_of_one_tick_share_one_write(
     recorder_of: Open, call: Calls, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recorder = recorder_of()
+    clock = ManualClock()
+    recorder = recorder_of(clock=clock)
     writes: list[int] = []
     write = os.write
 
@@ -76,10 +78,21 @@ async def test_records_of_one_tick_share_one_write(
     assert len(busy) == 1
     assert not busy.pop().done()  # the tick before had many, so this one waits for its own
     await recorder.write(call("user60"))
-    monkeypatch.undo()
     assert len(writes) == 3
-    assert [line["principal"] for line in events(directory, "call")] == [f"user{n}" for n in range(61)]
-    assert verify(directory) == [Sound("gateway", 1, 62, lines(directory)[-1]["hash"])]
+    clock.at += 1
+    late = recorder.record(call("user61"))
+    assert not late.done()  # and neither is it calm before one had a tick for itself
+    await late
+    clock.at += 1
+    assert recorder.record(call("user62")).done()
+    assert not recorder.record(call("user63")).done()  # it came right behind: there may be more
+    clock.at += 1
+    assert not recorder.record(call("user64")).done()  # nobody overtakes
+    await recorder.write(call("user65"))
+    monkeypatch.undo()
+    assert len(writes) == 6
+    assert [line["principal"] for line in events(directory, "call")] == [f"user{n}" for n in range(66)]
+    assert verify(directory) == [Sound("gateway", 1, 67, lines(directory)[-1]["hash"])]
 
 
 async def test_a_cancelled_waiter_does_not_disturb_the_others(recorder_of: Open, call: Calls) -> None:
@@ -304,6 +317,7 @@ from pathlib import Path
 from gatekit.audit.recorder import Recorder
 from gatekit.errors import AuditUnavailable
 from gatekit.model.audit import CallEvent
+from tests.support.clock import ManualClock
 from gatekit.platform.clock import SystemClock, SystemEntropy
 
 logging.basicConfig(format="LOG %(message)s", stream=sys.stdout)

@@ -84,6 +84,32 @@ async def test_a_call_and_its_answer(wired: Wired) -> None:
     assert wired.link.pending == 0
 
 
+async def test_who_is_alone_does_not_wait_and_the_rest_of_a_turn_shares_a_write(wired: Wired) -> None:
+    def written() -> int:
+        try:
+            return os.read(wired.stdin, 1 << 20).count(b"\n")
+        except BlockingIOError:
+            return 0
+
+    calls = [wired.link.call("a", {})]
+    assert written() == 1
+    calls += [wired.link.call("b", {}), wired.link.call("c", {})]
+    assert written() == 1  # nobody knew of the one behind it
+    calls += [wired.link.call("d", {}) for _ in range(20)]
+    assert written() == 0
+    await asyncio.sleep(0)
+    assert written() == 21
+    calls += [wired.link.call("e", {}), wired.link.call("f", {})]
+    assert written() == 0  # the turn before had many
+    await asyncio.sleep(0)
+    assert written() == 2
+    wired.say(*({"id": number, "result": {}} for number in range(1, len(calls) + 1)))
+    await asyncio.gather(*calls)
+    last = wired.link.call("g", {})
+    assert written() == 1
+    last.cancel()
+
+
 async def test_answers_come_in_any_order_and_an_id_counts_once(wired: Wired) -> None:
     first, second = wired.link.call("a", {}), wired.link.call("b", {})
     wired.say({"id": 2, "result": {"n": 2}}, {"id": 2, "result": {"n": 9}}, {"id": 1, "result": {"n": 1}})
