@@ -19,6 +19,7 @@ from gatekit import __version__, control
 from gatekit.assembly import gateway_settings, hosts, oauth_settings, tables, titles
 from gatekit.audit.recorder import Recorder
 from gatekit.config.model import Config
+from gatekit.directories import ldap_threads
 from gatekit.errors import ConfigError, StoreError, VaultError
 from gatekit.gateway.anonymous import OpenDoor
 from gatekit.gateway.core import Gateway
@@ -66,6 +67,7 @@ class Application:
         self._tables = tables(config)
         self._vault = vault
         self._hasher = PasswordHasher()
+        self._threads = ldap_threads()
         self._providers = providers(config, self.store, self._vault, self._clock, self._entropy)
         self.directory = Directory(store.users, store.groups, store.identities)
         supervisor = Supervisor(self._clock, os.environ, __version__)
@@ -154,6 +156,7 @@ class Application:
         await self.gateway.close()
         await self.pool.close()
         self._hasher.close()
+        self._threads.close()
         await self.recorder.aclose()
         await self.store.close()
 
@@ -236,6 +239,7 @@ class Application:
             clock=self._clock,
             entropy=self._entropy,
             hasher=self._hasher,
+            threads=self._threads,
             directory=self.directory,
             providers=self._providers,
             config=lambda: self.config,

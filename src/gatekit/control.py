@@ -17,14 +17,16 @@ from gatekit.admin.keys import Keys
 from gatekit.admin.people import People
 from gatekit.admin.roles import EffectiveRoles
 from gatekit.audit.recorder import Recorder
-from gatekit.config.model import Config, LocalConnection
+from gatekit.config.model import Config
+from gatekit.directories import Directories
 from gatekit.errors import StoreError
 from gatekit.gateway.published import Published
 from gatekit.identity.directory import Directory
-from gatekit.identity.local import Invitations, LocalPasswords
+from gatekit.identity.local import Invitations
 from gatekit.identity.mapping import Mapping as IdentityMapping
 from gatekit.identity.passwords import PasswordHasher
 from gatekit.identity.ports import RedirectProvider
+from gatekit.identity.threads import Threads
 from gatekit.model.connections import Provisioning
 from gatekit.model.people import LOCAL
 from gatekit.model.ports import Clock, Entropy
@@ -55,6 +57,8 @@ class Parts(Struct, frozen=True, kw_only=True):
     clock: Clock
     entropy: Entropy
     hasher: PasswordHasher
+    threads: Threads
+    """For LDAP."""
     directory: Directory
     providers: Mapping[str, RedirectProvider]
     config: Callable[[], Config]
@@ -64,7 +68,15 @@ class Parts(Struct, frozen=True, kw_only=True):
 def services(parts: Parts) -> Services:
     """What the authorization server works with."""
     store, clock, config = parts.store, parts.clock, parts.config()
-    local = any(isinstance(c, LocalConnection) and c.rules.enabled for c in config.auth.connections)
+    mapping = IdentityMapping(
+        store.users,
+        store.groups,
+        store.identities,
+        clock=clock,
+        entropy=parts.entropy,
+        admits=lambda principal: parts.tables().policy.admits(principal),
+        forget=parts.directory.forget,
+    )
     return Services(
         store=store,
         vault=parts.vault,
@@ -73,17 +85,9 @@ def services(parts: Parts) -> Services:
         entropy=parts.entropy,
         pages=HtmlPages(),
         directory=parts.directory,
-        mapping=IdentityMapping(
-            store.users,
-            store.groups,
-            store.identities,
-            clock=clock,
-            entropy=parts.entropy,
-            admits=lambda principal: parts.tables().policy.admits(principal),
-            forget=parts.directory.forget,
-        ),
+        mapping=mapping,
         policy=lambda: parts.tables().policy,
-        passwords=LocalPasswords(store.users, parts.hasher, clock) if local else None,
+        passwords=Directories(parts.config, store.users, parts.hasher, clock, mapping.admit, parts.threads),
         invitations=Invitations(store.users, store.invites, parts.hasher, clock, store.browser_sessions),
         providers=parts.providers,
         fetch=document_fetch(config, clock),

@@ -289,7 +289,7 @@ class World:
             directory=self.directory_of_people,
             mapping=mapping,
             policy=lambda: self.policy,
-            passwords=self.passwords,
+            passwords={self.passwords.name: self.passwords},
             invitations=Invitations(
                 self.store.users, self.store.invites, self.hasher, self.clock, self.store.browser_sessions
             ),

@@ -9,6 +9,7 @@ from typing import Any
 from gatekit.config import document as doc
 from gatekit.config.connection_rules import resolve_rules
 from gatekit.config.connections_github import resolve_github
+from gatekit.config.connections_ldap import resolve_ldap
 from gatekit.config.connections_saml import resolve_saml
 from gatekit.config.faults import nearest
 from gatekit.config.fields import kinds
@@ -29,7 +30,11 @@ _RESERVED = frozenset({"group", "org", "team", SERVICE, SERVICE_ACCOUNT})
 Resolver = Callable[[str, Any, ConnectionRules, doc.Path, doc.Document], Connection | None]
 """From the section of one kind to its connection; None after a fault that leaves nothing to work with."""
 
-RESOLVERS: Mapping[str, Resolver] = {"github": resolve_github, "saml": resolve_saml}
+RESOLVERS: Mapping[str, Resolver] = {
+    "github": resolve_github,
+    "saml": resolve_saml,
+    "ldap": resolve_ldap,
+}
 """Every kind but ``local``."""
 
 AUTH: doc.Path = ("proxy", "auth")

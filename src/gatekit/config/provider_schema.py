@@ -8,12 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from msgspec import Struct, field
 
 from gatekit.config import document as doc
-from gatekit.config.fields import Entries, Flag, Misfit, Place, Section, Sub, Text, Texts, kinds, read_section
+from gatekit.config.fields import (
+    Duration,
+    Entries,
+    Flag,
+    Misfit,
+    OneOf,
+    Place,
+    Section,
+    Sub,
+    Text,
+    Texts,
+    kinds,
+    read_section,
+)
+from gatekit.model.directory import DirectoryPreset, Nesting
 
 Names = tuple[str, ...]
 
@@ -100,7 +114,38 @@ class SamlIn(ProviderIn, frozen=True):
     idp_initiated: Annotated[bool, Flag()] = False
 
 
-SECTIONS: Mapping[str, type[Section]] = {"local": LocalIn, "github": GitHubIn, "saml": SamlIn}
+class LdapUsersIn(Section, frozen=True):
+    base: Annotated[str | None, Text()] = None
+    filter: Annotated[str | None, Text()] = None
+    subject: Annotated[str | None, Text()] = None
+
+
+class LdapGroupsIn(Section, frozen=True):
+    base: Annotated[str | None, Text()] = None
+    filter: Annotated[str | None, Text()] = None
+    name: Annotated[str | None, Text()] = None
+    nesting: Annotated[Nesting | None, OneOf(get_args(Nesting))] = None
+
+
+class LdapIn(ProviderIn, frozen=True):
+    directory: Annotated[DirectoryPreset, OneOf(get_args(DirectoryPreset))] = "openldap"
+    urls: Annotated[Names, Texts()] = ()
+    start_tls: Annotated[bool, Flag()] = True
+    ca_file: Annotated[str | None, Text()] = None
+    bind_dn: Annotated[str | None, Text()] = None
+    bind_password: Annotated[str | None, Text()] = None
+    users: LdapUsersIn = LdapUsersIn()
+    group_search: Annotated[LdapGroupsIn | None, Sub(LdapGroupsIn)] = None
+    verified_email: Annotated[bool, Flag()] = False
+    timeout: Annotated[float, Duration(0.5, 60)] = 5.0
+
+
+SECTIONS: Mapping[str, type[Section]] = {
+    "local": LocalIn,
+    "github": GitHubIn,
+    "saml": SamlIn,
+    "ldap": LdapIn,
+}
 """By kind. Not every kind has every key of ``ProviderIn``."""
 
 

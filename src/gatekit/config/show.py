@@ -227,7 +227,7 @@ def _issuer(issuer: Issuer) -> dict[str, Any]:
         "subject_claim": claims.subject,
         "username_claim": claims.username,
         "email_claim": claims.email,
-        "trust_email": not claims.email_verified,
+        "verified_email": not claims.email_verified,
         "name_claim": claims.name,
         "groups_claim": claims.groups,
         "unknown_people": issuer.unknown_people,

@@ -21,6 +21,8 @@ def shown_connection(connection: Connection) -> dict[str, Any]:
         value = getattr(connection, name)
         if name in ("name", "rules") or value is None:
             continue
+        if isinstance(value, msgspec.Struct):
+            value = msgspec.structs.asdict(value)
         if _SECRET.search(name) and value:
             value = MASK
         if isinstance(value, str) and value.startswith("<"):

@@ -51,7 +51,7 @@ def _issuer(written: IssuerIn, path: doc.Path, document: doc.Document) -> dict[s
             subject=written.subject_claim,
             username=written.username_claim,
             email=written.email_claim,
-            email_verified="" if written.trust_email else ClaimNames().email_verified,
+            email_verified="" if written.verified_email else ClaimNames().email_verified,
             name=written.name_claim,
             groups=written.groups_claim or "",
         ),

@@ -25,9 +25,15 @@ class LocalPasswords:
     """Implements ``identity.ports.PasswordProvider``."""
 
     def __init__(
-        self, users: Users, hasher: PasswordHasher, clock: Clock, attempts: Attempts | None = None
+        self,
+        users: Users,
+        hasher: PasswordHasher,
+        clock: Clock,
+        attempts: Attempts | None = None,
+        title: str = "",
     ) -> None:
         """``attempts``: shared with other doors that take a password."""
+        self._title = title
         self._users = users
         self._hasher = hasher
         self._clock = clock
@@ -36,6 +42,10 @@ class LocalPasswords:
     @property
     def name(self) -> str:
         return LOCAL
+
+    @property
+    def title(self) -> str:
+        return self._title
 
     async def authenticate(self, username: str, password: str, address: str) -> User:
         """The person whose password it is. ``address`` is the network peer.

@@ -115,10 +115,15 @@ class Tended(Protocol):
 
 
 class PasswordProvider(Protocol):
-    """A provider with a user name and a password (the local store; LDAP later)."""
+    """A provider with a user name and a password (the local store, LDAP)."""
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def title(self) -> str:
+        """Whose password it asks for: ``Example Corp``; empty for accounts of the gateway itself."""
+        ...
 
     async def authenticate(self, username: str, password: str, address: str) -> User:
         """Raises ``SignInRefused`` with one and the same public text whatever was wrong."""

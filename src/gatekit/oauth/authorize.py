@@ -20,9 +20,11 @@ from gatekit.errors import (
     OAuthError,
     PageProblem,
 )
+from gatekit.identity.ports import PasswordProvider, RedirectProvider
 from gatekit.model.access import Inactive
 from gatekit.model.audit import DoorRefused
 from gatekit.model.oauth import Transaction
+from gatekit.model.people import LOCAL
 from gatekit.oauth import answers
 from gatekit.oauth.bounds import granted_to
 from gatekit.oauth.browser import Browser, Run, SignedIn
@@ -145,21 +147,29 @@ class Authorize:
         *,
         error: str = "",
         username: str = "",
+        connection: str = "",
         status: int = 200,
     ) -> Response:
-        """Store the run, bind it to this browser and show the ways to sign in."""
+        """Store the run, bind it to this browser and show the ways to sign in; ``connection``: whose password
+        form to show, if it is not the usual one."""
         fresh = not run.stored
         await self._browser.keep(run)
         services = self._core.services
+        usual = services.passwords.get(LOCAL) or next(iter(services.passwords.values()), None)
+        shown = services.passwords.get(connection) or usual
+        others: list[PasswordProvider | RedirectProvider] = [*services.passwords.values()]
+        others = [provider for provider in others if provider is not shown] + [*services.providers.values()]
         view = SignInView(
             action="/login",
             csrf=self._browser.csrf(run, "login"),
             txn=run.id,
             client_name=client_name,
-            password_form=services.passwords is not None,
+            password_form=shown is not None,
+            connection=shown.name if shown else "",
+            connection_title=shown.title if shown else "",
             providers=tuple(
-                ProviderButton(provider.title, f"/go/{name}?{urlencode({'txn': run.id})}")
-                for name, provider in services.providers.items()
+                ProviderButton(provider.title, f"/go/{provider.name}?{urlencode({'txn': run.id})}")
+                for provider in others
             ),
             error=error,
             username=username,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from gatekit.identity.ports import PasswordProvider, RedirectProvider
 from gatekit.identity.standing import Directory, Standings, acts_for_itself
@@ -51,7 +51,8 @@ class Services:
     """The same for key sets that the configuration names, which may lie in a private network."""
     send: Send | None = None
     """How relying parties are told of the end of a session; None: they are not."""
-    passwords: PasswordProvider | None = None
+    passwords: Mapping[str, PasswordProvider] = field(default_factory=dict)
+    """By connection name. May be a live view, like ``providers``."""
     invitations: Invitations | None = None
     exchange: Exchange | None = None
     """The guarded HTTP client for issuers that the operator named."""
@@ -129,10 +130,10 @@ class Core:
 
     def connections(self) -> frozenset[str]:
         """Names of the identity connections that are configured."""
-        passwords, external = self.services.passwords, self.settings.external
-        named = {passwords.name} if passwords else set()
-        named |= {external.name} if external else set()
+        external = self.settings.external
+        named = {external.name} if external else set()
         named |= {entry.name for entry in self.settings.assertions}
+        named |= set(self.services.passwords)
         return frozenset(self.services.providers) | named
 
     def _external(self) -> ExternalTokens | None:

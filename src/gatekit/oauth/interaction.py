@@ -13,7 +13,7 @@ from gatekit.identity.ports import PostingProvider, RedirectProvider
 from gatekit.model.access import Inactive
 from gatekit.model.audit import SignIn
 from gatekit.model.oauth import Transaction
-from gatekit.model.people import ExternalIdentity, User
+from gatekit.model.people import LOCAL, ExternalIdentity, User
 from gatekit.oauth import answers, posted
 from gatekit.oauth.authorize import Authorize, to_resume
 from gatekit.oauth.browser import START_AGAIN, Browser, Run, SignedIn
@@ -41,19 +41,28 @@ class Interaction:
         fields = await form(request, self._core.settings.form_max_bytes)
         run = await self._browser.run(request, fields.get("txn"))
         self._browser.check_csrf(run, fields.get("csrf"), "login")
-        passwords = self._core.services.passwords
+        # Only the one that the form was for: a password is not shown to a directory it does not belong to.
+        passwords = self._core.services.passwords.get(fields.get("connection") or LOCAL)
         if passwords is None:
-            raise PageProblem(404, "No passwords here", "This gateway has no accounts with passwords.")
+            raise PageProblem(404, "No passwords here", "This gateway has no accounts with such passwords.")
         username = fields.get("username") or ""
         try:
             user = await passwords.authenticate(username, fields.get("password") or "", address(request))
         except IdentityError as refused:
             await self._record(request, run, passwords.name, None, refused.detail)
-            return await self._again(request, run, refused.public, username=username)
+            status = 502 if isinstance(refused, ProviderFailed) else 403
+            return await self._again(
+                request, run, refused.public, username=username, connection=passwords.name, status=status
+            )
         return await self._welcome(request, run, user)
 
     async def go(self, request: Request) -> Response:
-        """Start a trip to an identity provider (GET, so that a plain link can do it)."""
+        """Start a trip to an identity provider (GET, so that a plain link can do it), or show the form of a
+        directory of passwords."""
+        name = request.path_params["connection"]
+        if name in self._core.services.passwords:
+            run = await self._browser.run(request, query(request).get("txn"))
+            return await self._again(request, run, "", connection=name, status=200)
         provider = self._provider(request)
         run = await self._browser.run(request, query(request).get("txn"))
         self._authorize.spend(request)
@@ -142,7 +151,14 @@ class Interaction:
         return f"{self._core.settings.issuer}/callback/{provider.name}"
 
     async def _again(
-        self, request: Request, run: Run, error: str, *, username: str = "", status: int = 403
+        self,
+        request: Request,
+        run: Run,
+        error: str,
+        *,
+        username: str = "",
+        connection: str = "",
+        status: int = 403,
     ) -> Response:
         client = (
             await self._core.store.clients.get(run.transaction.client_id)
@@ -151,7 +167,7 @@ class Interaction:
         )
         name = client.name if client else ""
         return await self._authorize.sign_in_page(
-            request, run, name, error=error, username=username, status=status
+            request, run, name, error=error, username=username, connection=connection, status=status
         )
 
     async def _welcome(

@@ -14,11 +14,15 @@ class ProviderButton(Struct, frozen=True):
 
 class SignInView(Struct, frozen=True, kw_only=True):
     action: str
-    """URL the form is POSTed to; fields ``username``, ``password``, ``csrf``, ``txn``."""
+    """URL the form is POSTed to; fields ``username``, ``password``, ``connection``, ``csrf``, ``txn``."""
     csrf: str
     txn: str
     client_name: str = ""
     password_form: bool = True
+    connection: str = ""
+    """Whose password the form asks for; sent back as ``connection``."""
+    connection_title: str = ""
+    """Empty: accounts of the gateway itself."""
     providers: tuple[ProviderButton, ...] = ()
     error: str = ""
     username: str = ""

@@ -62,6 +62,15 @@ ALIASES = {
             "description": "the server's",
         }.items()
     },
+    "proxy.auth.providers.<ldap>.urls": "required",
+    "proxy.auth.providers.<ldap>.ca_file": "those of the system",
+    "proxy.auth.providers.<ldap>.users.base": "required",
+    "proxy.auth.providers.<ldap>.group_search.base": "required",
+    "proxy.auth.providers.<ldap>.group_search.name": "`cn`",
+    "proxy.auth.providers.<ldap>.users.filter": "by `directory`",
+    "proxy.auth.providers.<ldap>.users.subject": "by `directory`",
+    "proxy.auth.providers.<ldap>.group_search.filter": "by `directory`",
+    "proxy.auth.providers.<ldap>.group_search.nesting": "by `directory`",
 }
 ACCESS = ("allowed_users", "allowed_groups", "users")
 
@@ -128,6 +137,7 @@ def test_every_section_of_the_schema_has_its_place() -> None:
 def test_examples_load(tmp_path: Path, text: str) -> None:
     text = text.replace("${file:/run/secrets/", "${file:")
     (tmp_path / "github-work").write_text("s")
+    (tmp_path / "ldap").write_text("s")
     (tmp_path / "reports").write_text("a secret of thirty-two characters")
     assert load(
         write(tmp_path, text), {"GITHUB_CLIENT_SECRET": "s", "CRM_TOKEN": "t", "CI_BOT_SECRET": "x" * 32}

@@ -11,7 +11,12 @@ from tests.support.saml import keys, metadata
 from tests.unit.config.write import faults
 
 DOCS = Path(__file__).parents[3] / "docs"
-PAGES = ("oauth.md", "openid.md", "resources.md", "sso/saml.md")
+PAGES = (
+    "oauth.md",
+    "openid.md",
+    "resources.md",
+    *sorted(f"sso/{path.name}" for path in (DOCS / "sso").glob("*.md") if path.name != "README.md"),
+)
 SECRET = "a secret of some length, in a file"
 ENVIRON = dict.fromkeys(("PLANNER_SECRET", "WIKI_SECRET"), SECRET)
 EXAMPLES = [
@@ -29,9 +34,9 @@ def test_examples_of_the_pages_load(tmp_path: Path, text: str) -> None:
     (tmp_path / "secret").write_text(SECRET, encoding="utf-8")
     (tmp_path / "secret").chmod(0o600)
     (tmp_path / "idp.xml").write_bytes(metadata([keys("idp")]))
-    placed = re.sub(r"/run/secrets/\w+", str(tmp_path / "secret"), text)
+    placed = re.sub(r"/run/secrets/[\w-]+", str(tmp_path / "secret"), text)
     assert faults(tmp_path, placed, ENVIRON) == ()
 
 
 def test_every_page_has_an_example() -> None:
-    assert {str(example.id).partition("-")[0] for example in EXAMPLES} == set(PAGES)
+    assert {str(example.id).rpartition("-")[0] for example in EXAMPLES} == set(PAGES)

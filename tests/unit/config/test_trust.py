@@ -57,7 +57,7 @@ def test_lists_name_its_people(tmp_path: Path) -> None:
 
 def test_what_is_written_and_what_it_means(tmp_path: Path) -> None:
     keys = (
-        ", token_types: [JWT, application/at+jwt, none], required_scopes: [mcp], trust_email: true"
+        ", token_types: [JWT, application/at+jwt, none], required_scopes: [mcp], verified_email: true"
         ", introspection: {client_id: g, client_secret: very-secret, endpoint: 'http://127.0.0.1:9/i?p=1'}"
     )
     found = external(tmp_path, keys).external

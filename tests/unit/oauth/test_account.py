@@ -156,4 +156,4 @@ async def test_a_gateway_without_passwords_has_no_password_form(world: World) ->
 def _without_passwords(world: World):  # type: ignore[no-untyped-def]
     from dataclasses import replace as changed
 
-    return changed(world.services, passwords=None, invitations=None)
+    return changed(world.services, passwords={}, invitations=None)

@@ -38,6 +38,7 @@ def sign_in(**changes: object) -> SignInView:
         "action": "/login",
         "csrf": "csrf-value",
         "txn": "gk_tx_sample",
+        "connection": "local",
         "client_name": "Claude Code (gatekit)",
         "providers": (GITHUB,),
     }

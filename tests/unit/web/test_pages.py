@@ -109,7 +109,13 @@ def test_every_page_is_a_clean_accessible_document(name: str) -> None:
 def test_sign_in_form() -> None:
     page = Document(PAGES.sign_in(sign_in()))
     assert page.all("form", action="/login", method="post")
-    assert page.fields() == {"csrf": "csrf-value", "txn": "gk_tx_sample", "username": "", "password": ""}
+    assert page.fields() == {
+        "csrf": "csrf-value",
+        "txn": "gk_tx_sample",
+        "connection": "local",
+        "username": "",
+        "password": "",
+    }
     assert page.all("input", name="username", autocomplete="username")
     assert page.all("input", name="password", autocomplete="current-password", type="password")
     assert page.all("a", href="/go/github?txn=gk_tx_sample")

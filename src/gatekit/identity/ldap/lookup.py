@@ -10,7 +10,7 @@ from msgspec import Struct
 from gatekit.errors import DirectoryRefused
 from gatekit.identity.ldap.entries import STATE_ATTRIBUTES, Entry, subject_filter
 from gatekit.identity.ldap.filters import filled
-from gatekit.identity.ldap.settings import GroupSearch, LdapSettings
+from gatekit.model.directory import GroupSearch, LdapConnection
 
 MAX_GROUPS = 1000
 MAX_DEPTH = 10
@@ -39,7 +39,7 @@ class Found(Struct, frozen=True):
     groups: frozenset[str]
 
 
-def enter(link: Link, settings: LdapSettings) -> None:
+def enter(link: Link, settings: LdapConnection) -> None:
     """Be the account that searches. Raises ``DirectoryRefused`` naming it: that is for the operator."""
     if not settings.bind_dn:
         link.nobody()  # not whoever was bound before
@@ -50,21 +50,21 @@ def enter(link: Link, settings: LdapSettings) -> None:
         raise DirectoryRefused(f"the account {settings.bind_dn} is not let in: {error}") from None
 
 
-def by_login(link: Link, settings: LdapSettings, login: str) -> Entry | None:
+def by_login(link: Link, settings: LdapConnection, login: str) -> Entry | None:
     """The one entry for a name; None for no entry and for several: which of them is meant is a guess."""
     return _only(link, settings, filled(settings.users.filter, login=login))
 
 
-def by_subject(link: Link, settings: LdapSettings, subject: str) -> Entry | None:
+def by_subject(link: Link, settings: LdapConnection, subject: str) -> Entry | None:
     try:
         return _only(link, settings, subject_filter(settings.users.subject, subject))
     except ValueError:  # the operator chose another attribute since
         return None
 
 
-def groups_of(link: Link, settings: LdapSettings, entry: Entry) -> frozenset[str]:
+def groups_of(link: Link, settings: LdapConnection, entry: Entry) -> frozenset[str]:
     """Names of the groups below the group base, those that are reached through other groups included."""
-    search = settings.groups
+    search = settings.group_search
     if search is None:
         return frozenset()
     login = entry.first(settings.users.login)
@@ -101,7 +101,7 @@ def _groups(link: Link, search: GroupSearch, filter: str) -> dict[str, str]:
     return {dn: name for dn, name in named if name}
 
 
-def _only(link: Link, settings: LdapSettings, filter: str) -> Entry | None:
+def _only(link: Link, settings: LdapConnection, filter: str) -> Entry | None:
     wanted = (*EVERYTHING, settings.users.subject, *STATE_ATTRIBUTES)
     found = link.search(settings.users.base, filter, wanted, 2)
     return found[0] if len(found) == 1 else None

@@ -15,9 +15,9 @@ from gatekit.identity.ldap.entries import Entry, subject_of, why_disabled
 from gatekit.identity.ldap.filters import canonical_login
 from gatekit.identity.ldap.lookup import Found, Link
 from gatekit.identity.ldap.servers import Servers
-from gatekit.identity.ldap.settings import LdapSettings
 from gatekit.identity.passwords import MAX_BYTES, normalised
 from gatekit.identity.threads import Threads
+from gatekit.model.directory import LdapConnection
 from gatekit.model.people import ExternalIdentity, User
 from gatekit.model.ports import Clock
 
@@ -37,7 +37,7 @@ MISCONFIGURED = (
 class Connect(Protocol):
     """``wire.connected``."""
 
-    def __call__(self, url: str, settings: LdapSettings) -> AbstractContextManager[Link]: ...
+    def __call__(self, url: str, settings: LdapConnection) -> AbstractContextManager[Link]: ...
 
 
 class Outcome(Struct, frozen=True):
@@ -52,7 +52,7 @@ class LdapPasswords:
 
     def __init__(
         self,
-        settings: LdapSettings,
+        settings: LdapConnection,
         connect: Connect,
         admit: Callable[[ExternalIdentity], Awaitable[User]],
         attempts: Attempts,
@@ -181,7 +181,7 @@ class LdapPasswords:
             subject=subject,
             login=found.entry.first(users.login) or subject,
             email=email,
-            email_verified=email is not None and self._settings.trust_email,
+            email_verified=email is not None and self._settings.verified_email,
             display_name=found.entry.first(users.display_name),
             provider_groups=found.groups,
             attributes=found.entry.every(),

@@ -16,7 +16,7 @@ import ldap
 
 from gatekit.errors import DirectoryRefused, DirectoryUnreachable
 from gatekit.identity.ldap.entries import Entry
-from gatekit.identity.ldap.settings import LdapSettings
+from gatekit.model.directory import LdapConnection
 
 _UNREACHABLE = (
     ldap.SERVER_DOWN,
@@ -75,7 +75,7 @@ class Link:
 
 
 @contextmanager
-def connected(url: str, settings: LdapSettings) -> Iterator[Link]:
+def connected(url: str, settings: LdapConnection) -> Iterator[Link]:
     """A connection to ``url``, encrypted as the settings say, bound to nobody yet.
 
     Raises ``DirectoryUnreachable`` (another server may do) or ``DirectoryRefused``.
@@ -104,7 +104,7 @@ def _translated(url: str) -> Iterator[None]:
         raise DirectoryRefused(f"{url}: {_said(error)}") from None
 
 
-def _set_options(handle: Any, settings: LdapSettings) -> None:
+def _set_options(handle: Any, settings: LdapConnection) -> None:
     handle.set_option(ldap.OPT_PROTOCOL_VERSION, 3)
     handle.set_option(ldap.OPT_REFERRALS, 0)
     handle.set_option(ldap.OPT_NETWORK_TIMEOUT, settings.timeout)

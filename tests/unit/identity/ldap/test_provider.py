@@ -12,8 +12,8 @@ from gatekit.errors import DirectoryRefused, ProviderFailed, SignInRefused
 from gatekit.identity.attempts import REFUSED, Attempts
 from gatekit.identity.ldap import wire
 from gatekit.identity.ldap.provider import LdapPasswords
-from gatekit.identity.ldap.settings import GroupSearch, LdapSettings, UserSearch
 from gatekit.identity.threads import Threads
+from gatekit.model.directory import GroupSearch, LdapConnection, UserSearch
 from gatekit.model.people import ExternalIdentity, User
 from tests.support.clock import ManualClock
 from tests.support.slapd import (
@@ -50,13 +50,13 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slapd]:
     server.stop()
 
 
-def settings(directory: Slapd, **changes: object) -> LdapSettings:
-    plain = LdapSettings(
+def settings(directory: Slapd, **changes: object) -> LdapConnection:
+    plain = LdapConnection(
         name="corp",
         title="Example Corp",
         urls=(directory.url,),
         users=UserSearch(base=f"ou=people,{BASE}"),
-        groups=GroupSearch(base=f"ou=groups,{BASE}", nesting="walk"),
+        group_search=GroupSearch(base=f"ou=groups,{BASE}", nesting="walk"),
         ca_file=str(directory.chain),
         bind_dn=READER,
         bind_password=READER_PASSWORD,
@@ -75,7 +75,7 @@ async def nobody_is_stored(identity: ExternalIdentity) -> User:
     raise AssertionError(identity)
 
 
-def provider(told: LdapSettings, threads: Threads, clock: ManualClock | None = None) -> LdapPasswords:
+def provider(told: LdapConnection, threads: Threads, clock: ManualClock | None = None) -> LdapPasswords:
     clock = clock or ManualClock()
     return LdapPasswords(told, wire.connected, nobody_is_stored, Attempts(clock), threads, clock)
 
@@ -101,7 +101,7 @@ async def test_an_address_counts_as_verified_only_if_the_operator_says_so(
     directory: Slapd, threads: Threads
 ) -> None:
     """F1: in some directories people write their own address."""
-    alice = await provider(settings(directory, trust_email=True), threads).identify(
+    alice = await provider(settings(directory, verified_email=True), threads).identify(
         "alice", "alice password", HOME
     )
     assert alice.email_verified
@@ -120,7 +120,7 @@ async def test_groups_and_groups_of_groups(
     directory: Slapd, threads: Threads, nesting: str, expected: set[str]
 ) -> None:
     groups = GroupSearch(base=f"ou=groups,{BASE}", nesting=nesting)  # type: ignore[arg-type]
-    corp = provider(settings(directory, groups=groups), threads)
+    corp = provider(settings(directory, group_search=groups), threads)
     assert (await corp.identify("alice", "alice password", HOME)).provider_groups == expected
 
 

@@ -1,10 +1,15 @@
-"""What an LDAP connection is told; ``config`` resolves it."""
+"""How an LDAP directory is asked about people."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from msgspec import Struct
+
+from gatekit.model.connections import ConnectionRules, Kind
+
+DirectoryPreset = Literal["openldap", "active_directory", "freeipa"]
+"""Whose filters and attributes are taken where none are written."""
 
 Nesting = Literal["none", "walk", "chain"]
 """Groups in groups: not looked at; asked for level by level; or asked of Active Directory in one search."""
@@ -31,14 +36,16 @@ class GroupSearch(Struct, frozen=True, kw_only=True):
     nesting: Nesting = "none"
 
 
-class LdapSettings(Struct, frozen=True, kw_only=True):
-    """One directory. ``urls`` are tried in order; times in seconds."""
+class LdapConnection(Struct, frozen=True, kw_only=True):
+    """One directory, perhaps on several hosts. Times in seconds."""
 
+    kind: ClassVar[Kind] = "ldap"
     name: str
     title: str
     urls: tuple[str, ...]
+    """Tried in order."""
     users: UserSearch
-    groups: GroupSearch | None = None
+    group_search: GroupSearch | None = None
     start_tls: bool = True
     """For ``ldap://``: go on only after StartTLS. ``ldaps://`` is always TLS."""
     ca_file: str = ""
@@ -46,10 +53,11 @@ class LdapSettings(Struct, frozen=True, kw_only=True):
     bind_dn: str = ""
     """The account that searches; empty: anonymous."""
     bind_password: str = ""
-    trust_email: bool = False
+    verified_email: bool = False
     """Whether the directory's addresses count as verified: only if people cannot write their own."""
     timeout: float = 5.0
+    rules: ConnectionRules = ConnectionRules()
 
     def __repr__(self) -> str:
         """Without the password: a repr ends up in logs and tracebacks."""
-        return f"LdapSettings(name={self.name!r}, urls={self.urls!r}, bind_dn={self.bind_dn!r})"
+        return f"LdapConnection(name={self.name!r}, urls={self.urls!r}, bind_dn={self.bind_dn!r})"
