@@ -35,6 +35,11 @@ COMMANDS = {
         "service_accounts",
         "Programs with API keys and without a sign-in.",
     ),
+    "connections": (
+        "gatekit.cli.connections",
+        "connections",
+        "Connections: tokens for provisioning.",
+    ),
     "keys": ("gatekit.cli.keys", "keys", "API keys for clients that cannot do OAuth."),
     "clients": ("gatekit.cli.clients", "clients", "OAuth clients."),
     "grants": ("gatekit.cli.grants", "grants", "What people allowed which clients; revoke it."),

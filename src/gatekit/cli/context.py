@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gatekit.admin.keys import Keys
     from gatekit.admin.people import People
     from gatekit.admin.roles import RoleDesk
+    from gatekit.admin.scim_tokens import ScimTokens
     from gatekit.admin.service_accounts import ServiceAccounts
     from gatekit.admin.signing import SigningKeys
     from gatekit.store.ports import Store
@@ -80,6 +81,12 @@ class Office:
         return Keys(*self._parts)
 
     @property
+    def scim_tokens(self) -> ScimTokens:
+        from gatekit.admin.scim_tokens import ScimTokens
+
+        return ScimTokens(*self._parts)
+
+    @property
     def clients(self) -> Clients:
         from gatekit.admin.clients import Clients
 
@@ -113,6 +120,8 @@ class Workspace(Struct, frozen=True, kw_only=True):
     servers: frozenset[str] | None = None
     """None when only the data directory is known."""
     durability: Literal["process", "disk"] = "process"
+    provisioned: frozenset[str] | None = None
+    """Connections with provisioning; None when only the data directory is known."""
 
     def read(self, work: Callable[[Office], Awaitable[T]]) -> T:
         """Run something that changes nothing. Raises ``StoreError``, ``AdminError``."""
@@ -179,6 +188,11 @@ def find(config: Path | None, data_dir: Path | None) -> Workspace:
         public_url=loaded.public_url,
         servers=frozenset(rules.server for rules in loaded.rules.servers),
         durability=loaded.audit.durability,
+        provisioned=frozenset(
+            connection.name
+            for connection in loaded.auth.connections
+            if connection.rules.provisioning is not None
+        ),
     )
 
 
