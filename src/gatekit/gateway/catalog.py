@@ -10,6 +10,8 @@ import asyncio
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from gatekit.errors import MethodNotFound
 from gatekit.gateway import router
 from gatekit.gateway.faces import as_object
@@ -29,6 +31,11 @@ from gatekit.protocol.era import bridge
 from gatekit.protocol.methods import MethodSpec
 from gatekit.upstream.link import Hello, Link, UpstreamKey
 
+_MAX_MARKS = 256
+_MAX_SAID = 1024
+"""Bytes of capabilities that are remembered with their mark; strangers choose them."""
+_encode = msgspec.json.Encoder().encode
+
 
 class Catalog:
     """Finds the Link for a call, and puts lists together."""
@@ -40,6 +47,7 @@ class Catalog:
         self.slots = Slots(around.pool, feeds)
         self.books = Toolbook(around.clock)
         self.tasks = Tasks(around.clock)
+        self._marks: dict[bytes, str] = {}
         self._stateless: set[str] = set()
         """Servers that were found to be of the stateless era: one instance serves all capabilities there."""
 
@@ -48,10 +56,22 @@ class Catalog:
         fixed when the instance is opened, and where the instance is one person's."""
         client = call.client
         if client.capabilities and client.era == "stateless" and server.instances != "shared":
-            mark = "" if server.name in self._stateless else bridge.fingerprint(client.capabilities)
+            mark = "" if server.name in self._stateless else self._mark(client.capabilities)
             if mark:
                 return router.marked(router.upstream_key(server, call), mark)
         return router.upstream_key(server, call)
+
+    def _mark(self, capabilities: dict[str, Any]) -> str:
+        """``bridge.fingerprint``, remembered: a client says the same with every call."""
+        said = _encode(capabilities)
+        mark = self._marks.get(said)
+        if mark is None:
+            mark = bridge.fingerprint(capabilities)
+            if len(said) <= _MAX_SAID:
+                if len(self._marks) >= _MAX_MARKS:
+                    self._marks.clear()
+                self._marks[said] = mark
+        return mark
 
     def running(self, server: Server, call: Call) -> Link | None:
         """The Link that serves ``call`` on ``server``, if it is there and ready."""
@@ -65,7 +85,10 @@ class Catalog:
         key = self.key(server, call)
         if "#" not in key.scope or not bridge.can_be_asked(call.client.capabilities):
             return None, self._around.pool.get(key) or await self.link(server, call, None)
-        slot, link = await self.slots.take(key, server, _hello(key, server, call, None))
+        found = self.slots.at_once(key)
+        if found is None:
+            found = await self.slots.take(key, server, _hello(key, server, call, None))
+        slot, link = found
         if link.era == "handshake":
             return slot, link
         slot.free()

@@ -198,7 +198,7 @@ class Exchange:
             link = self._catalog.running(target.server, call)
             if link is None:
                 link = await self._catalog.link(target.server, call, session)
-            if call.headers is not None:
+            if not mirrored.is_plain(call, target.name, link, self._catalog.books):
                 await mirrored.check(call, target.name, link, self._catalog.books)
             return await self._asked(call, target, link, reply, face, session)
         if isinstance(target, Everywhere):

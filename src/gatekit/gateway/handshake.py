@@ -36,7 +36,7 @@ from gatekit.model.call import Call, ClientSide, Fault, Outcome, Pieces, Result
 from gatekit.model.decision import Allow, Decision, Deny
 from gatekit.model.server import Server
 from gatekit.protocol import jsonrpc, methods, sse
-from gatekit.protocol.era import handshake
+from gatekit.protocol.era import bridge, handshake
 from gatekit.protocol.jsonrpc import Message, Notification, Request, Response
 from gatekit.upstream.link import Link
 
@@ -372,9 +372,7 @@ def _introduced(params: dict[str, Any]) -> ClientSide:
         raise InvalidParams("initialize: protocolVersion must be a string")
     if not isinstance(capabilities, dict) or not isinstance(info, dict):
         raise InvalidParams("initialize: capabilities and clientInfo must be objects")
-    return ClientSide(
-        era="handshake", version=handshake.negotiate(version), capabilities=capabilities, info=info
-    )
+    return bridge.introduced(handshake.negotiate(version), capabilities, info)
 
 
 def _offered(server: Server, link: Link) -> dict[str, Any]:

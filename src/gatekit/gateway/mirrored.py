@@ -14,6 +14,14 @@ from gatekit.protocol.headers import check_params
 from gatekit.upstream.link import Link
 
 
+def is_plain(call: Call, tool: str, link: Link, books: Toolbook) -> bool:
+    """Whether there is nothing for ``check`` to compare, as far as is known: so for nearly every call."""
+    if call.headers is None:
+        return True
+    book = books.known(link)
+    return book is not None and tool not in book.tools
+
+
 async def check(call: Call, tool: str, link: Link, books: Toolbook) -> None:
     """Compare the headers of a ``tools/call`` with its arguments. Raises HeaderMismatch (-32020, HTTP 400).
 

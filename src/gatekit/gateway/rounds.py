@@ -75,8 +75,10 @@ class Rounds:
         """A leg that sends a request upstream: the first one, or any one of a call that is not parked."""
         slot, link = await self._catalog.for_rounds(target.server, call)
         try:
-            await mirrored.check(call, target.name, link, self._catalog.books)
-            as_task = await taskrun.needed(call, target, link, self._catalog.books)
+            books = self._catalog.books
+            if not mirrored.is_plain(call, target.name, link, books):
+                await mirrored.check(call, target.name, link, books)
+            as_task = "tasks" in link.capabilities and await taskrun.needed(call, target, link, books)
         except (ProtocolFault, LinkError, asyncio.CancelledError):
             if slot is not None:
                 slot.free()
@@ -107,8 +109,9 @@ class Rounds:
         self, call: Call, target: Target, ticket: Ticket, retry: Retry, send: Send
     ) -> Answered:
         opened = self.parking.find(ticket.nonce)
-        await mirrored.check(call, target.name, opened.link, self._catalog.books)
-        self.parking.find(ticket.nonce)  # another retry may have been quicker meanwhile
+        if not mirrored.is_plain(call, target.name, opened.link, self._catalog.books):
+            await mirrored.check(call, target.name, opened.link, self._catalog.books)
+            self.parking.find(ticket.nonce)  # another retry may have been quicker meanwhile
         answers = opened.check(retry.responses)  # a malformed answer costs nothing: the state stays good
         self.parking.take(ticket.nonce)
         opened.access = call.access

@@ -138,6 +138,18 @@ class Slots:
         """The slot that is also used for what cannot be asked about; its key is the row's."""
         return self._slot(self._rows.get(base) or self._new(base), 0)
 
+    def at_once(self, base: UpstreamKey) -> tuple[Slot, Link] | None:
+        """A free slot whose instance runs, taken, and its Link; None if there is none."""
+        row = self._rows.get(base)
+        for slot in row.slots if row is not None else ():
+            if not slot.taken:
+                link = self._pool.get(slot.key)
+                if link is not None:
+                    slot.taken = True
+                    link.listen(slot.on_signal)
+                    return slot, link
+        return None
+
     async def take(self, base: UpstreamKey, server: Server, hello: Hello) -> tuple[Slot, Link]:
         """A free slot and its Link, started if need be. Raises LinkError (LinkBusy: all are in use)."""
         row = self._rows.get(base) or self._new(base)

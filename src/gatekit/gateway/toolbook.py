@@ -64,12 +64,16 @@ class Toolbook:
         self._books: WeakKeyDictionary[Link, Book] = WeakKeyDictionary()
         self._reading: WeakKeyDictionary[Link, asyncio.Task[Book]] = WeakKeyDictionary()
 
-    async def of(self, link: Link) -> Book:
-        """The book of a Link, read if need be."""
+    def known(self, link: Link) -> Book | None:
+        """The book of a Link, if it need not be read."""
         book = self._books.get(link)
         if book is None or book.changes != link.tools_changed or self._clock.monotonic() - book.at > KEPT:
-            return await self._read_once(link)
+            return None
         return book
+
+    async def of(self, link: Link) -> Book:
+        """The book of a Link, read if need be."""
+        return self.known(link) or await self._read_once(link)
 
     async def newer(self, link: Link, book: Book) -> Book:
         """A book that was read after ``book``, unless that is quite new."""

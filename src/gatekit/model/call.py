@@ -26,6 +26,8 @@ class ClientSide(Struct, frozen=True, kw_only=True):
     capabilities: dict[str, Any]
     info: dict[str, Any]
     log_level: str | None = None
+    offered: dict[str, Any] | None = None
+    """Handshake era: what stateless servers are told of it; None: not worked out (``bridge.offered``)."""
 
 
 class HeaderTable(Protocol):

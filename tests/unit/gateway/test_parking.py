@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gatekit.protocol.era import bridge
 from tests.unit.gateway.asking import ASKER, EVERYTHING, Asked, accept, asking_rig, content
 from tests.unit.gateway.rig import Rig
 
@@ -151,6 +152,28 @@ async def test_the_server_is_told_what_the_client_declared(rig: Rig) -> None:
     meta: dict[str, Any] = {"io.modelcontextprotocol/clientCapabilities": {"elicitation": {}}}
     listed = await rig.stateless(ASKER, "tools/list", {"_meta": meta})
     assert [tool["name"] for tool in listed.json["result"]["tools"]] == ["steps", "twice"]
+
+
+async def test_clients_share_an_instance_if_they_can_do_the_same(rig: Rig) -> None:
+    """In whatever order they say it, and whatever else they say."""
+    client = Asked(rig, "told")
+    for capabilities, instances in (
+        ({"elicitation": {}, "roots": {}}, 1),
+        ({"roots": {}, "elicitation": {}}, 1),
+        ({"elicitation": {}, "roots": {}, "vendor": {"much": "x" * 5000}}, 1),
+        ({"elicitation": {"form": {}}, "roots": {}}, 2),
+        ({"elicitation": {}, "roots": {}}, 2),
+    ):
+        client.capabilities = capabilities
+        await client.leg()
+        assert rig.pool.stats()["ready"] == instances, capabilities
+
+
+async def test_of_many_kinds_of_clients_the_latest_are_remembered(rig: Rig) -> None:
+    catalog = rig.gateway._exchange._catalog
+    marks = {catalog._mark({"elicitation": {}, "vendor": number}) for number in range(300)}
+    assert marks == {bridge.fingerprint({"elicitation": {}})}
+    assert len(catalog._marks) <= 256
 
 
 async def test_questions_outside_a_call_are_answered_here(rig: Rig) -> None:

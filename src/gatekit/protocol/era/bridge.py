@@ -59,11 +59,20 @@ def declared(capabilities: Mapping[str, Any]) -> dict[str, Any]:
 _TOLD: Final = ("elicitation", "sampling", "roots", "extensions")
 
 
+def introduced(version: str, capabilities: dict[str, Any], info: dict[str, Any]) -> ClientSide:
+    """A client of the handshake era, which says only once what it can do: so it is worked out only once what
+    stateless servers are told of that."""
+    client = ClientSide(era="handshake", version=version, capabilities=capabilities, info=info)
+    return msgspec.structs.replace(client, offered=offered(client))
+
+
 def offered(client: ClientSide) -> dict[str, Any]:
     """What a stateless server is told of the client of one call: what that declared, as far as its own
-    revision has a way to ask for it."""
+    revision has a way to ask for it. Not to be changed."""
     if client.era == "stateless":
         return client.capabilities
+    if client.offered is not None:
+        return client.offered
     told = declared(client.capabilities)
     elicitation = told.pop("elicitation", None)
     if at_least(client.version, _URLS):
