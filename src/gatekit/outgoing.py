@@ -131,6 +131,7 @@ def saml_provider(
         signs_requests=connection.sign_requests,
         idp_initiated=connection.idp_initiated,
         verified_email=connection.verified_email,
+        names=connection.rules.names,
     )
     which, signer = connection.entity_id, connection.metadata_certificate
     source: Source

@@ -101,12 +101,15 @@ def ids(root: Element) -> set[str]:
 
 
 def canonical(element: Element, prefixes: tuple[str, ...] = ()) -> bytes:
-    """Exclusive XML Canonicalization 1.0 without comments, of an element in its place."""
-    return bytes(
-        etree.tostring(
-            element, method="c14n", exclusive=True, with_comments=False, inclusive_ns_prefixes=list(prefixes)
+    """Exclusive XML Canonicalization 1.0, without comments. Raise ``SamlRefused``."""
+    names = list(prefixes)
+    try:
+        found = etree.tostring(
+            element, method="c14n", exclusive=True, with_comments=False, inclusive_ns_prefixes=names
         )
-    )
+    except (etree.LxmlError, ValueError) as bad:  # a relative namespace, for one
+        raise SamlRefused("xml", f"cannot be canonicalised: {str(bad)[:200]}") from bad
+    return bytes(found)
 
 
 # -- reading

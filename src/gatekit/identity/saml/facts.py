@@ -11,6 +11,7 @@ from msgspec import Struct
 from gatekit.errors import SamlRefused
 from gatekit.identity.saml.names import EMAIL, PERSISTENT, TRANSIENT
 from gatekit.identity.saml.response import Accepted, Name
+from gatekit.model.connections import AttributeNames
 from gatekit.model.people import ExternalIdentity
 
 BY_PERSISTENT, BY_NAME_ID = "persistent", "name_id"
@@ -45,20 +46,33 @@ class Upstream(Struct, frozen=True):
     name_format: str
 
 
-def identity_of(accepted: Accepted, connection: str, subject: str, *, verified: bool) -> ExternalIdentity:
+_AS_KNOWN = AttributeNames()
+
+
+def identity_of(
+    accepted: Accepted,
+    connection: str,
+    subject: str,
+    *,
+    verified: bool,
+    names: AttributeNames = _AS_KNOWN,
+) -> ExternalIdentity:
     """``subject``: ``persistent``, ``name_id`` or the name of an attribute. ``verified``: whether the
-    operator says that people cannot set their own address there. Raise ``SamlRefused``."""
+    operator says that people cannot set their own address there. ``names``: attributes that count instead of
+    the well-known ones. Raise ``SamlRefused``."""
     who = _subject(accepted, subject)
-    address = _first(accepted, ADDRESS) or (accepted.name.value if accepted.name.format == EMAIL else "")
+    address = _first(accepted, names.email, ADDRESS)
+    if not address and not names.email and accepted.name.format == EMAIL:
+        address = accepted.name.value
     return ExternalIdentity(
         connection=connection,
         issuer=accepted.issuer,
         subject=who,
-        login=_first(accepted, LOGIN) or address or who,
+        login=_first(accepted, names.login, LOGIN) or address or who,
         email=address or None,
         email_verified=bool(address) and verified,
-        display_name=_first(accepted, DISPLAY),
-        provider_groups=frozenset(name for name in _all(accepted, GROUPS) if _is_group(name)),
+        display_name=_first(accepted, names.display_name, DISPLAY),
+        provider_groups=frozenset(name for name in _all(accepted, names.groups, GROUPS) if _is_group(name)),
         attributes=accepted.attributes,
         upstream=msgspec.json.encode(Upstream(accepted.name.value, accepted.name.format)).decode(),
         session=session_key(accepted.name, accepted.session_index),
@@ -93,13 +107,14 @@ def _subject(accepted: Accepted, rule: str) -> str:
     return found
 
 
-def _all(accepted: Accepted, names: Sequence[str]) -> tuple[str, ...]:
+def _all(accepted: Accepted, chosen: str, known: Sequence[str]) -> tuple[str, ...]:
+    names = (chosen,) if chosen else known
     return next((found for name in names if (found := accepted.attributes.get(name))), ())
 
 
-def _first(accepted: Accepted, names: Sequence[str]) -> str:
+def _first(accepted: Accepted, chosen: str, known: Sequence[str]) -> str:
     """The only value; several are no answer, and the first of several would be the sender's choice."""
-    found = _all(accepted, names)
+    found = _all(accepted, chosen, known)
     return found[0][:200] if len(found) == 1 else ""
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from msgspec import Struct
@@ -118,19 +119,22 @@ def _endpoints(role: Element, name: str, *, required: bool = True) -> tuple[Endp
         if binding not in (REDIRECT, POST):
             continue
         for url in (location, back):
-            parts = urlsplit(url)
-            # A browser is sent there: never to a script (checklist row 1 of the advisories).
-            if (
-                parts.scheme not in ("https", "http")
-                or not parts.hostname
-                or parts.fragment
-                or "@" in parts.netloc
-            ):
+            if not _is_place(url):
                 raise SamlRefused("metadata", f"not a place to send a browser: {url[:200]!r}")
         found.append(Endpoint(binding, location, back))
     if required and not found:
         raise SamlRefused("metadata", "no SingleSignOnService by HTTP-Redirect or HTTP-POST")
     return tuple(found)
+
+
+def _is_place(url: str) -> bool:
+    """A browser is sent there: never to a script, never with a second host in the address (checklist I1)."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    plain = url.isascii() and url.isprintable() and " " not in url and not parts.fragment
+    return plain and parts.scheme in ("https", "http") and bool(parts.hostname) and "@" not in parts.netloc
 
 
 def _certificates(role: Element) -> tuple[x509.Certificate, ...]:
@@ -172,7 +176,10 @@ def pinned(pem: str) -> tuple[PublicKey, ...]:
 
 
 def _key(certificate: x509.Certificate) -> PublicKey:
-    key = certificate.public_key()
+    try:
+        key = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm) as bad:
+        raise SamlRefused("metadata", "a certificate's key cannot be read") from bad
     if isinstance(key, rsa.RSAPublicKey) and key.key_size >= MIN_RSA_BITS:
         return key
     if isinstance(key, ec.EllipticCurvePublicKey) and key.key_size >= 256:

@@ -27,6 +27,7 @@ from gatekit.identity.saml.request import (
 )
 from gatekit.identity.saml.response import Accepted, Trust, read
 from gatekit.identity.saml.source import Source
+from gatekit.model.connections import AttributeNames
 from gatekit.model.people import ExternalIdentity
 from gatekit.model.ports import Clock, Entropy
 from gatekit.store.ports import Replays
@@ -54,6 +55,7 @@ class SamlSettings(Struct, frozen=True, kw_only=True):
     signs_requests: bool = True
     idp_initiated: bool = False
     verified_email: bool = False
+    names: AttributeNames = AttributeNames()
 
 
 class _Secret(Struct):
@@ -136,8 +138,13 @@ class SamlProvider:
         kept = msgspec.json.decode(secret, type=_Secret)
         data = posted(params.get(ANSWER, ""))
         accepted = await self._read(data, kept.request)
+        settings = self._settings
         identity = identity_of(
-            accepted, self.name, self._settings.subject, verified=self._settings.verified_email
+            accepted,
+            self.name,
+            settings.subject,
+            verified=settings.verified_email,
+            names=settings.names,
         )
         await self._only_once(REPLAYS, f"{accepted.issuer}\0{accepted.assertion_id}", accepted.good_until)
         return identity

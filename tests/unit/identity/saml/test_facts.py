@@ -10,6 +10,7 @@ from gatekit.errors import SamlRefused
 from gatekit.identity.saml.facts import identity_of, session_key
 from gatekit.identity.saml.names import EMAIL, PERSISTENT, TRANSIENT, UNSPECIFIED
 from gatekit.identity.saml.response import Accepted, Name
+from gatekit.model.connections import AttributeNames
 from gatekit.model.people import ExternalIdentity
 from tests.support.saml import IDP
 
@@ -63,6 +64,22 @@ def test_an_attribute_without_exactly_one_value(values: tuple[str, ...]) -> None
     """F1: The first of several would be the sender's choice."""
     with pytest.raises(SamlRefused):
         identity_of(accepted("7c", PERSISTENT, {"id": values}), "corp", "id", verified=False)
+
+
+def test_the_operator_names_other_attributes() -> None:
+    said = {
+        "a": ("al",),
+        "b": ("al@example.com",),
+        "c": ("Al",),
+        "d": ("g",),
+        "uid": ("x",),
+        "mail": ("y@z",),
+    }
+    names = AttributeNames(login="a", email="b", display_name="c", groups="d")
+    given = accepted("7c", PERSISTENT, said)
+    found = identity_of(given, "corp", "persistent", verified=True, names=names)
+    assert (found.login, found.email, found.display_name) == ("al", "al@example.com", "Al")
+    assert (found.email_verified, found.provider_groups) == (True, frozenset("g"))
 
 
 def test_several_addresses_are_none() -> None:
