@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from msgspec import Struct
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
 
 from gatekit.admin.browser_sessions import BrowserSessions
 from gatekit.admin.grants import Grants
@@ -36,6 +37,7 @@ from gatekit.oauth.server import AuthorizationServer
 from gatekit.outgoing import document_fetch, key_fetch, key_hosts, logout_send, trusted_exchange
 from gatekit.platform.vault import Vault
 from gatekit.store.ports import Store
+from gatekit.web.api.mount import Api
 from gatekit.web.assets import asset_routes
 from gatekit.web.forward_auth import ForwardAuth
 from gatekit.web.health import health_routes
@@ -108,6 +110,7 @@ def routes(parts: Parts, authorization: AuthorizationServer, ready: Readiness) -
         if config.external is None:  # our own pages need our own sign-in
             found += _own_pages(parts, authorization).routes()
             found += scim_routes(lambda: _scim_door(parts))
+        found += _rest(parts, authorization).routes()
     return tuple(found)
 
 
@@ -190,3 +193,18 @@ def _forward_auth(parts: Parts, authorization: AuthorizationServer) -> ForwardAu
         issuer=parts.config().public_url,
         pages=HtmlPages(),
     )
+
+
+def _rest(parts: Parts, authorization: AuthorizationServer) -> Api:
+    def opened() -> tuple[list[BaseRoute], ASGIApp]:
+        from gatekit.rest import api_routes  # noqa: PLC0415 - loaded when the first program administrates
+
+        return api_routes(
+            desk_parts(parts),
+            vault=parts.vault,
+            standings=authorization.standings,
+            config=parts.config,
+            tables=parts.tables,
+        )
+
+    return Api(opened)

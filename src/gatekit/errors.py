@@ -15,6 +15,10 @@
     │   ├── Conflict
     │   ├── InvalidInput
     │   └── Forbidden                    whoever asked may not do that
+    ├── ApiProblem                       an answer of the REST interface (RFC 9457)
+    │   ├── BadApiRequest · KeyRefused · NotPermitted · NoSuchThing · MethodNotAllowed · InConflict
+    │   ├── PreconditionFailed · BodyTooLarge · MediaTypeRefused · NotAcceptable · TooManyRequests
+    │   └── ApiUnavailable
     ├── IdentityError
     │   ├── SignInRefused                this person may not come in
     │   └── ProviderFailed               the identity provider answered nonsense or nothing
@@ -130,6 +134,108 @@ class InvalidInput(AdminError):
 
 class Forbidden(AdminError):
     """Whoever asked may not do that: their role, or the scopes of the key they came with."""
+
+
+# -- the REST interface ------------------------------------------------------------------------------------
+
+
+class ApiProblem(GatekitError):
+    """What the REST interface answers instead (RFC 9457). ``detail`` is public; no secret is in it.
+
+    ``kind`` is the last part of the problem's ``type`` and stable; ``title`` says it in words.
+    """
+
+    kind: ClassVar[str]
+    title: ClassVar[str]
+    status: ClassVar[int]
+
+    def __init__(self, detail: str) -> None:
+        self.detail = detail
+        super().__init__(detail)
+
+
+class BadApiRequest(ApiProblem):
+    kind = "bad-request"
+    title = "The request is not what the interface describes"
+    status = 400
+
+
+class KeyRefused(ApiProblem):
+    """RFC 6750 §3.1 ``invalid_token``, or no key at all. Why goes to the audit, not to the caller."""
+
+    kind = "key-refused"
+    title = "A good admin key is needed"
+    status = 401
+
+
+class NotPermitted(ApiProblem):
+    kind = "not-permitted"
+    title = "The key may not do this"
+    status = 403
+
+
+class NoSuchThing(ApiProblem):
+    kind = "not-found"
+    title = "It does not exist"
+    status = 404
+
+
+class MethodNotAllowed(ApiProblem):
+    kind = "method-not-allowed"
+    title = "Not with this method"
+    status = 405
+
+
+class InConflict(ApiProblem):
+    kind = "conflict"
+    title = "It does not fit to what is there"
+    status = 409
+
+
+class PreconditionFailed(ApiProblem):
+    """RFC 9110 §13.1.1: ``If-Match`` names another state."""
+
+    kind = "changed-meanwhile"
+    title = "It was changed meanwhile"
+    status = 412
+
+
+class BodyTooLarge(ApiProblem):
+    kind = "too-large"
+    title = "The body is too large"
+    status = 413
+
+
+class MediaTypeRefused(ApiProblem):
+    kind = "media-type"
+    title = "The body must be JSON"
+    status = 415
+
+
+class NotAcceptable(ApiProblem):
+    """The body is as described, and a value in it cannot be."""
+
+    kind = "invalid-input"
+    title = "A value cannot be used"
+    status = 422
+
+
+class TooManyRequests(ApiProblem):
+    """``retry_after`` is in seconds."""
+
+    kind = "too-many"
+    title = "Too many requests"
+    status = 429
+
+    def __init__(self, detail: str, retry_after: int) -> None:
+        self.retry_after = retry_after
+        super().__init__(detail)
+
+
+class ApiUnavailable(ApiProblem):
+    kind = "unavailable"
+    title = "Not possible right now"
+    status = 503
 
 
 # -- identity ----------------------------------------------------------------------------------------------

@@ -54,6 +54,15 @@ class Grants(Desk):
         issued = await self._store.grants.last_issued(user.id) if user else {}
         return [self._view(grant, names, clients, issued) for grant in grants]
 
+    async def show(self, actor: Actor, grant_id: str) -> GrantView:
+        self._may(actor, "grants:read")
+        found = await self._store.grants.with_parties(grant_id)
+        if found is None:
+            raise NotFound(f"there is no grant {grant_id}; `gatekit grants list` shows which there are")
+        grant, user, client = found
+        names = {user.id: user.username} if user else {}
+        return self._view(grant, names, {client.id: client} if client else {}, {})
+
     async def revoke(self, actor: Actor, grant_id: str) -> GrantView:
         """Revoke one."""
         self._may(actor, "grants:write")

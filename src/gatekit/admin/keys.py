@@ -96,6 +96,14 @@ class Keys(Desk):
         names = {owner.id: owner.username} if owner else await self._store.users.named(owners)
         return [KeyView(key, names.get(key.user_id, key.user_id), self._state(key)) for key in keys]
 
+    async def show(self, actor: Actor, key_id: str) -> KeyView:
+        self._may(actor, "keys:read")
+        key = await self._store.api_keys.get(key_id)
+        owner = await self._store.users.get(key.user_id) if key is not None else None
+        if key is None or owner is None:
+            raise NotFound(f"there is no key {key_id}; `gatekit keys list` shows which there are")
+        return KeyView(key, owner.username, self._state(key))
+
     async def revoke(self, actor: Actor, key_id: str) -> ApiKey:
         """End a key at once and for good."""
         key = await self._store.api_keys.get(key_id)

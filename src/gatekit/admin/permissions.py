@@ -30,6 +30,7 @@ Permission = Literal[
     "admin_keys:write",
     "signing_keys:read",
     "signing_keys:write",
+    "servers:read",
     "audit:read",
 ]
 

@@ -41,6 +41,11 @@ COMMANDS = {
         "Connections: tokens for provisioning.",
     ),
     "keys": ("gatekit.cli.keys", "keys", "API keys for clients that cannot do OAuth."),
+    "admin-keys": (
+        "gatekit.cli.admin_keys",
+        "admin_keys",
+        "Keys for programs that administrate, over the REST interface.",
+    ),
     "clients": ("gatekit.cli.clients", "clients", "OAuth clients."),
     "grants": ("gatekit.cli.grants", "grants", "What people allowed which clients; revoke it."),
     "signing-keys": (

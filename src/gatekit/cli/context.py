@@ -20,6 +20,7 @@ from msgspec import Struct
 from gatekit.errors import AuditUnavailable, NotFound
 
 if TYPE_CHECKING:
+    from gatekit.admin.admin_keys import AdminKeys
     from gatekit.admin.clients import Clients
     from gatekit.admin.desk import Actor, Audit
     from gatekit.admin.grants import Grants
@@ -85,6 +86,12 @@ class Office:
         from gatekit.admin.scim_tokens import ScimTokens
 
         return ScimTokens(*self._parts)
+
+    @property
+    def admin_keys(self) -> AdminKeys:
+        from gatekit.admin.admin_keys import AdminKeys
+
+        return AdminKeys(*self._parts)
 
     @property
     def clients(self) -> Clients:

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from gatekit.errors import VaultError
 from gatekit.identity.ports import Tended
-from gatekit.identity.standing import Upright
+from gatekit.identity.standing import Standings, Upright
 from gatekit.model.access import Access
 from gatekit.model.audit import ClientEvent
 from gatekit.model.oauth import CLIENT_CREDENTIALS, DEVICE_CODE, JWT_BEARER, TOKEN_EXCHANGE, Client
@@ -104,6 +104,11 @@ class AuthorizationServer:
         self._tokens = Tokens(self._core, issuer, grants, clients)
         self._revocation = Revocation(self._core, issuer, clients)
         self._introspection = Introspection(self._core, clients)
+
+    @property
+    def standings(self) -> Standings:
+        """Who counts; for doors that have credentials of their own."""
+        return self._core.standings
 
     @property
     def bearer(self) -> Bearer:

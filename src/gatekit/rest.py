@@ -1,0 +1,87 @@
+"""The REST interface put together. ``control`` calls this at the first request below ``/api``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
+
+from gatekit.admin.admin_keys import AdminKeys
+from gatekit.admin.browser_sessions import BrowserSessions
+from gatekit.admin.clients import Clients
+from gatekit.admin.desk import Roles
+from gatekit.admin.entry import Entry
+from gatekit.admin.grants import Grants
+from gatekit.admin.groups import Groups
+from gatekit.admin.keys import Keys
+from gatekit.admin.people import People
+from gatekit.admin.roles import RoleDesk
+from gatekit.admin.servers import ServerUsers
+from gatekit.audit.recorder import Recorder
+from gatekit.config.model import Config
+from gatekit.gateway.published import Published
+from gatekit.identity.standing import Standings
+from gatekit.model.ports import Clock, Entropy
+from gatekit.oauth.refusals import Refusals
+from gatekit.platform.vault import Vault
+from gatekit.store.ports import Store
+from gatekit.web.api.desks import Desks, ServerFacts
+from gatekit.web.api.door import ApiDoor, Elsewhere
+from gatekit.web.api.openapi import document
+from gatekit.web.api.operations import OPERATIONS
+from gatekit.web.api.replies import Replies
+
+
+def api_routes(
+    desk: tuple[Store, Recorder, Clock, Entropy, Roles],
+    *,
+    vault: Vault,
+    standings: Standings,
+    config: Callable[[], Config],
+    tables: Callable[[], Published],
+) -> tuple[list[BaseRoute], ASGIApp]:
+    """Routes of the interface, and what answers for paths below ``/api`` that are none.
+
+    ``desk`` is what every use case is made of; ``config`` and ``tables`` give what is in force now.
+    """
+    store, recorder, clock, _, roles = desk
+
+    def servers() -> list[ServerFacts]:
+        found = config()
+        entries = [(entry.server.name, entry.server.title) for entry in found.servers]
+        entries += [(entry.virtual.name, entry.virtual.title) for entry in found.virtual]
+        return [ServerFacts(name, f"{found.public_url}/s/{name}/mcp", title) for name, title in entries]
+
+    desks = Desks(
+        people=People(*desk),
+        roles=RoleDesk(*desk),
+        groups=Groups(*desk),
+        keys=Keys(*desk),
+        clients=Clients(*desk),
+        grants=Grants(*desk),
+        sessions=BrowserSessions(*desk),
+        admin_keys=AdminKeys(*desk),
+        server_users=ServerUsers(
+            *desk,
+            standings=standings,
+            opens=lambda principal: tables().policy.rights(principal).servers(),
+        ),
+        clock=clock,
+        trail=config().data_dir / "audit",
+        reading=asyncio.Semaphore(1),
+        servers=servers,
+        invite_link=lambda token: f"{config().public_url}/invite/{token}",
+    )
+    routes = ApiDoor(
+        OPERATIONS,
+        lambda: msgspec.json.encode(document(OPERATIONS, config().public_url)),
+        desks,
+        Entry(store.admin_keys, standings, roles, clock),
+        Replies(store.api_replies, vault),
+        Refusals(recorder, clock),
+        clock,
+    ).routes()
+    return routes, Elsewhere(routes)

@@ -1,0 +1,49 @@
+"""The use cases that operations are made of, and what they ask of the running gateway."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from gatekit.admin.admin_keys import AdminKeys
+from gatekit.admin.browser_sessions import BrowserSessions
+from gatekit.admin.clients import Clients
+from gatekit.admin.grants import Grants
+from gatekit.admin.groups import Groups
+from gatekit.admin.keys import Keys
+from gatekit.admin.people import People
+from gatekit.admin.roles import RoleDesk
+from gatekit.admin.servers import ServerUsers
+from gatekit.model.ports import Clock
+
+
+class ServerFacts(Struct, frozen=True):
+    """A published server, as far as it may be told."""
+
+    name: str
+    url: str
+    title: str = ""
+
+
+class Desks(Struct, frozen=True, kw_only=True):
+    """``servers`` and ``invite_link`` speak of the configuration that is in force now."""
+
+    people: People
+    roles: RoleDesk
+    groups: Groups
+    keys: Keys
+    clients: Clients
+    grants: Grants
+    sessions: BrowserSessions
+    admin_keys: AdminKeys
+    server_users: ServerUsers
+    clock: Clock
+    trail: Path
+    """Directory of the audit files."""
+    reading: asyncio.Semaphore
+    """Who reads them waits for whoever does already."""
+    servers: Callable[[], Sequence[ServerFacts]]
+    invite_link: Callable[[str], str]

@@ -1,0 +1,130 @@
+"""Reading the audit trail. What the interface itself does is in there as well."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from itertools import islice
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from gatekit.audit.query import Filter, Record, search
+from gatekit.errors import ApiUnavailable, NotAcceptable
+from gatekit.web.api.desks import Desks
+from gatekit.web.api.operation import Operation, Page, Wanted, cursor, uncursor
+
+Name = Annotated[str, Meta(max_length=512)]
+_DAY = 86_400.0
+_MICROSECOND = 0.000_001
+_MAX_TIES = 200
+"""Records of one microsecond that a cursor can name."""
+
+
+class AuditQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    limit: Annotated[int, Meta(ge=1, le=500, description="How many at most.")] = 100
+    cursor: Annotated[str, Meta(max_length=8192, description="`next_cursor` of the page before.")] = ""
+    person: Annotated[Name, Meta(description="Username or id.")] = ""
+    server: Name = ""
+    tool: Annotated[Name, Meta(description="Name of the tool or prompt, or URI of the resource.")] = ""
+    client: Annotated[Name, Meta(description="Name or id of the OAuth client.")] = ""
+    event: Annotated[Name, Meta(description="Kind of event: call, sign_in, admin, …")] = ""
+    denied: Annotated[bool, Meta(description="Only refusals.")] = False
+    since: Annotated[
+        str, Meta(max_length=40, description="RFC 3339 with a zone; a day before `until` if not given.")
+    ] = ""
+    until: Annotated[
+        str, Meta(max_length=40, description="RFC 3339 with a zone, exclusive; now if not given.")
+    ] = ""
+
+
+class RecordPage(Page[dict[str, Any]], frozen=True):
+    """One page."""
+
+
+class _Place(Struct, frozen=True):
+    """Where a page ended: the time of its last record, and which records of that very time were shown."""
+
+    at: float
+    seen: tuple[tuple[str, int], ...]
+    since: float
+
+
+async def _search(desks: Desks, wanted: Wanted) -> Page[dict[str, Any]]:
+    query: AuditQuery = wanted.query
+    place = _resumed(query.cursor)
+    if place is None:
+        until = _time(query.until) if query.until else desks.clock.now() + 1
+        since = _time(query.since) if query.since else until - _DAY
+        place = _Place(until, (), since)
+    last = place.at + _MICROSECOND if place.seen else place.at
+    chosen = Filter(
+        user=query.person or None,
+        server=query.server or None,
+        tool=query.tool or None,
+        client=query.client or None,
+        event=query.event or None,
+        denied=query.denied,
+        since=place.since,
+        until=last,
+    )
+
+    def read() -> list[Record]:
+        fresh = (record for record in search(desks.trail, chosen) if _name(record) not in place.seen)
+        return list(islice(fresh, query.limit + 1))
+
+    async with desks.reading:  # one at a time: it is disk and processor, and calls need both
+        try:
+            found = await asyncio.to_thread(read)
+        except OSError as error:
+            raise ApiUnavailable(f"the trail cannot be read ({error.strerror or error})") from None
+    shown = found[: query.limit]
+    more = len(found) > query.limit
+    return Page(tuple(record.fields for record in shown), _after(place, shown) if more else None)
+
+
+def _time(text: str) -> float:
+    """Text and not a number: a bare number would be taken for seconds. Raises ``NotAcceptable``."""
+    try:
+        when = datetime.fromisoformat(text)
+        if when.tzinfo is not None:
+            return when.timestamp()
+    except (ValueError, OverflowError):
+        pass
+    raise NotAcceptable("a time is written like 2026-11-23T18:00:00Z")
+
+
+def _after(place: _Place, shown: list[Record]) -> str:
+    at = shown[-1].at
+    ties = [_name(record) for record in shown if record.at == at]
+    if place.seen and place.at == at:
+        ties += place.seen
+    return cursor(msgspec.json.encode(_Place(at, tuple(ties[-_MAX_TIES:]), place.since)).decode())
+
+
+def _resumed(text: str) -> _Place | None:
+    if not text:
+        return None
+    try:
+        return msgspec.json.decode(uncursor(text), type=_Place)
+    except msgspec.MsgspecError:
+        raise NotAcceptable("the cursor is not one of ours") from None
+
+
+def _name(record: Record) -> tuple[str, int]:
+    return str(record.fields.get("writer", "")), int(record.fields.get("seq", 0))
+
+
+OPERATIONS = (
+    Operation(
+        name="audit.search",
+        method="GET",
+        path="/audit",
+        permission="audit:read",
+        summary="Records of the audit trail, newest first (docs/audit.md says what is in them)",
+        query=AuditQuery,
+        answer=RecordPage,
+        run=_search,
+    ),
+)
