@@ -285,7 +285,7 @@ async def test_what_was_refused_may_be_tried_again(office: Administration, http:
 
 
 async def test_many_at_once(office: Administration, http: httpx2.AsyncClient) -> None:
-    """C2-like: one of them happens, and all of them hear of that one."""
+    """One of them happens, and all of them hear of that one."""
     headers = {"Idempotency-Key": "one"}
     answers = await asyncio.gather(
         *(http.post("/keys", json={"owner": "root", "name": "x"}, headers=headers) for _ in range(8))
