@@ -130,6 +130,7 @@ def saml_provider(
         force=connection.force_authn,
         signs_requests=connection.sign_requests,
         idp_initiated=connection.idp_initiated,
+        single_logout=connection.single_logout,
         verified_email=connection.verified_email,
         names=connection.rules.names,
     )

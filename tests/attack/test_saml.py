@@ -9,16 +9,20 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx2
+import msgspec
 import pytest
 from lxml import etree
+from msgspec.structs import replace
 
+from gatekit.identity.ports import UPSTREAM
+from gatekit.identity.saml.facts import Upstream
 from gatekit.identity.saml.keys import SamlKeys
 from gatekit.identity.saml.provider import SamlProvider, SamlSettings
-from gatekit.identity.saml.request import inflated, logout_request, redirect_url
+from gatekit.identity.saml.request import check_query, inflated, logout_request, logout_response, redirect_url
 from gatekit.identity.saml.source import Written
 from gatekit.model.audit import SignIn, SignOut
 from gatekit.platform.vault import token_hash
-from tests.attack.world import ISSUER, Browser, World, provider_link
+from tests.attack.world import ISSUER, Browser, World, form_of, provider_link
 from tests.support.saml import (
     IDP,
     NOW,
@@ -43,6 +47,7 @@ class Corp:
     name: str = "corp"
     key: str = "idp"
     idp_initiated: bool = False
+    single_logout: bool = False
 
     def __post_init__(self) -> None:
         self.pair = keys(self.key)
@@ -54,12 +59,14 @@ class Corp:
             acs=f"{self.base}/acs",
             slo=f"{self.base}/slo",
             idp_initiated=self.idp_initiated,
+            single_logout=self.single_logout,
         )
         world = self.world
+        self.keys = SamlKeys(world.store.signing_keys, world.vault, world.clock, "gate.example", bits=2048)
         self.provider = SamlProvider(
             settings,
             Written(self.name, metadata([self.pair]).decode(), world.clock),
-            SamlKeys(world.store.signing_keys, world.vault, world.clock, "gate.example", bits=2048),
+            self.keys,
             world.store.replays,
             world.clock,
             world.entropy,
@@ -411,14 +418,46 @@ async def test_S9_the_index_alone_ends_nobody_elses_session(corp: Corp, world: W
     assert await who(browser) == "dora"
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+async def test_S9_signing_out_here_may_end_it_there(world: World, wanted: bool) -> None:
+    """S9: A signed request for exactly this person, if the operator wants it; a receipt ends nothing."""
+    world.clock.at = NOW
+    corp = Corp(world, single_logout=wanted)
+    browser, other = world.browser(), world.browser()
+    await corp.sign_in(browser)
+    await corp.sign_in(other)
+    user = await world.store.users.by_username("dora")
+    assert user is not None
+    [identity] = await world.store.identities.of_user(user.id)
+    upstream = msgspec.json.encode(Upstream("7c0ffee1", PERSISTENT)).decode()
+    sealed = world.vault.seal(upstream, UPSTREAM)
+    await world.store.identities.update(replace(identity, upstream_sealed=sealed))
+    _, hidden = form_of((await browser.visit("/")).text, "/logout")
+    answer = await browser.post("/logout", data=hidden)
+    assert await who(browser) == ""
+    location = answer.headers["location"]
+    assert location.startswith("https://idp.example.com/slo?SAMLRequest=") == wanted
+    if wanted:
+        [pair] = await corp.keys.pairs("saml-signing")
+        fields = check_query(urlsplit(location).query, "SAMLRequest", [pair.private.public_key()])
+        asked = etree.fromstring(inflated(fields["SAMLRequest"]))
+        assert asked.findtext("saml:NameID", namespaces=NS) == "7c0ffee1"
+        receipt = logout_response(
+            ident="_r", now=NOW, issuer=IDP, destination=f"{corp.base}/slo", in_response_to=asked.get("ID"),
+            status="urn:oasis:names:tc:SAML:2.0:status:Success",
+        )  # fmt: skip
+        url = redirect_url(f"{corp.base}/slo", "SAMLResponse", receipt, "", corp.pair.private)
+        assert "signed out" in (await other.get(url)).text
+        assert (await other.get(url.partition("&SigAlg")[0])).status_code == 400
+    assert await who(other) == "dora"
+
+
 async def test_R6_a_disabled_person_stays_out(corp: Corp, world: World) -> None:
     """R6: However good the answer is."""
     browser = world.browser()
     await corp.sign_in(browser)
     user = await world.store.users.by_username("dora")
     assert user is not None
-    from msgspec.structs import replace
-
     await world.store.users.update(replace(user, disabled=True))
     other = world.browser()
     await corp.sign_in(other)

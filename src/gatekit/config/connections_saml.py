@@ -46,6 +46,7 @@ def resolve_saml(
         force_authn=keys.force_authn,
         authn_contexts=keys.authn_contexts,
         idp_initiated=keys.idp_initiated,
+        single_logout=keys.single_logout,
         title=rules.title or name,
         rules=rules,
     )

@@ -83,6 +83,7 @@ class SamlConnection(Struct, frozen=True, kw_only=True):
     force_authn: bool = False
     authn_contexts: tuple[str, ...] = ()
     idp_initiated: bool = False
+    single_logout: bool = False
     title: str
     rules: ConnectionRules = ConnectionRules()
 

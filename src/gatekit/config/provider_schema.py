@@ -112,6 +112,7 @@ class SamlIn(ProviderIn, frozen=True):
     force_authn: Annotated[bool, Flag()] = False
     authn_contexts: Annotated[Names, Texts()] = ()
     idp_initiated: Annotated[bool, Flag()] = False
+    single_logout: Annotated[bool, Flag()] = False
 
 
 class LdapUsersIn(Section, frozen=True):

@@ -79,6 +79,10 @@ class Ended(Struct, frozen=True, kw_only=True):
     """What ``receipt`` needs."""
 
 
+UPSTREAM = "identity-upstream"
+"""Purpose under which ``ExternalIdentity.upstream`` is sealed."""
+
+
 @runtime_checkable
 class LogoutPartner(Protocol):
     """A provider that publishes our side of the agreement, and that ends sessions with us (SAML)."""
@@ -96,7 +100,8 @@ class LogoutPartner(Protocol):
         ...
 
     async def leave(self, upstream: str) -> str:
-        """Where the browser goes to end the session at the provider as well; empty: there is no such place.
+        """Where the browser goes to end the session at the provider as well; empty: nowhere, because the
+        operator does not want it or the provider has no such place.
 
         Raises ``ProviderFailed``.
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from hmac import compare_digest
 
 from starlette.requests import Request
@@ -10,7 +11,7 @@ from starlette.responses import Response
 from gatekit.errors import IdentityError, PageProblem
 from gatekit.model.access import Inactive
 from gatekit.model.audit import SignIn, SignOut
-from gatekit.model.people import User
+from gatekit.model.people import BrowserSession, User
 from gatekit.oauth.authorize import Authorize
 from gatekit.oauth.browser import Browser, SignedIn
 from gatekit.oauth.core import Core
@@ -24,7 +25,15 @@ INVITE_COOKIE = "gk_invite"
 class Account:
     """GET /, GET /login, POST /logout, GET and POST /invite/{token}."""
 
-    def __init__(self, core: Core, browser: Browser, authorize: Authorize) -> None:
+    def __init__(
+        self,
+        core: Core,
+        browser: Browser,
+        authorize: Authorize,
+        onward: Callable[[BrowserSession], Awaitable[str]],
+    ) -> None:
+        """``onward``: where the browser goes after a session ended, so that its provider hears of it."""
+        self._onward = onward
         self._core = core
         self._browser = browser
         self._authorize = authorize
@@ -75,7 +84,8 @@ class Account:
                 )
             )
         await self._browser.end_session(request)
-        response = redirect("/")
+        elsewhere = await self._onward(someone.session) if isinstance(someone, SignedIn) else ""
+        response = redirect(elsewhere or "/")
         self._browser.forget_session(response)
         return response
 

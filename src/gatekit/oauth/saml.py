@@ -1,17 +1,20 @@
 """What a SAML provider finds here besides the place for its answers: our metadata, and where sessions end.
 
 Logout comes by redirect, with the browser, and counts for what is signed in it: the sessions of exactly that
-sign-in end on the server, whether this browser has their cookies or not (checklist S9).
+sign-in end on the server, whether this browser has their cookies or not (checklist S9). The other way round,
+a browser that signed out here is sent on to the provider, if the operator wants that.
 """
 
 from __future__ import annotations
+
+import logging
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gatekit.errors import PageProblem, ProviderFailed
-from gatekit.identity.ports import Ended, LogoutPartner
+from gatekit.errors import PageProblem, ProviderFailed, VaultError
+from gatekit.identity.ports import UPSTREAM, Ended, LogoutPartner
 from gatekit.model.audit import SignOut
 from gatekit.model.people import BrowserSession
 from gatekit.oauth.authorize import Authorize
@@ -20,6 +23,8 @@ from gatekit.oauth.browser import Browser
 from gatekit.oauth.core import Core
 from gatekit.oauth.http import NO_STORE, address, page, page_route, query, redirect, request_id
 from gatekit.oauth.pages import DoneView
+
+log = logging.getLogger("gatekit.oauth")
 
 MEDIA = "application/samlmetadata+xml"
 SIGNED_OUT = DoneView(title="You are signed out", message="You can close this window.")
@@ -72,6 +77,20 @@ class SamlEndpoints:
                 detail=refused.detail,
             ) from refused
         return response
+
+    async def onward(self, session: BrowserSession) -> str:
+        """Where a browser that signed out here goes, so that the provider hears of it; empty: nowhere."""
+        partner: object = self._core.services.providers.get(session.connection)
+        if not isinstance(partner, LogoutPartner):
+            return ""
+        for identity in await self._core.store.identities.of_user(session.user_id):
+            if identity.connection == session.connection and identity.upstream_sealed:
+                try:
+                    upstream = self._core.services.vault.open(identity.upstream_sealed, UPSTREAM)
+                    return await partner.leave(upstream)
+                except (ProviderFailed, VaultError) as failed:  # they are signed out here all the same
+                    log.warning("%s is not told of a sign-out: %s", session.connection, failed)
+        return ""
 
     async def _sessions(self, connection: str, ended: Ended) -> list[BrowserSession]:
         """What the provider named, and nothing that came in over another connection."""

@@ -55,6 +55,8 @@ class SamlSettings(Struct, frozen=True, kw_only=True):
     signs_requests: bool = True
     idp_initiated: bool = False
     verified_email: bool = False
+    single_logout: bool = False
+    """Whether signing out here also ends the session there."""
     names: AttributeNames = AttributeNames()
 
 
@@ -199,7 +201,7 @@ class SamlProvider:
     async def leave(self, upstream: str) -> str:
         provider = await self._source.current()
         endpoint = provider.endpoint(REDIRECT, sign_out=True)
-        if endpoint is None:
+        if endpoint is None or not self._settings.single_logout:
             return ""
         who = msgspec.json.decode(upstream, type=Upstream)
         message = logout_request(
