@@ -32,11 +32,12 @@ from gatekit.model.access import Access
 from gatekit.model.audit import ConfigEvent, ProcessEvent
 from gatekit.model.ports import Clock, Entropy
 from gatekit.oauth.server import AuthorizationServer
-from gatekit.outgoing import dialler, providers, warm_up
+from gatekit.outgoing import dialler, warm_up
 from gatekit.platform.clock import SystemClock, SystemEntropy
 from gatekit.platform.peers import TrustedProxies
 from gatekit.platform.vault import Vault, load_master_key
 from gatekit.policy.stored import NOTHING_STORED, read_stored
+from gatekit.signin import Means, SignIns
 from gatekit.store.follow import follow, newest, touches
 from gatekit.store.ports import Store
 from gatekit.store.sql.store import open_store
@@ -68,8 +69,13 @@ class Application:
         self._vault = vault
         self._hasher = PasswordHasher()
         self._threads = ldap_threads()
-        self._providers = providers(config, self.store, self._vault, self._clock, self._entropy)
-        self.directory = Directory(store.users, store.groups, store.identities)
+        self.signins = SignIns(self._means())
+        self.directory = Directory(
+            store.users,
+            store.groups,
+            store.identities,
+            group_rules=lambda name: self.signins.rules(name).groups,
+        )
         supervisor = Supervisor(self._clock, os.environ, __version__)
         remote = RemoteTransport(self._clock, store.settings, supervisor.info, dialler(self._clock))
         self.pool = Pool(supervisor, self._clock, store.settings, self._on_process, remote=remote)
@@ -167,8 +173,7 @@ class Application:
         await self.authorization.set_clients(config.clients)
         self.config = config
         self._tables = tables(config, self._stored)
-        self._providers.clear()
-        self._providers.update(providers(config, self.store, self._vault, self._clock, self._entropy))
+        self.signins.apply()
         self.gateway.apply(self._tables)
         self.authorization.set_servers(titles(config), config.resources, config.forward_auth)
         self.pool.replace([entry.server for entry in config.servers])
@@ -231,6 +236,19 @@ class Application:
 
     # -- composition --------------------------------------------------------------------------------------
 
+    def _means(self) -> Means:
+        return Means(
+            store=self.store,
+            vault=self._vault,
+            clock=self._clock,
+            entropy=self._entropy,
+            hasher=self._hasher,
+            threads=self._threads,
+            config=lambda: self.config,
+            admits=lambda principal: self._tables.policy.admits(principal),
+            forget=lambda user_id: self.directory.forget(user_id),
+        )
+
     def _parts(self) -> control.Parts:
         return control.Parts(
             store=self.store,
@@ -239,9 +257,8 @@ class Application:
             clock=self._clock,
             entropy=self._entropy,
             hasher=self._hasher,
-            threads=self._threads,
             directory=self.directory,
-            providers=self._providers,
+            signins=self.signins,
             config=lambda: self.config,
             tables=lambda: self._tables,
         )

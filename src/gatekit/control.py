@@ -19,15 +19,11 @@ from gatekit.admin.people import People
 from gatekit.admin.roles import EffectiveRoles
 from gatekit.audit.recorder import Recorder
 from gatekit.config.model import Config
-from gatekit.directories import Directories
 from gatekit.errors import StoreError
 from gatekit.gateway.published import Published
 from gatekit.identity.directory import Directory
 from gatekit.identity.local import Invitations
-from gatekit.identity.mapping import Mapping as IdentityMapping
 from gatekit.identity.passwords import PasswordHasher
-from gatekit.identity.ports import RedirectProvider
-from gatekit.identity.threads import Threads
 from gatekit.model.connections import Provisioning
 from gatekit.model.people import LOCAL
 from gatekit.model.ports import Clock, Entropy
@@ -36,6 +32,7 @@ from gatekit.oauth.http import Endpoint
 from gatekit.oauth.server import AuthorizationServer
 from gatekit.outgoing import document_fetch, key_fetch, key_hosts, logout_send, trusted_exchange
 from gatekit.platform.vault import Vault
+from gatekit.signin import SignIns
 from gatekit.store.ports import Store
 from gatekit.web.api.mount import Api
 from gatekit.web.assets import asset_routes
@@ -59,10 +56,8 @@ class Parts(Struct, frozen=True, kw_only=True):
     clock: Clock
     entropy: Entropy
     hasher: PasswordHasher
-    threads: Threads
-    """For LDAP."""
     directory: Directory
-    providers: Mapping[str, RedirectProvider]
+    signins: SignIns
     config: Callable[[], Config]
     tables: Callable[[], Published]
 
@@ -70,15 +65,6 @@ class Parts(Struct, frozen=True, kw_only=True):
 def services(parts: Parts) -> Services:
     """What the authorization server works with."""
     store, clock, config = parts.store, parts.clock, parts.config()
-    mapping = IdentityMapping(
-        store.users,
-        store.groups,
-        store.identities,
-        clock=clock,
-        entropy=parts.entropy,
-        admits=lambda principal: parts.tables().policy.admits(principal),
-        forget=parts.directory.forget,
-    )
     return Services(
         store=store,
         vault=parts.vault,
@@ -87,11 +73,12 @@ def services(parts: Parts) -> Services:
         entropy=parts.entropy,
         pages=HtmlPages(),
         directory=parts.directory,
-        mapping=mapping,
+        mapping=parts.signins.mapping,
         policy=lambda: parts.tables().policy,
-        passwords=Directories(parts.config, store.users, parts.hasher, clock, mapping.admit, parts.threads),
+        passwords=parts.signins.connections.passwords,
+        homes=parts.signins.connections,
         invitations=Invitations(store.users, store.invites, parts.hasher, clock, store.browser_sessions),
-        providers=parts.providers,
+        providers=parts.signins.connections.providers,
         fetch=document_fetch(config, clock),
         send=logout_send(clock),
         key_fetch=key_fetch(clock),

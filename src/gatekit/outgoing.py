@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import urlsplit
 
-from gatekit.config.model import Config, GitHubConnection, SamlConnection
+from gatekit.config.model import Config, Connection, GitHubConnection, SamlConnection
 from gatekit.errors import OutboundRefused
 from gatekit.identity.ports import RedirectProvider
+from gatekit.model.connections import OidcConnection
 from gatekit.model.ports import Clock, Entropy
 from gatekit.model.rules import ByProviderGroup
 from gatekit.model.trust import Issuer
@@ -153,43 +154,60 @@ def saml_provider(
     return SamlProvider(settings, source, keys, store.replays, clock, entropy)
 
 
-def providers(
-    config: Config, store: Store, vault: Vault, clock: Clock, entropy: Entropy
-) -> dict[str, RedirectProvider]:
-    """By connection name, in the order of the file."""
-    found = github_providers(config, clock, entropy)
-    for connection in config.auth.connections:
-        if isinstance(connection, SamlConnection) and connection.rules.enabled:
-            found[connection.name] = saml_provider(connection, config, store, vault, clock, entropy)
-    names = [connection.name for connection in config.auth.connections]
-    return {name: found[name] for name in names if name in found}
-
-
-def github_providers(config: Config, clock: Clock, entropy: Entropy) -> dict[str, RedirectProvider]:
-    wanted = [c for c in config.auth.connections if isinstance(c, GitHubConnection) and c.rules.enabled]
-    if not wanted:
-        return {}
+def redirect_provider(
+    config: Config, connection: Connection, store: Store, vault: Vault, clock: Clock, entropy: Entropy
+) -> RedirectProvider:
+    """What people of this connection are sent to. Contacts nobody."""
     # An HTTP client costs 100 ms and 7 MB at start-up, so it is imported only where a provider needs it.
+    if isinstance(connection, OidcConnection):
+        return _openid(connection, clock, entropy)
+    if isinstance(connection, GitHubConnection):
+        return _github(config, connection, clock, entropy)
+    if isinstance(connection, SamlConnection):
+        return saml_provider(connection, config, store, vault, clock, entropy)
+    raise ValueError(f"nobody is sent anywhere by the kind {connection.kind}")
+
+
+def _openid(connection: OidcConnection, clock: Clock, entropy: Entropy) -> RedirectProvider:
+    from gatekit.identity.oidc.provider import OidcProvider  # noqa: PLC0415
+    from gatekit.platform.outbound import Outbound  # noqa: PLC0415
+
+    # What the operator named may lie in a private network: there stands many a company's own provider. What
+    # its metadata names besides must be public, or the same host.
+    named = [url for url in (connection.issuer, connection.graph_url) if url]
+    hosts = {urlsplit(url).hostname or "" for url in named} - _PUBLIC
+    return OidcProvider(connection, Outbound(clock, hosts).fetch, clock, entropy)
+
+
+def _github(config: Config, connection: GitHubConnection, clock: Clock, entropy: Entropy) -> RedirectProvider:
     from gatekit.identity.github import GitHubProvider, GitHubSettings  # noqa: PLC0415
     from gatekit.platform.outbound import Outbound  # noqa: PLC0415
 
-    providers: dict[str, RedirectProvider] = {}
-    for connection in wanted:
-        settings = GitHubSettings(
-            name=connection.name,
-            client_id=connection.client_id,
-            client_secret=str(connection.client_secret),
-            base_url=connection.base_url,
-            api_url=connection.api_url,
-            fetch_orgs=bool(connection.allowed_orgs) or _asks_for_groups(config, connection.name),
-            allowed_orgs=connection.allowed_orgs,
-            title=connection.title,
-        )
-        # What the operator named may lie in a private network: that is what an enterprise server does.
-        hosts = {urlsplit(url).hostname or "" for url in (connection.base_url, connection.api_url)}
-        outbound = Outbound(clock, hosts - {"", "github.com", "api.github.com"})
-        providers[connection.name] = GitHubProvider(settings, outbound, entropy)
-    return providers
+    rules = connection.rules
+    asks = bool(connection.allowed_orgs or rules.groups.mapped or rules.admit.groups)
+    settings = GitHubSettings(
+        name=connection.name,
+        client_id=connection.client_id,
+        client_secret=str(connection.client_secret),
+        base_url=connection.base_url,
+        api_url=connection.api_url,
+        fetch_orgs=asks or _asks_for_groups(config, connection.name),
+        allowed_orgs=connection.allowed_orgs,
+        title=connection.title,
+    )
+    # As above: that is what an enterprise server does.
+    hosts = {urlsplit(url).hostname or "" for url in (connection.base_url, connection.api_url)} - _PUBLIC
+    return GitHubProvider(settings, Outbound(clock, hosts), entropy)
+
+
+_PUBLIC = frozenset(
+    [
+        "",
+        *("github.com", "api.github.com"),
+        *("accounts.google.com", "login.microsoftonline.com", "graph.microsoft.com"),
+    ]
+)
+"""Hosts of the large services: never at a private address, so a name server that says so is wrong."""
 
 
 def _asks_for_groups(config: Config, connection: str) -> bool:

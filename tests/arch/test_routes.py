@@ -139,6 +139,7 @@ WALK = {
     ("GET", "/continue"): same(400),
     ("GET", "/login"): same(200, "the sign-in page"),
     ("POST", "/login"): same(400, FORM),
+    ("POST", "/login/home"): same(400, FORM),
     ("POST", "/consent"): same(400, FORM),
     ("GET", "/go/{connection}"): same(404),
     ("GET", "/callback/{connection}"): same(404),

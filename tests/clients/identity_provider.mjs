@@ -1,6 +1,6 @@
 // The certified oidc-provider as somebody else's authorization server, for tests of a gateway that trusts it.
 // usage: node identity_provider.mjs SETTINGS    a JSON file: {port, resources: {URI: "jwt" | "opaque"}, keys?,
-//   groups: {login: [group]}, introspector?: {id, secret}, ttl?}    prints "ready ISSUER"; any password is right
+//   groups: {login: [group]}, introspector?: {id, secret}, clients?: [metadata], ttl?}    prints "ready ISSUER"; any password is right
 import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
@@ -20,16 +20,19 @@ const provider = new Provider(issuer, {
   claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name', 'preferred_username'] },
   pkce: { required: () => true },
   ttl: { AccessToken: settings.ttl ?? 600, Grant: 3600, Session: 3600, Interaction: 600 },
-  clients: introspector
-    ? [{
-        client_id: introspector.id,
-        client_secret: introspector.secret,
-        token_endpoint_auth_method: 'client_secret_basic',
-        grant_types: [],
-        response_types: [],
-        redirect_uris: [],
-      }]
-    : [],
+  clients: [
+    ...(settings.clients ?? []),
+    ...(introspector
+      ? [{
+          client_id: introspector.id,
+          client_secret: introspector.secret,
+          token_endpoint_auth_method: 'client_secret_basic',
+          grant_types: [],
+          response_types: [],
+          redirect_uris: [],
+        }]
+      : []),
+  ],
   findAccount: (_, id) => ({
     accountId: id,
     claims: () => ({ sub: id, email: `${id}@example.com`, email_verified: true, name: `Person ${id}` }),

@@ -10,6 +10,12 @@ from gatekit.config import document as doc
 from gatekit.config.connection_rules import resolve_rules
 from gatekit.config.connections_github import resolve_github
 from gatekit.config.connections_ldap import resolve_ldap
+from gatekit.config.connections_oidc import (
+    resolve_entra,
+    resolve_google,
+    resolve_oidc,
+    resolve_okta,
+)
 from gatekit.config.connections_saml import resolve_saml
 from gatekit.config.faults import nearest
 from gatekit.config.fields import kinds
@@ -32,8 +38,12 @@ Resolver = Callable[[str, Any, ConnectionRules, doc.Path, doc.Document], Connect
 
 RESOLVERS: Mapping[str, Resolver] = {
     "github": resolve_github,
-    "saml": resolve_saml,
     "ldap": resolve_ldap,
+    "google": resolve_google,
+    "entra": resolve_entra,
+    "okta": resolve_okta,
+    "oidc": resolve_oidc,
+    "saml": resolve_saml,
 }
 """Every kind but ``local``."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from gatekit.config import document as doc
 from gatekit.config.addresses import secure_origin
 from gatekit.config.model import GitHubConnection
@@ -33,8 +35,15 @@ def resolve_github(
         api_url=api_url,
         allowed_orgs=tuple(keys.allowed_orgs or ()),
         title=rules.title or ("GitHub" if name == "github" else name),
-        rules=rules,
+        rules=_lower(rules),
     )
+
+
+def _lower(rules: ConnectionRules) -> ConnectionRules:
+    """GitHub's names are the same in every case; ours of its organisations and teams are lower case."""
+    admit = replace(rules.admit, groups=tuple(name.lower() for name in rules.admit.groups))
+    mapped = tuple((name.lower(), local) for name, local in rules.groups.mapped)
+    return replace(rules, admit=admit, groups=replace(rules.groups, mapped=mapped))
 
 
 def _api_base(text: str) -> str:

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from msgspec import Struct
 
-from gatekit.model.connections import ConnectionRules, Kind
+from gatekit.model.connections import ConnectionRules, Kind, OidcConnection
 from gatekit.model.directory import LdapConnection
 from gatekit.model.oauth import Client
 from gatekit.model.people import LOCAL
@@ -88,7 +88,7 @@ class SamlConnection(Struct, frozen=True, kw_only=True):
     rules: ConnectionRules = ConnectionRules()
 
 
-Connection = LocalConnection | GitHubConnection | SamlConnection | LdapConnection
+Connection = LocalConnection | GitHubConnection | OidcConnection | SamlConnection | LdapConnection
 """Every kind. Each has a ``kind``, a ``name`` and ``rules``."""
 
 

@@ -27,9 +27,11 @@ from gatekit.config.fields import (
     kinds,
     read_section,
 )
+from gatekit.model.connections import ClientAuth, OidcConnection
 from gatekit.model.directory import DirectoryPreset, Nesting
 
 Names = tuple[str, ...]
+_OIDC = OidcConnection(name="", issuer="", client_id="")
 
 
 class AdmitIn(Section, frozen=True):
@@ -141,11 +143,48 @@ class LdapIn(ProviderIn, frozen=True):
     timeout: Annotated[float, Duration(0.5, 60)] = 5.0
 
 
+class OpenIdIn(ProviderIn, frozen=True, kw_only=True):
+    """Keys of every OpenID provider."""
+
+    client_id: Annotated[str, Text()]
+    client_secret: Annotated[str | None, Text()] = None
+    private_key: Annotated[str | None, Text()] = None
+    key_id: Annotated[str | None, Text()] = None
+    auth_method: Annotated[ClientAuth | None, OneOf(get_args(ClientAuth))] = None
+    scopes: Annotated[Names | None, Texts()] = None
+    trust_email: Annotated[bool, Flag()] = False
+    recheck: Annotated[float, Duration(0, 86400)] = 0
+
+
+class OidcIn(OpenIdIn, frozen=True, kw_only=True):
+    issuer: Annotated[str, Text()]
+    algorithms: Annotated[Names, Texts()] = _OIDC.algorithms
+
+
+class GoogleIn(OpenIdIn, frozen=True, kw_only=True):
+    issuer: Annotated[str, Text()] = "https://accounts.google.com"
+    hosted_domains: Annotated[Names, Texts()] = ()
+
+
+class EntraIn(OpenIdIn, frozen=True, kw_only=True):
+    tenants: Annotated[Names, Texts()]
+    authority: Annotated[str, Text()] = "https://login.microsoftonline.com"
+    graph_url: Annotated[str, Text()] = "https://graph.microsoft.com"
+
+
+class OktaIn(OpenIdIn, frozen=True, kw_only=True):
+    issuer: Annotated[str, Text()]
+
+
 SECTIONS: Mapping[str, type[Section]] = {
     "local": LocalIn,
     "github": GitHubIn,
-    "saml": SamlIn,
     "ldap": LdapIn,
+    "google": GoogleIn,
+    "entra": EntraIn,
+    "okta": OktaIn,
+    "oidc": OidcIn,
+    "saml": SamlIn,
 }
 """By kind. Not every kind has every key of ``ProviderIn``."""
 

@@ -32,6 +32,7 @@ from gatekit.config.virtual import VirtualServers
 from gatekit.model.oauth import Client
 from gatekit.model.people import Role
 from gatekit.model.rules import Anyone, Rules, Selector
+from gatekit.model.trust import AssertionIssuer, ExternalServer
 
 _DOMAIN = re.compile(r"(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
@@ -61,7 +62,7 @@ def resolve(file: FileIn, document: doc.Document, references: References, path: 
     auth, names, bare = resolve_auth(file.proxy.auth, document)
     _check_disabled(auth, host, public_url, document)
     external, assertions = resolve_trust(file.proxy.auth, document)
-    issuers = (*([external.name] if external else []), *(entry.name for entry in assertions))
+    issuers = _issuers(auth, external, assertions)
     registration = _registration(file.proxy.auth, document)
     clients = _clients(file, registration, document)
     selectors = Selectors(document, names, bare, tuple(file.groups), issuers, services_of(clients))
@@ -114,6 +115,15 @@ def resolve(file: FileIn, document: doc.Document, references: References, path: 
         limits=Limits(max_body_bytes=file.limits.max_body, max_depth=file.limits.max_depth),
         secret_files=tuple(references.files),
     )
+
+
+def _issuers(
+    auth: AuthConfig, external: ExternalServer | None, assertions: Sequence[AssertionIssuer]
+) -> tuple[str, ...]:
+    """Connections whose people have names of any shape: all but our own and GitHub's."""
+    named = [external.name] if external else []
+    named += [entry.name for entry in assertions]
+    return (*named, *(entry.name for entry in auth.connections if entry.kind not in ("local", "github")))
 
 
 def _clients(file: FileIn, registration: RegistrationSettings, document: doc.Document) -> tuple[Client, ...]:

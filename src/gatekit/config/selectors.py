@@ -36,8 +36,9 @@ class Selectors:
         issuers: Sequence[str] = (),
         services: Sequence[str] = (),
     ) -> None:
-        """``issuers``: connections whose people only come with another issuer's tokens; ``services``: ids of
-        the clients that act for themselves."""
+        """``issuers``: connections whose names for people may look like addresses, and that know groups
+        instead of organisations: all but our own and GitHub's. ``services``: ids of the clients that act for
+        themselves."""
         self._document = document
         self._issuers = frozenset(issuers)
         self._connections = tuple(dict.fromkeys((*connections, *issuers)))

@@ -19,7 +19,7 @@ def shown_connection(connection: Connection) -> dict[str, Any]:
     shown: dict[str, Any] = {"type": connection.kind}
     for name in connection.__struct_fields__:
         value = getattr(connection, name)
-        if name in ("name", "rules") or value is None:
+        if name in ("kind", "name", "rules") or value is None:
             continue
         if isinstance(value, msgspec.Struct):
             value = msgspec.structs.asdict(value)

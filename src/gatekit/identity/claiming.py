@@ -22,7 +22,7 @@ from gatekit.store.scim_ports import Accounts
 
 
 class Claims:
-    """Implements ``identity.ports.Provisioned``."""
+    """Implements ``identity.mapping.Provisioned``."""
 
     def __init__(
         self,

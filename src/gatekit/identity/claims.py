@@ -24,16 +24,16 @@ def identity(issuer: Issuer, claims: Mapping[str, Any]) -> ExternalIdentity:
     """Who the claims are about. Raises ``ForeignTokenInvalid``."""
     names = issuer.claims
     subject = _required(claims, names.subject)
-    email = _optional(claims, names.email)
+    email = short(claims, names.email)
     return ExternalIdentity(
         connection=issuer.name,
         issuer=issuer.issuer,
         subject=subject,
-        login=_optional(claims, names.username) or subject,
+        login=short(claims, names.username) or subject,
         email=email or None,
         email_verified=bool(email) and _verified(claims, names),
-        display_name=_optional(claims, names.name),
-        provider_groups=_groups(claims, names.groups),
+        display_name=short(claims, names.name),
+        provider_groups=group_names(claims, names.groups),
     )
 
 
@@ -79,7 +79,8 @@ def _required(claims: Mapping[str, Any], name: str) -> str:
     return text({name: value}, name, _MAX_TEXT)
 
 
-def _optional(claims: Mapping[str, Any], name: str) -> str:
+def short(claims: Mapping[str, Any], name: str) -> str:
+    """A claim that is a printable text of sane size, else nothing."""
     value = find(claims, name)
     printable = isinstance(value, str) and len(value) <= _MAX_TEXT and value.isprintable()
     return value.strip() if printable else ""
@@ -90,7 +91,8 @@ def _verified(claims: Mapping[str, Any], names: ClaimNames) -> bool:
     return said is True or said == "true"  # some providers write the flag as a text
 
 
-def _groups(claims: Mapping[str, Any], name: str) -> frozenset[str]:
+def group_names(claims: Mapping[str, Any], name: str) -> frozenset[str]:
+    """Groups out of a text or a list of texts. Raises ``ForeignTokenInvalid`` for anything else."""
     value = find(claims, name)
     if value is None:
         return frozenset()

@@ -7,8 +7,10 @@ Whoever changes a person says so (the store's change feed, the mapping at sign-i
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from gatekit.identity.rules import local_groups
+from gatekit.model.connections import GroupRules
 from gatekit.model.people import LOCAL, Identity, Membership, Principal, User
 from gatekit.store.people_ports import Groups, Identities, Users
 
@@ -19,8 +21,15 @@ class Directory:
     """Principals by user id. Not for use across threads."""
 
     def __init__(
-        self, users: Users, groups: Groups, identities: Identities, max_kept: int = MAX_KEPT
+        self,
+        users: Users,
+        groups: Groups,
+        identities: Identities,
+        max_kept: int = MAX_KEPT,
+        group_rules: Callable[[str], GroupRules] = lambda _: GroupRules(),
     ) -> None:
+        """``group_rules``: what becomes of the groups of a connection, by its name, now."""
+        self._group_rules = group_rules
         self._users = users
         self._identities = identities
         self._groups = groups
@@ -39,7 +48,8 @@ class Directory:
         if user is None or user.disabled:
             return None
         identities = await self._identities.of_user(user_id)
-        principal = as_principal(user, await self._groups.of_user(user_id), identities)
+        memberships = await self._groups.of_user(user_id)
+        principal = as_principal(user, memberships, identities, self._group_rules)
         if forgotten == self._forgotten:
             self._keep(principal)
         return principal
@@ -59,15 +69,23 @@ class Directory:
 
 
 def as_principal(
-    user: User, memberships: Sequence[Membership], identities: Sequence[Identity] = ()
+    user: User,
+    memberships: Sequence[Membership],
+    identities: Sequence[Identity] = (),
+    group_rules: Callable[[str], GroupRules] = lambda _: GroupRules(),
 ) -> Principal:
     """A row, its memberships and the ways in which the person signs in.
 
     Only connections at which the person has an identity may assert groups about them, and each of them only
     its own. ``identities`` may leave out the home identity: the row says what that provider says.
+    What ``group_rules`` maps is looked up here, at each reading: a rule that is taken back counts no more.
     """
     home = user.connection
     linked = {identity.connection for identity in identities} - {home, LOCAL}
+    asserted = {source: [m.group for m in memberships if m.source == source] for source in (home, *linked)}
+    asserted.pop(LOCAL, None)
+    mapped = {name for source, names in asserted.items() for name in local_groups(group_rules(source), names)}
+    kept = {source: names for source, names in asserted.items() if group_rules(source).keep}
     logins = {
         # At the embedded connection the username is the login.
         (identity.connection, user.username if identity.connection == LOCAL else identity.login)
@@ -83,8 +101,8 @@ def as_principal(
         email_verified=user.email_verified,
         display_name=user.display_name,
         subject=user.subject,
-        groups=frozenset(m.group for m in memberships if m.source == LOCAL),
-        provider_groups=frozenset(m.group for m in memberships if m.source == home and home != LOCAL),
+        groups=frozenset(m.group for m in memberships if m.source == LOCAL) | mapped,
+        provider_groups=frozenset(kept.get(home, ())),
         logins=frozenset(logins | {(home, user.username if home == LOCAL else user.login)}),
-        linked_groups=frozenset((m.source, m.group) for m in memberships if m.source in linked),
+        linked_groups=frozenset((source, name) for source in linked for name in kept.get(source, ())),
     )

@@ -1,23 +1,36 @@
 """From what a provider asserted to a stored person.
 
 The key is (connection, issuer, subject) and nothing else (checklist F1): logins are renamed and given to
-other people, e-mail addresses are typed in by anybody. Accounts are never linked to each other by themselves.
+other people, e-mail addresses are typed in by anybody. Another account of the same person is added to it only
+as ``linking`` allows. What a connection asks of everybody who comes over it stands in ``rules``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import msgspec
 
 from gatekit.errors import Conflict, ProviderFailed, SignInRefused
+from gatekit.identity import rules as judging
 from gatekit.identity.directory import as_principal
+from gatekit.identity.linking import Rules, linked, to_link
 from gatekit.identity.names import username_candidates
+from gatekit.model.connections import ConnectionRules
 from gatekit.model.people import ExternalIdentity, Membership, Principal, User
 from gatekit.model.ports import Clock, Entropy
 from gatekit.store.people_ports import Groups, Identities, Users
 
 DISABLED = "Your account here is disabled. Ask whoever runs this gateway."
+
+
+class Provisioned(Protocol):
+    """People whom a provider wrote here before they came (SCIM)."""
+
+    async def claim(self, identity: ExternalIdentity) -> User | None:
+        """Add the sign-in to the one provisioned person whom it fits; None if there is not exactly one."""
+        ...
 
 
 class Mapping:
@@ -33,8 +46,15 @@ class Mapping:
         entropy: Entropy,
         admits: Callable[[Principal], bool],
         forget: Callable[[str], None] = lambda _: None,
+        rules: Rules = lambda _: ConnectionRules(),
+        seal: Callable[[str], str] = lambda _: "",
+        provisioned: Provisioned | None = None,
     ) -> None:
-        """``admits`` is the gateway-wide gate; ``forget`` hears the id of each person that changed."""
+        """``admits`` is the gateway-wide gate; ``forget`` hears the id of each person that changed; ``rules``
+        gives those of a connection now; ``seal`` makes what a provider needs to be asked again storable."""
+        self._rules = rules
+        self._seal = seal
+        self._provisioned = provisioned
         self._users = users
         self._groups = groups
         self._identities = identities
@@ -48,14 +68,22 @@ class Mapping:
 
         Raises ``SignInRefused`` (disabled, not admitted; a stranger leaves no row), ``StoreError``.
         """
+        rules = self._rules(identity.connection)
+        judged = judging.apply(identity, rules)
+        if isinstance(judged, judging.NotAdmitted):
+            raise _not_let_in(identity, judged.reason)
+        identity = judged.identity
         known = await self._find(identity)
         if known is None:
-            known = await self._create(identity)
+            known = await self._newcomer(identity, rules)
         if known.disabled:
             raise SignInRefused(DISABLED, f"user {known.username} is disabled")
         user = await self._refresh(known, identity)
         principal = as_principal(
-            user, await self._groups.of_user(user.id), await self._identities.of_user(user.id)
+            user,
+            await self._groups.of_user(user.id),
+            await self._identities.of_user(user.id),
+            lambda name: self._rules(name).groups,
         )
         if not self._admits(principal):
             raise self._not_admitted(identity)
@@ -63,6 +91,24 @@ class Mapping:
 
     async def _find(self, identity: ExternalIdentity) -> User | None:
         return await self._users.by_identity(identity.connection, identity.issuer, identity.subject)
+
+    async def _newcomer(self, identity: ExternalIdentity, rules: ConnectionRules) -> User:
+        """Somebody who was never seen over this connection: provisioned, known otherwise, or new."""
+        if self._provisioned is not None and rules.provisioning is not None:
+            claimed = await self._provisioned.claim(identity)
+            if claimed is not None:
+                return claimed
+        if rules.link:
+            user = await to_link(identity, self._users, self._identities, self._rules)
+            if user is not None:
+                try:
+                    await self._identities.add(linked(identity, user, int(self._clock.now())))
+                except Conflict:  # another sign-in of the same person was faster
+                    return await self._find(identity) or user
+                return user
+        if not rules.create:
+            raise _not_let_in(identity, "nobody new comes in over this connection (`create: false`)")
+        return await self._create(identity)
 
     async def _refresh(self, known: User, identity: ExternalIdentity) -> User:
         """Write what the provider says now, also of somebody who is then not admitted: the organisation they
@@ -89,7 +135,11 @@ class Mapping:
         if known is None:  # removed in this moment
             return
         current = msgspec.structs.replace(
-            known, login=identity.login, email=identity.email, email_verified=_verified(identity)
+            known,
+            login=identity.login,
+            email=identity.email,
+            email_verified=_verified(identity),
+            upstream_sealed=self._seal(identity.upstream) if identity.upstream else known.upstream_sealed,
         )
         if current != known:
             await self._identities.update(msgspec.structs.replace(current, last_seen_at=now))
@@ -116,7 +166,7 @@ class Mapping:
                 Membership(user_id=user_id, group=name, source=user.connection)
                 for name in identity.provider_groups
             ]
-            if not self._admits(as_principal(user, asserted)):
+            if not self._admits(as_principal(user, asserted, (), lambda name: self._rules(name).groups)):
                 raise self._not_admitted(identity)
             if await self._users.by_username(username) is not None:
                 continue
@@ -138,6 +188,14 @@ class Mapping:
             "Ask whoever runs this gateway to add you.",
             f"{identity.connection}:{identity.login} ({identity.subject}) is not admitted by the policy",
         )
+
+
+def _not_let_in(identity: ExternalIdentity, reason: str) -> SignInRefused:
+    return SignInRefused(
+        f"You are signed in as {identity.login[:100]}, but this gateway does not let you in: {reason}. "
+        "Ask whoever runs it.",
+        f"{identity.connection}:{identity.login} ({identity.subject}): {reason}",
+    )
 
 
 def _with_facts(user: User, identity: ExternalIdentity) -> User:

@@ -119,6 +119,19 @@ class Tended(Protocol):
     async def tend(self) -> None: ...
 
 
+@runtime_checkable
+class Recheck(Protocol):
+    """A provider that can be asked whether somebody still counts, without their browser."""
+
+    async def ask_again(self, upstream: str) -> ExternalIdentity:
+        """``upstream``: what ``ExternalIdentity.upstream`` held the last time; the answer holds the next.
+
+        Raises ``SignInRefused`` (it says no: what the person was granted ends) or ``ProviderFailed`` (it
+        could not be asked, which says nothing about the person; checklist F7).
+        """
+        ...
+
+
 class PasswordProvider(Protocol):
     """A provider with a user name and a password (the local store, LDAP)."""
 

@@ -12,6 +12,9 @@ from msgspec import Struct
 
 Kind = Literal["local", "github", "google", "entra", "okta", "oidc", "saml", "ldap"]
 
+PASSWORD_KINDS: frozenset[Kind] = frozenset(("local", "ldap"))
+"""Kinds whose people type a password into a form of ours; the others' are sent to their provider."""
+
 
 class Admit(Struct, frozen=True, kw_only=True):
     """Who may sign in over a connection. Nothing in it: everybody whom the provider knows. Else somebody who
@@ -77,3 +80,41 @@ class ConnectionRules(Struct, frozen=True, kw_only=True):
     groups: GroupRules = GroupRules()
     provisioning: Provisioning | None = None
     """None: off."""
+
+
+ClientAuth = Literal["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]
+
+
+class OidcConnection(Struct, frozen=True, kw_only=True):
+    """An OpenID provider found by discovery. Google, Entra ID and Okta are such providers with habits."""
+
+    kind: Kind = "oidc"
+    name: str
+    issuer: str
+    """Exactly as it stands in ``iss``. Entra ID with several tenants: with ``{tenantid}`` in it."""
+    client_id: str
+    client_secret: str = ""
+    private_key: str = ""
+    """PEM, for ``private_key_jwt``."""
+    key_id: str = ""
+    """Under which the provider knows that key; empty: the header does not say."""
+    auth_method: ClientAuth | None = None
+    """How we prove to be the client; None: by what the provider says it supports."""
+    title: str = ""
+    scopes: tuple[str, ...] = ("openid", "profile", "email")
+    algorithms: tuple[str, ...] = ("RS256", "PS256", "ES256", "EdDSA")
+    trust_email: bool = False
+    """Whether an address counts as verified although the provider does not say so."""
+    recheck: float = 0.0
+    """Seconds between two questions at the provider whether somebody still counts; 0: it is not asked."""
+    tenants: tuple[str, ...] = ()
+    """Entra ID: ids of the tenants whose people may sign in."""
+    hosted_domains: tuple[str, ...] = ()
+    """Google: organisations (``hd``) whose people may sign in; empty: every Google account."""
+    graph_url: str = ""
+    """Entra ID: Microsoft Graph, for people with many groups."""
+    rules: ConnectionRules = ConnectionRules()
+
+    def __repr__(self) -> str:
+        """Without secret and key: a repr ends up in logs and tracebacks."""
+        return f"OidcConnection(name={self.name!r}, issuer={self.issuer!r}, client_id={self.client_id!r})"

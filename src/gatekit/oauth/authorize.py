@@ -167,6 +167,7 @@ class Authorize:
             password_form=shown is not None,
             connection=shown.name if shown else "",
             connection_title=shown.title if shown else "",
+            home="/login/home" if services.homes.has_homes else "",
             providers=tuple(
                 ProviderButton(provider.title, f"/go/{provider.name}?{urlencode({'txn': run.id})}")
                 for provider in others

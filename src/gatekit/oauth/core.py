@@ -19,7 +19,7 @@ from gatekit.oauth.external.tokens import ExternalTokens
 from gatekit.oauth.formats import AccessTokens
 from gatekit.oauth.keys import KeyRing
 from gatekit.oauth.pages import Pages
-from gatekit.oauth.ports import Audit, Invitations, Policy, Send, Vault
+from gatekit.oauth.ports import Audit, Homeless, Homes, Invitations, Policy, Send, Vault
 from gatekit.oauth.ports import Mapping as IdentityMapping
 from gatekit.oauth.refusals import Refusals
 from gatekit.oauth.resources import Resources
@@ -52,7 +52,9 @@ class Services:
     send: Send | None = None
     """How relying parties are told of the end of a session; None: they are not."""
     passwords: Mapping[str, PasswordProvider] = field(default_factory=dict)
-    """By connection name. May be a live view, like ``providers``."""
+    """By connection name, live as ``providers`` is."""
+    homes: Homes = field(default_factory=Homeless)
+    """Which connection an e-mail address belongs to."""
     invitations: Invitations | None = None
     exchange: Exchange | None = None
     """The guarded HTTP client for issuers that the operator named."""
@@ -133,8 +135,7 @@ class Core:
         external = self.settings.external
         named = {external.name} if external else set()
         named |= {entry.name for entry in self.settings.assertions}
-        named |= set(self.services.passwords)
-        return frozenset(self.services.providers) | named
+        return frozenset(named).union(self.services.providers, self.services.passwords)
 
     def _external(self) -> ExternalTokens | None:
         settings, services = self.settings, self.services

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import urlencode
 
 import msgspec
 from starlette.requests import Request
@@ -54,7 +55,24 @@ class Interaction:
             return await self._again(
                 request, run, refused.public, username=username, connection=passwords.name, status=status
             )
-        return await self._welcome(request, run, user)
+        return await self._welcome(request, run, user, passwords.name)
+
+    async def home(self, request: Request) -> Response:
+        """POST /login/home: an e-mail address, whose domain says which connection it belongs to.
+
+        Nothing is looked up but the domain, so the answer is the same whoever exists (no enumeration).
+        """
+        fields = await form(request, self._core.settings.form_max_bytes)
+        run = await self._browser.run(request, fields.get("txn"))
+        self._browser.check_csrf(run, fields.get("csrf"), "login")
+        email = fields.get("email") or ""
+        name = self._core.services.homes.home(email)
+        if name in self._core.services.providers:
+            return redirect(f"/go/{name}?{urlencode({'txn': run.id})}")
+        if name in self._core.services.passwords:
+            return await self._again(request, run, "", username=email, connection=name, status=200)
+        unknown = "No company of this gateway has addresses like that. Choose another way to sign in."
+        return await self._again(request, run, unknown, status=200)
 
     async def go(self, request: Request) -> Response:
         """Start a trip to an identity provider (GET, so that a plain link can do it), or show the form of a
@@ -121,7 +139,7 @@ class Interaction:
             await self._record(request, run, provider.name, None, refused.detail)
             status = 502 if isinstance(refused, ProviderFailed) else 403
             return await self._again(request, run, refused.public, status=status)
-        return await self._welcome(request, run, user, identity)
+        return await self._welcome(request, run, user, provider.name, identity)
 
     async def consent(self, request: Request) -> Response:
         """The person's answer on the consent page."""
@@ -171,13 +189,18 @@ class Interaction:
         )
 
     async def _welcome(
-        self, request: Request, run: Run, user: User, identity: ExternalIdentity | None = None
+        self,
+        request: Request,
+        run: Run,
+        user: User,
+        connection: str,
+        identity: ExternalIdentity | None = None,
     ) -> Response:
         standing = await self._core.standings.person(user.id, self._core.at())
         if isinstance(standing, Inactive):
-            await self._record(request, run, user.connection, user, standing.reason)
+            await self._record(request, run, connection, user, standing.reason)
             return await self._again(request, run, "This account may not use this gateway.")
-        await self._record(request, run, user.connection, user, "")
+        await self._record(request, run, connection, user, "")
         run.transaction = msgspec.structs.replace(run.transaction, user_id=user.id)
         if run.transaction.client_id:
             await self._browser.keep(run)

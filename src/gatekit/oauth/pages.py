@@ -23,6 +23,8 @@ class SignInView(Struct, frozen=True, kw_only=True):
     """Whose password the form asks for; sent back as ``connection``."""
     connection_title: str = ""
     """Empty: accounts of the gateway itself."""
+    home: str = ""
+    """URL that finds the connection of an address: fields ``email``, ``csrf``, ``txn``; empty: none."""
     providers: tuple[ProviderButton, ...] = ()
     error: str = ""
     username: str = ""

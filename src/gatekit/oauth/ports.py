@@ -45,6 +45,28 @@ class Mapping(Protocol):
         ...
 
 
+class Homes(Protocol):
+    """``identity.registry.Connections``."""
+
+    @property
+    def has_homes(self) -> bool:
+        """Whether any connection has a domain."""
+        ...
+
+    def home(self, address: str) -> str:
+        """The connection that an e-mail address belongs to by its domain; empty: none."""
+        ...
+
+
+class Homeless:
+    """``Homes`` where no connection has a domain."""
+
+    has_homes = False
+
+    def home(self, address: str) -> str:  # noqa: ARG002
+        return ""
+
+
 class Vault(Protocol):
     """``platform.vault.Vault``."""
 

@@ -260,6 +260,7 @@ class AuthorizationServer:
             ("/continue", self._authorize.resume, ["GET"]),
             ("/login", self._account.sign_in, ["GET"]),
             ("/login", self._interaction.login, ["POST"]),
+            ("/login/home", self._interaction.home, ["POST"]),
             ("/consent", self._interaction.consent, ["POST"]),
             ("/go/{connection}", self._interaction.go, ["GET"]),
             ("/callback/{connection}", self._interaction.callback, ["GET"]),

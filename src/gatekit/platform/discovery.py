@@ -31,10 +31,12 @@ class Discovery:
     """The metadata of one issuer. An old document stays in use while no new one can be had: what it says is
     where things are, and what is there is checked each time."""
 
-    def __init__(self, fetch: Fetch, clock: Clock, issuer: str) -> None:
+    def __init__(self, fetch: Fetch, clock: Clock, issuer: str, *, found_at: str = "") -> None:
+        """``found_at``: where to look, if the issuer's own name is no address (Entra ID's ``{tenantid}``)."""
         self._fetch = fetch
         self._clock = clock
         self._issuer = issuer
+        self._found_at = found_at or issuer
         self._document: Mapping[str, Any] | None = None
         self._fresh_until = float("-inf")
         self._asked_at = float("-inf")
@@ -49,6 +51,10 @@ class Discovery:
         if not isinstance(value, str) or urlsplit(value).scheme not in schemes:
             raise KeysUnavailable(UNAVAILABLE, f"the metadata of {self._issuer} names no usable {name}")
         return value
+
+    async def names(self, name: str) -> bool:
+        """Whether the issuer publishes an endpoint called ``name``. Raises ``KeysUnavailable``."""
+        return isinstance((await self.document()).get(name), str)
 
     async def document(self) -> Mapping[str, Any]:
         """Raises ``KeysUnavailable``."""
@@ -72,7 +78,7 @@ class Discovery:
 
     async def _bring(self) -> None:
         troubles = []
-        for url in places(self._issuer):
+        for url in places(self._found_at):
             try:
                 self._document = await self._read(url)
             except (OutboundRefused, ValueError, RecursionError) as failed:

@@ -28,6 +28,11 @@ ALIASES = {
     "proxy.auth.provider": "`local`",
     "proxy.auth.base_url": "`https://github.com`",
     "proxy.auth.api_url": "derived",
+    **{
+        f"proxy.auth.providers.<{kind}>.{key}": words
+        for kind in ("oidc", "google", "entra", "okta")
+        for key, words in {"auth_method": "by what the provider supports", "scopes": "by the kind"}.items()
+    },
     "proxy.auth.providers.<github>.client_id": "required",
     "proxy.auth.providers.<github>.client_secret": "required",
     "proxy.auth.providers.<github>.base_url": "`https://github.com`",
@@ -129,7 +134,7 @@ def test_every_section_of_the_schema_has_its_place() -> None:
         for value in (*vars(schema).values(), *vars(provider_schema).values())
         if inspect.isclass(value) and issubclass(value, Section) and value is not Section
     }
-    inherited = {provider_schema.GitHubKeys, schema.ServerIn}
+    inherited = {provider_schema.GitHubKeys, provider_schema.OpenIdIn, schema.ServerIn}
     assert sections - inherited == set(schema.PLACES.values())
 
 

@@ -1,0 +1,92 @@
+"""Config and store → the ways of signing in that are in force, and who makes the provider of which kind.
+
+A new kind of connection gets its line in ``outgoing.redirect_provider`` or in ``directories``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from gatekit.config.model import Config, Connection
+from gatekit.directories import Directories
+from gatekit.identity.claiming import Claims
+from gatekit.identity.mapping import Mapping
+from gatekit.identity.passwords import PasswordHasher
+from gatekit.identity.ports import RedirectProvider
+from gatekit.identity.registry import Connections
+from gatekit.identity.threads import Threads
+from gatekit.model.connections import ConnectionRules
+from gatekit.model.people import Principal
+from gatekit.model.ports import Clock, Entropy
+from gatekit.outgoing import redirect_provider
+from gatekit.platform.vault import Vault
+from gatekit.store.ports import Store
+
+UPSTREAM = "identity-upstream"
+"""Purpose under which what a provider needs to be asked again is sealed."""
+
+
+class Means(Struct, frozen=True, kw_only=True):
+    """What the ways of signing in are made with. ``config`` gives the one that is in force now."""
+
+    store: Store
+    vault: Vault
+    clock: Clock
+    entropy: Entropy
+    hasher: PasswordHasher
+    threads: Threads
+    """For LDAP."""
+    config: Callable[[], Config]
+    admits: Callable[[Principal], bool]
+    """The gateway-wide gate."""
+    forget: Callable[[str], None]
+    """Hears the id of each person that changed."""
+
+
+class SignIns:
+    """The connections, and the mapping of what comes over them to people."""
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self.mapping = Mapping(
+            means.store.users,
+            means.store.groups,
+            means.store.identities,
+            clock=means.clock,
+            entropy=means.entropy,
+            admits=means.admits,
+            forget=means.forget,
+            rules=self.rules,
+            seal=lambda upstream: means.vault.seal(upstream, UPSTREAM),
+            provisioned=Claims(
+                means.store.users,
+                means.store.accounts,
+                means.clock,
+                lambda name: self.rules(name).provisioning,
+            ),
+        )
+        directories = Directories(
+            means.store.users, means.hasher, means.clock, self.mapping.admit, means.threads
+        )
+        self.connections = Connections(self._redirect, directories.provider)
+        self.apply()
+
+    def apply(self) -> None:
+        """The configuration is another one."""
+        self.connections.replace(self._means.config().auth.connections)
+
+    def rules(self, name: str) -> ConnectionRules:
+        """Of a connection, or of another issuer whose people the configuration lets in."""
+        config = self._means.config()
+        issuers = {entry.name for entry in config.assertions}
+        if config.external is not None:
+            issuers.add(config.external.name)
+        return ConnectionRules() if name in issuers else self.connections.rules(name)
+
+    def _redirect(self, connection: Connection) -> RedirectProvider:
+        means = self._means
+        return redirect_provider(
+            means.config(), connection, means.store, means.vault, means.clock, means.entropy
+        )
