@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from gatekit.errors import Conflict, NotFound
-from gatekit.model.people import Identity, Membership, PeopleQuery
+from gatekit.model.people import Identity, Membership, PeopleQuery, PersonWrite
 from gatekit.store.ports import Store
 from tests.contract.samples import LATER, NOW, group, identity, session, user
 
@@ -196,3 +196,38 @@ async def test_names_of_many_at_once(store: Store) -> None:
     wanted = [f"usr_{number}" for number in range(1200)]
     assert await store.users.named([*wanted, "usr_alice"]) == {"usr_alice": "alice"}
     assert await store.users.named([]) == {}
+
+
+async def test_many_are_written_as_a_whole(alice: Store) -> None:
+    await alice.groups.create(group())
+    await alice.groups.replace_provider_groups("usr_alice", "okta", ["x"])
+    batch = [
+        PersonWrite(user=user(display_name="Alice"), groups=("dev",)),
+        PersonWrite(user=user("bob"), new=True, groups=("dev",)),
+        PersonWrite(user=user("carol"), new=True),
+    ]
+    await alice.users.write(batch)
+    assert [row.username for row in await alice.users.list()] == ["alice", "bob", "carol"]
+    assert [m.user_id for m in await alice.groups.members("dev", "local")] == ["usr_alice", "usr_bob"]
+    assert len(await alice.groups.of_user("usr_alice")) == 2, "what a provider says stays"
+    start, _ = await alice.changes.since(0)
+    await alice.users.write([PersonWrite(user=user("bob"), groups=())])
+    assert await alice.groups.of_user("usr_bob") == []
+    assert set(await entries(alice, start)) == {"user:usr_bob"}
+    for wrong, error in (
+        (PersonWrite(user=user("alice", id="usr_2", subject="2"), new=True), Conflict),
+        (PersonWrite(user=user("bob"), groups=("nowhere",)), NotFound),
+        (PersonWrite(user=user("nobody")), NotFound),
+    ):
+        with pytest.raises(error):
+            await alice.users.write([PersonWrite(user=user("dave"), new=True), wrong])
+        assert await alice.users.by_username("dave") is None
+
+
+async def test_an_owner_may_follow_another_in_one_batch(store: Store) -> None:
+    for name, role in (("alice", "owner"), ("bob", "member")):
+        await store.users.add(user(name, role=role))
+    with pytest.raises(Conflict, match="last owner"):
+        await store.users.write([PersonWrite(user=user())])
+    await store.users.write([PersonWrite(user=user()), PersonWrite(user=user("bob", role="owner"))])
+    assert [row.role for row in await store.users.list()] == ["member", "owner"]

@@ -17,6 +17,7 @@ from gatekit.platform.vault import token_hash
 INVITE_SECONDS = 48 * 3600
 MAX_INVITE_SECONDS = 30 * 86400
 INVITE_PREFIX = "gk_inv_"
+MAX_DISPLAY_NAME = 200
 
 _USERNAME = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,{MAX_USERNAME - 1}}}")
 _EMAIL = re.compile(r"[^\s@:/*?,;<>\"']{1,64}@[^\s@:/*?,;<>\"'_]{1,253}")
@@ -59,9 +60,9 @@ class People(Desk):
         Without ``password`` (the text, and what hashes it) an invite link is the way in.
         """
         self._may(actor, "people:write")
-        _check_username(username)
-        if email and not _EMAIL.fullmatch(email):
-            raise InvalidInput(f"{email!r} is not an e-mail address")
+        check_username(username)
+        check_email(email)
+        checked_title(display_name)
         await self._check_groups(actor, groups)
         hashed = await _hashed(*password) if password is not None else None
         ident, now = self._entropy.ident("usr_"), self._now()
@@ -96,6 +97,27 @@ class People(Desk):
         self._may(actor, "people:read")
         store = self._store.users
         return [await self._view(user) for user in await (store.page(query) if query else store.list())]
+
+    async def change(
+        self, actor: Actor, username: str, *, email: str | None = None, display_name: str | None = None
+    ) -> User:
+        """Another address (empty: none) or full name. Of a provider's people the provider says these."""
+        user = self._local(await self._whom(actor, "people:write", username))
+        wanted = user
+        if email is not None:
+            check_email(email)
+            wanted = replace(wanted, email=email or None, email_verified=bool(email))
+        if display_name is not None:
+            wanted = replace(wanted, display_name=checked_title(display_name))
+        if wanted == user:
+            return user
+        await self._gives(actor, user)  # taking such an address away takes what it gives
+        await self._gives(actor, wanted)
+        wanted = replace(wanted, updated_at=self._now())
+        await self._store.users.update(wanted)
+        before, after = (words(email=one.email, name=one.display_name) for one in (user, wanted))
+        await self._record(actor, "user.change", user.username, before=before, after=after)
+        return wanted
 
     async def count(self, actor: Actor, query: PeopleQuery) -> int:
         """How many there are on all pages together."""
@@ -201,7 +223,18 @@ async def _hashed(password: str, hash_password: Hash) -> str:
         raise InvalidInput(refused.public) from None
 
 
-def _check_username(username: str) -> None:
+def check_email(email: str) -> None:
+    if email and not _EMAIL.fullmatch(email):
+        raise InvalidInput(f"{email!r} is not an e-mail address")
+
+
+def checked_title(name: str) -> str:
+    if len(name) > MAX_DISPLAY_NAME or not name.isprintable():
+        raise InvalidInput(f"a full name is at most {MAX_DISPLAY_NAME} printable characters")
+    return name
+
+
+def check_username(username: str) -> None:
     if not _USERNAME.fullmatch(username):
         raise InvalidInput(
             f"{username!r} cannot be a username: lower case letters, digits and . _ -, beginning with a "

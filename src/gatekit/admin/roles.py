@@ -50,15 +50,20 @@ class RoleDesk(Desk):
         is an owner's. The last owner stays one (``Conflict``).
         """
         user = await self._whom(actor, "roles:write", username)
-        if actor.id == user.id:
-            raise Forbidden("nobody changes their own role")
-        if actor.role != "owner" and rank(higher(role, await self._roles.of(user))) > rank("auditor"):
-            raise Forbidden("only an owner makes admins and owners, and unmakes them")
-        if user.connection == SERVICE or (user.connection == SERVICE_ACCOUNT and role == "owner"):
-            raise InvalidInput(f"{user.username} is no person and cannot be {role}")
+        check_role(actor, user, await self._roles.of(user), role)
         if user.role == role:
             return user
         changed = replace(user, role=role, updated_at=self._now())
         await self._store.users.update(changed)
         await self._record(actor, "user.role", user.username, before=user.role, after=role)
         return changed
+
+
+def check_role(actor: Actor, user: User, now: Role, role: Role) -> None:
+    """Whether ``actor``, who may give roles at all, may give this one. ``now`` is what the person is."""
+    if actor.id == user.id:
+        raise Forbidden("nobody changes their own role")
+    if actor.role != "owner" and rank(higher(role, now)) > rank("auditor"):
+        raise Forbidden("only an owner makes admins and owners, and unmakes them")
+    if user.connection == SERVICE or (user.connection == SERVICE_ACCOUNT and role == "owner"):
+        raise InvalidInput(f"{user.username} is no person and cannot be {role}")

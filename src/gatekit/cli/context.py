@@ -21,16 +21,19 @@ from gatekit.errors import AuditUnavailable, NotFound
 
 if TYPE_CHECKING:
     from gatekit.admin.admin_keys import AdminKeys
+    from gatekit.admin.browser_sessions import BrowserSessions
     from gatekit.admin.clients import Clients
     from gatekit.admin.desk import Actor, Audit
     from gatekit.admin.grants import Grants
     from gatekit.admin.groups import Groups
+    from gatekit.admin.identities import Identities
     from gatekit.admin.keys import Keys
     from gatekit.admin.people import People
     from gatekit.admin.roles import RoleDesk
     from gatekit.admin.scim_tokens import ScimTokens
     from gatekit.admin.service_accounts import ServiceAccounts
     from gatekit.admin.signing import SigningKeys
+    from gatekit.admin.transfer import Transfer
     from gatekit.store.ports import Store
 
 T = TypeVar("T")
@@ -56,6 +59,24 @@ class Office:
         from gatekit.admin.people import People
 
         return People(*self._parts)
+
+    @property
+    def identities(self) -> Identities:
+        from gatekit.admin.identities import Identities
+
+        return Identities(*self._parts)
+
+    @property
+    def sessions(self) -> BrowserSessions:
+        from gatekit.admin.browser_sessions import BrowserSessions
+
+        return BrowserSessions(*self._parts)
+
+    @property
+    def transfer(self) -> Transfer:
+        from gatekit.admin.transfer import Transfer
+
+        return Transfer(*self._parts)
 
     @property
     def roles(self) -> RoleDesk:

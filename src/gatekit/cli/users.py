@@ -19,8 +19,10 @@ from gatekit.cli.output import (
     print_table,
     yes,
 )
+from gatekit.cli.users_files import export, import_
+from gatekit.cli.users_life import grants, identities, link, sessions, unlink
 from gatekit.errors import InvalidInput
-from gatekit.model.people import ROLES, Role
+from gatekit.model.people import ROLES, PeopleQuery, Role
 
 if TYPE_CHECKING:
     from gatekit.admin.people import Invited, PersonView
@@ -96,20 +98,32 @@ def add(
 
 
 @users.command("list")
+@click.option("--search", "text", default="", help="Only names and addresses that hold this text.")
+@click.option("--connection", default="", help="Only people of this connection.")
+@click.option("--group", default="", help="Only direct members of this group of ours.")
+@click.option("--role", type=click.Choice(ROLES), help="Only people of this role.")
+@click.option("--disabled/--enabled", default=None, help="Only those who are (not) disabled.")
+@click.option(
+    "--limit", type=click.IntRange(1, 100_000), default=1000, show_default=True, help="At most so many."
+)
+@click.option("--after", default="", metavar="USERNAME", help="Begin after this username.")
 @as_json
 @located
-def list_(workspace: Workspace, /, as_json: bool) -> None:
+def list_(workspace: Workspace, /, as_json: bool, **wanted: Any) -> None:
     """List everybody who was added or has signed in.
 
     \b
     Example:
-      gatekit users list --json
+      gatekit users list --search example.com --disabled
     """
+    query = PeopleQuery(**wanted)
 
     async def work(office: Office) -> list[PersonView]:
-        return list(await office.people.list(office.actor))
+        return list(await office.people.list(office.actor, query))
 
     views = workspace.read(work)
+    if len(views) == query.limit:
+        click.echo(f"There may be more: --after {views[-1].user.username}", err=True)
     if as_json:
         print_json([_facts(view) for view in views])
         return
@@ -232,6 +246,10 @@ def password(workspace: Workspace, /, username: str, password_stdin: bool) -> No
         return user.username
 
     click.echo(f"the password of {workspace.change(work)} is set")
+
+
+for _command in (identities, link, unlink, sessions, grants, export, import_):
+    users.add_command(_command)
 
 
 @users.command()

@@ -96,6 +96,15 @@ class PeopleQuery(Struct, frozen=True, kw_only=True):
     """… of this source."""
 
 
+class PersonWrite(Struct, frozen=True, kw_only=True):
+    """One person of a batch that is written as a whole."""
+
+    user: User
+    new: bool = False
+    groups: tuple[str, ...] | None = None
+    """Local groups, and no others; None: as they are."""
+
+
 class Group(Struct, frozen=True, kw_only=True):
     """A group of our own (``source`` is ``local``), or one that a provider provisioned.
 

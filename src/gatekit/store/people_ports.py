@@ -9,7 +9,17 @@ import builtins
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
-from gatekit.model.people import LOCAL, Group, GroupRule, Identity, Invite, Membership, PeopleQuery, User
+from gatekit.model.people import (
+    LOCAL,
+    Group,
+    GroupRule,
+    Identity,
+    Invite,
+    Membership,
+    PeopleQuery,
+    PersonWrite,
+    User,
+)
 
 
 class Users(Protocol):
@@ -46,6 +56,13 @@ class Users(Protocol):
     async def update(self, user: User) -> None:
         """Replace the row of ``user.id``. Raise ``NotFound``; raise ``Conflict`` if the username is taken, or
         if it is the last owner who can still come in and would be that no more."""
+        ...
+
+    async def write(self, batch: Sequence[PersonWrite]) -> None:
+        """All of it or nothing: add those that are new, replace the others, set local groups.
+
+        Raises what ``add`` and ``update`` do; ``NotFound`` for a group.
+        """
         ...
 
     async def password_hash(self, user_id: str) -> str | None: ...

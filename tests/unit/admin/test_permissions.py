@@ -14,11 +14,13 @@ from gatekit.admin.clients import Clients
 from gatekit.admin.desk import Actor, Desk
 from gatekit.admin.grants import Grants
 from gatekit.admin.groups import Groups
+from gatekit.admin.identities import Identities
 from gatekit.admin.keys import Keys
 from gatekit.admin.people import People
 from gatekit.admin.permissions import PERMISSIONS, Permission, permissions_of, permitted
 from gatekit.admin.roles import EffectiveRoles, RoleDesk
 from gatekit.admin.service_accounts import ServiceAccounts
+from gatekit.admin.transfer import Transfer
 from gatekit.errors import Conflict, Forbidden, NotFound
 from gatekit.model.people import ROLES, Membership, Role
 from gatekit.model.rules import ByEmail, ByGroup, ByLogin, Rules
@@ -281,7 +283,18 @@ async def test_an_admin_cannot_become_an_owner_by_a_group_a_name_or_an_address(h
 
 def test_every_use_case_takes_an_actor_first() -> None:
     desks = Desk.__subclasses__()
-    assert {People, Groups, Keys, Grants, Clients, BrowserSessions, RoleDesk, ServiceAccounts} <= set(desks)
+    assert {
+        People,
+        Groups,
+        Keys,
+        Grants,
+        Clients,
+        BrowserSessions,
+        RoleDesk,
+        ServiceAccounts,
+        Identities,
+        Transfer,
+    } <= set(desks)
     for desk in desks:
         for name, method in inspect.getmembers(desk, inspect.iscoroutinefunction):
             if not name.startswith("_"):

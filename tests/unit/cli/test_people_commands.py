@@ -127,6 +127,88 @@ def test_groups(run: Run) -> None:
     assert "no group dev" in refused(run, "groups", "add", "dev", "alice")
 
 
+def test_roles_identities_and_sessions(run: Run) -> None:
+    for name in ("alice", "bob"):
+        run("users", "add", name)
+    assert run("users", "role", "alice", "owner").stdout == "alice is owner now\n"
+    assert "last owner" in refused(run, "users", "disable", "alice")
+    okta = ("--connection", "okta", "--issuer", "https://acme.okta.com", "--subject", "00u1")
+    run("users", "link", "bob", *okta, "--login", "bob@example.com")
+    home, linked = json.loads(run("users", "identities", "bob", "--json").stdout)
+    assert (home["connection"], linked["login"]) == ("local", "bob@example.com")
+    assert "00u1" in run("users", "identities", "bob").stdout
+    run("users", "unlink", "bob", "--connection", "okta")
+    assert "okta" not in run("users", "identities", "bob").stdout
+    assert json.loads(run("users", "sessions", "bob", "--json").stdout) == []
+    assert "nowhere" in run("users", "sessions", "bob").stderr
+    assert run("users", "sessions", "bob", "--end").stdout == "bob is signed out everywhere\n"
+    assert json.loads(run("users", "grants", "bob", "--json").stdout) == []
+    assert "nothing" in run("users", "grants", "bob").stderr
+    assert [
+        each["username"] for each in json.loads(run("users", "list", "--role", "owner", "--json").stdout)
+    ] == ["alice"]
+    paged = run("users", "list", "--limit", "1", "--json")
+    assert [each["username"] for each in json.loads(paged.stdout)] == ["alice"]
+    assert "--after alice" in paged.stderr
+
+
+def test_people_come_from_a_file_and_go_to_one(run: Run, tmp_path: Path) -> None:
+    run("groups", "create", "dev")
+    sheet = tmp_path / "people.csv"
+    sheet.write_text("username,email,groups\nalice,a@example.com,dev\nbob,,\n", encoding="utf-8")
+    planned = run("users", "import", str(sheet), "--dry-run")
+    assert ("create" in planned.stdout, planned.stderr) == (True, "2 create\n")
+    assert json.loads(run("users", "list", "--json").stdout) == []
+    assert run("users", "import", str(sheet)).stderr == "2 create\n"
+    assert run("users", "import", str(sheet)).stderr == "2 nothing\n"
+    exported = run("users", "export", "--format", "json").stdout
+    assert [each["username"] for each in json.loads(exported)] == ["alice", "bob"]
+    assert (
+        run("users", "import", "-", "--format", "json", "--dry-run", input=exported).stderr == "2 nothing\n"
+    )
+    assert run("users", "export").stdout.startswith("username,email,display_name,role")
+    sheet.write_text("username\nBAD NAME\n", encoding="utf-8")
+    assert "line 2" in str(run("users", "import", str(sheet), ok=False).exception)
+    sheet.write_bytes(b"username\n\xff\n")
+    assert "UTF-8" in refused(run, "users", "import", str(sheet))
+
+
+def test_groups_nest_and_have_rules(run: Run) -> None:
+    for name in ("staff", "dev"):
+        run("groups", "create", name)
+    run("groups", "nest", "staff", "dev")
+    assert "holds" in refused(run, "groups", "nest", "dev", "staff")
+    run("groups", "rule", "dev", "group:okta/Engineering", "ada@example.com")
+    shown = json.loads(run("groups", "show", "dev", "--json").stdout)
+    assert (shown["parents"], shown["rule"]) == (["staff"], ["group:okta/Engineering", "ada@example.com"])
+    assert "Engineering" in run("groups", "show", "dev").stdout
+    assert "nobody in particular" in refused(run, "groups", "rule", "dev", "alice")
+    run("groups", "rule", "dev", "--clear")
+    run("groups", "unnest", "staff", "dev")
+    shown = json.loads(run("groups", "show", "dev", "--json").stdout)
+    assert (shown["parents"], shown["rule"]) == ([], [])
+    assert "no group okta" not in refused(run, "groups", "show", "okta/Engineering")
+
+
+def test_service_accounts(run: Run) -> None:
+    run("groups", "create", "readers")
+    made = run("service-accounts", "create", "nightly", "--group", "readers", "--title", "export").stdout
+    assert made.startswith("service:nightly was made")
+    run("keys", "create", "service:nightly", "--name", "cron")
+    (account,) = json.loads(run("service-accounts", "list", "--json").stdout)
+    assert (account["name"], account["groups"], account["keys"], account["disabled"]) == (
+        "nightly",
+        ["readers"],
+        1,
+        False,
+    )
+    assert run("service-accounts", "disable", "nightly").stdout == "service:nightly is disabled\n"
+    assert "disabled" in run("service-accounts", "list").stdout
+    run("service-accounts", "enable", "nightly")
+    run("service-accounts", "delete", "nightly", "--yes")
+    assert "there are none" in run("service-accounts", "list").stderr
+
+
 def test_keys(run: Run) -> None:
     run("users", "add", "alice")
     made = run("keys", "create", "alice", "--name", "laptop", "--servers", "files,time", "--expires", "30d")

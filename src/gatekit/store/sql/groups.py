@@ -281,6 +281,23 @@ async def join_group(work: Work, membership: Membership) -> bool:
     return bool(joined)
 
 
+async def set_local_groups(work: Work, user_id: str, groups: Collection[str]) -> None:
+    """These, and no other groups of our own. Raise ``NotFound``."""
+    rows = await work.all(
+        "SELECT group_name FROM memberships WHERE user_id = :user AND source = :source",
+        user=user_id,
+        source=LOCAL,
+    )
+    had, wanted = {row["group_name"] for row in rows}, set(groups)
+    for group in sorted(wanted - had):
+        await _exists(work, group)
+        await join_group(work, Membership(user_id=user_id, group=group))
+    for group in sorted(had - wanted):
+        await part_group(work, Membership(user_id=user_id, group=group))
+    if had != wanted:
+        await work.changed("user", user_id)
+
+
 def _group(row: Row | None) -> Group | None:
     return decode(Group, row) if row else None
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from gatekit.errors import Conflict, NotFound
-from gatekit.model.people import SERVICE, SERVICE_ACCOUNT, Identity, Invite, PeopleQuery, User
+from gatekit.model.people import SERVICE, SERVICE_ACCOUNT, Identity, Invite, PeopleQuery, PersonWrite, User
 from gatekit.store.sql.browsers import sign_out_everywhere
 from gatekit.store.sql.engine import Database, Row, Work
+from gatekit.store.sql.groups import set_local_groups
 from gatekit.store.sql.rows import decode, encode, insert, update
 
 _INSERT_USER = insert("users", User)
@@ -87,6 +88,15 @@ class SqlUsers:
     async def update(self, user: User) -> None:
         async with self._database.transaction() as work:
             await update_user(work, user)
+
+    async def write(self, batch: Sequence[PersonWrite]) -> None:
+        # New owners first: one may follow another in one batch.
+        ordered = sorted(batch, key=lambda one: one.user.role != "owner" or one.user.disabled)
+        async with self._database.transaction() as work:
+            for one in ordered:
+                await (add_user(work, one.user) if one.new else update_user(work, one.user))
+                if one.groups is not None:
+                    await set_local_groups(work, one.user.id, one.groups)
 
     async def password_hash(self, user_id: str) -> str | None:
         row = await self._database.one("SELECT password_hash FROM users WHERE id = :id", id=user_id)
