@@ -47,6 +47,7 @@ from gatekit.upstream.supervisor import Supervisor
 from gatekit.web.front import front
 from gatekit.web.lobby import Lobby
 from gatekit.web.middleware import ClientAddress, HostGuard
+from gatekit.web.strangers import Strangers, descriptors, room_for
 
 log = logging.getLogger("gatekit")
 
@@ -122,15 +123,16 @@ class Application:
         """The HTTP protocol to serve this application with: ``uvicorn.Config(http=…)``."""
         serve, proxies = self.gateway.endpoint.serve, self._proxies
         turned_away = self.authorization.turned_away()
+        strangers = Strangers(room_for(descriptors()), proxies.trusts)
         if not proxies:
-            return front(serve, self._guarded.allows, Lobby(turned_away=turned_away))
+            return front(serve, self._guarded.allows, Lobby(turned_away=turned_away), strangers)
 
         def behind_proxies(
             method: str, server: str, headers: Headers, peer: str, wire: Wire, read: Read
         ) -> Awaitable[None]:
             return serve(method, server, headers, proxies.client(peer, headers), wire, read)
 
-        return front(behind_proxies, self._guarded.allows, Lobby(proxies.client, turned_away))
+        return front(behind_proxies, self._guarded.allows, Lobby(proxies.client, turned_away), strangers)
 
     # -- life ---------------------------------------------------------------------------------------------
 

@@ -74,7 +74,9 @@ def _bind(host: str, port: int) -> socket.socket:
 
 async def _serve(config: Any, listener: socket.socket) -> None:
     from gatekit.app import Application
+    from gatekit.web.strangers import ask_for_descriptors
 
+    ask_for_descriptors()
     application = await Application.open(config)
     try:
         await _run(application, config, listener)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 from uvicorn.protocols.http.flow_control import FlowControl
@@ -39,7 +39,7 @@ class ShortCycle(RequestResponseCycle):
     def __init__(self, connection: HttpToolsProtocol, keep_alive: bool) -> None:
         # The parent would set eighteen attributes.
         self.transport = connection.transport
-        self.flow = connection.flow
+        self.flow: Flow = connection.flow  # type: ignore[assignment]
         self.default_headers = connection.server_state.default_headers
         self.message_event = Bell()  # type: ignore[assignment]
         self.keep_alive = keep_alive
@@ -81,6 +81,10 @@ class ShortCycle(RequestResponseCycle):
 
     def _head(self, status: int, headers: Headers, last: bytes) -> bytes:
         """``last``: its last line, and the empty one. Raises ValueError for a line break within a header."""
+        known = self.flow.known
+        if known is not None and status < 400:
+            self.flow.known = None
+            known()
         parts = [STATUS_LINE[status]]
         for name, value in (*self.default_headers, *headers):
             parts += (name, b": ", value, b"\r\n")
@@ -196,6 +200,9 @@ class Bell:
 
 class Flow(FlowControl):
     """uvicorn's flow control, with an event only while writing is paused."""
+
+    known: Callable[[], None] | None = None
+    """To be called when a call was answered on this connection for the first time: it is no stranger's."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport

@@ -32,6 +32,7 @@ from gatekit.web.bounds import BODY_SECONDS, HEAD_SECONDS, NO_HEAD, Bounded
 from gatekit.web.cycle import Flow, ShortCycle
 from gatekit.web.heads import Head, Pairs, remember
 from gatekit.web.lobby import BUSY, WAIT, Lobby, wait_headers
+from gatekit.web.strangers import Strangers
 
 Read = Callable[[int], Awaitable[bytes]]
 Enter = Callable[[], Awaitable[None]]
@@ -64,16 +65,19 @@ def front(
     serve: Serve,
     allows: Allows,
     lobby: Lobby | None = None,
+    strangers: Strangers | None = None,
     *,
     head_seconds: float = HEAD_SECONDS,
     body_seconds: float = BODY_SECONDS,
 ) -> type[asyncio.Protocol]:
-    """For ``uvicorn.Config(http=…)``. ``lobby``: where what is no call waits."""
+    """For ``uvicorn.Config(http=…)``. ``lobby``: where what is no call waits. ``strangers``: how
+    many connections there may be on which nobody is known."""
     # Class attributes, because an instance with more than thirty pays two kilobytes for its dictionary.
     ours = {
         "serve": staticmethod(serve),
         "allows": staticmethod(allows),
         "lobby": lobby or Lobby(),
+        "strangers": Strangers() if strangers is None else strangers,  # empty is false
         "endpoints": {},
         "head_seconds": head_seconds,
         "body_seconds": body_seconds,
@@ -89,6 +93,7 @@ class Front(Bounded):
     serve: ClassVar[Serve]
     allows: ClassVar[Allows]
     lobby: ClassVar[Lobby]
+    strangers: ClassVar[Strangers]
     seen: Head | None = None
     """The head of the last request, if another one like it can be read without the parser."""
     came: tuple[str, Pairs] | None = None
@@ -109,6 +114,22 @@ class Front(Bounded):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.flow = Flow(transport)
+        if self.strangers.came(self, self._peer()):
+            self.flow.known = partial(self.strangers.gone, self)
+        else:
+            transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.strangers.gone(self)
+        super().connection_lost(exc)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way; part of a head is nothing."""
+        return not self.pipeline and (self.cycle is None or self.cycle.response_complete)
+
+    def let_go(self) -> None:
+        self.transport.close()
 
     # -- where a request goes --------------------------------------------------------------------------
 
