@@ -6,7 +6,8 @@ asked.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from gatekit.config.model import Config, Connection, GitHubConnection, SamlConnection
@@ -22,6 +23,9 @@ from gatekit.platform.targets import parse
 from gatekit.platform.vault import Vault
 from gatekit.store.ports import Store
 from gatekit.upstream.network import Channel, Dial
+
+if TYPE_CHECKING:
+    from gatekit.identity.saml.provider import SamlProvider
 
 
 def document_fetch(config: Config, clock: Clock) -> Fetch | None:
@@ -109,14 +113,29 @@ def warm_up(config: Config) -> None:
         import gatekit.platform.channel  # noqa: PLC0415, F401
 
 
+def saml_get(connection: SamlConnection, clock: Clock) -> Callable[[str], Awaitable[bytes]]:
+    """How a provider's metadata is fetched."""
+
+    async def get(url: str) -> bytes:
+        from gatekit.platform.outbound import Outbound  # noqa: PLC0415  (as above)
+
+        # The host that the operator named may lie in a private network; where it redirects to must be public.
+        outbound = Outbound(clock, [urlsplit(connection.metadata).hostname or ""])
+        answer = await outbound.fetch("GET", url, max_bytes=4 << 20, timeout=10.0, redirects=3)
+        if answer.status != 200:
+            raise OutboundRefused(f"{urlsplit(url).hostname}: answered {answer.status}")
+        return answer.body
+
+    return get
+
+
 def saml_provider(
     connection: SamlConnection, config: Config, store: Store, vault: Vault, clock: Clock, entropy: Entropy
-) -> RedirectProvider:
+) -> SamlProvider:
     # lxml costs 30 ms and 10 MB, and the HTTP client as above.
     from gatekit.identity.saml.keys import SamlKeys  # noqa: PLC0415
     from gatekit.identity.saml.provider import SamlProvider, SamlSettings  # noqa: PLC0415
     from gatekit.identity.saml.source import Fetched, Source, Written  # noqa: PLC0415
-    from gatekit.platform.outbound import Outbound  # noqa: PLC0415
 
     place = f"{config.public_url}/saml/{connection.name}"
     settings = SamlSettings(
@@ -140,15 +159,7 @@ def saml_provider(
     if connection.metadata.startswith("<"):
         source = Written(connection.name, connection.metadata, clock, which, signer)
     else:
-        # As with GitHub: the host that the operator named may lie in a private network.
-        outbound = Outbound(clock, [urlsplit(connection.metadata).hostname or ""])
-
-        async def get(url: str) -> bytes:
-            answer = await outbound.fetch("GET", url, max_bytes=4 << 20, timeout=10.0, redirects=3)
-            if answer.status != 200:
-                raise OutboundRefused(f"{urlsplit(url).hostname}: answered {answer.status}")
-            return answer.body
-
+        get = saml_get(connection, clock)
         source = Fetched(connection.name, connection.metadata, get, store.settings, clock, which, signer)
     keys = SamlKeys(store.signing_keys, vault, clock, urlsplit(config.public_url).hostname or "gatekit")
     return SamlProvider(settings, source, keys, store.replays, clock, entropy)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from gatekit.cli.context import placed
+from gatekit.cli.saml import saml_metadata
 from gatekit.cli.scim_tokens import scim_token
 
 
@@ -19,4 +20,5 @@ def connections() -> None:
     """
 
 
+connections.add_command(saml_metadata)
 connections.add_command(scim_token)

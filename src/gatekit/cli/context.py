@@ -245,6 +245,22 @@ def located(function: Function) -> Function:
     return _options(click.pass_context(functools.update_wrapper(find_first, function)))
 
 
+def with_config(function: Function) -> Function:
+    """``--config`` for a command that needs the file; it gets the file's place first."""
+
+    def find_first(context: click.Context, /, *args: Any, config: Path | None, **kwargs: Any) -> Any:
+        named = config or context.meta.get(_META, (None, None))[0] or os.environ.get(CONFIG_VARIABLE)
+        return function(Path(named or "gatekit.yaml"), *args, **kwargs)
+
+    option = click.option(
+        "-c",
+        "--config",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help=f"The configuration file.  [default: ${CONFIG_VARIABLE} or gatekit.yaml]",
+    )
+    return option(click.pass_context(functools.update_wrapper(find_first, function)))
+
+
 def _options(function: Function) -> Function:
     config = click.option(
         "-c",

@@ -75,6 +75,13 @@ class Written:
             log.error("saml metadata of %s cannot be used: %s", self._name, unusable.detail)
 
 
+async def look(document: str, get: Get, clock: Clock, entity_id: str, signer: str) -> Provider:
+    """Read metadata once, for somebody who wants to know what is wrong with it: ``document`` is an address or
+    the document itself. Raises ``OutboundRefused``, ``SamlRefused``."""
+    data = document.encode() if document.startswith("<") else await get(document)
+    return read_metadata(data, clock.now(), entity_id, pinned(signer))
+
+
 class _Stored(Struct):
     url: str
     document: str
