@@ -14,7 +14,7 @@ from gatekit.directories import Directories
 from gatekit.identity.claiming import Claims
 from gatekit.identity.mapping import Mapping
 from gatekit.identity.passwords import PasswordHasher
-from gatekit.identity.ports import RedirectProvider
+from gatekit.identity.ports import UPSTREAM, RedirectProvider
 from gatekit.identity.registry import Connections
 from gatekit.identity.threads import Threads
 from gatekit.model.connections import ConnectionRules
@@ -23,9 +23,6 @@ from gatekit.model.ports import Clock, Entropy
 from gatekit.outgoing import redirect_provider
 from gatekit.platform.vault import Vault
 from gatekit.store.ports import Store
-
-UPSTREAM = "identity-upstream"
-"""Purpose under which what a provider needs to be asked again is sealed."""
 
 
 class Means(Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from urllib.parse import urlencode, urljoin
 import pytest
 
 from gatekit.demo.browser import Page, Person, StoryError
-from gatekit.demo.wire import Login, McpClient
+from gatekit.demo.wire import Login, McpClient, fetch
 from tests.support.running import ECHO, RunningGateway
 from tests.support.simplesaml import SimpleSaml
 
@@ -27,6 +27,7 @@ SIGNED: dict[str, dict[str, Any]] = {
                         "assertion.encryption": True},
     "sha1": {"signature.algorithm": "http://www.w3.org/2000/09/xmldsig#rsa-sha1"},
     "portal": {},
+    "leaving": {},
 }  # fmt: skip
 """Connections of the gateway, and how the provider answers each."""
 SOUND = ("response", "assertion", "both", "sealed", "sealed-cbc")
@@ -78,6 +79,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, provider: SimpleSaml) -> I
         name: {"type": "saml", "metadata": provider.metadata} for name in SIGNED
     }
     connections["portal"] |= {"idp_initiated": True}
+    connections["leaving"] |= {"single_logout": True}
     running.proxy = {
         "auth": {"enabled": True, "providers": {"local": {}, **connections}, "allowed_users": members}
     }
@@ -176,6 +178,30 @@ def test_S9_signing_out_at_the_provider(gateway: RunningGateway, provider: Simpl
     assert name_on_the_page(gateway, other).startswith("alice"), "another browser, another sign-in"
     events = gateway.audit("--event", "sign_out")
     assert events[0]["reason"] == "asked for by the identity provider both"
+
+
+def test_S9_signing_out_here_ends_it_at_the_provider(gateway: RunningGateway, provider: SimpleSaml) -> None:
+    """S9: The provider accepts our signed request, and asks for the password again afterwards."""
+    someone = person("leaving")
+    browse(gateway, someone, f"{gateway.url}/login")
+    home = someone.browser.open(f"{gateway.url}/")
+    page = someone.browser.submit(home, home.forms[0], {}, "", "")
+    assert isinstance(page, Page)
+    assert page.url.startswith(f"{gateway.url}/saml/leaving/slo?SAMLResponse="), page.text[:500]
+    assert "You are signed out" in page.text
+    assert name_on_the_page(gateway, someone) == ""
+    someone.browser.visited.clear()
+    browse(gateway, someone, f"{gateway.url}/login")
+    assert "sign in" in someone.browser.visited, "the provider had forgotten who it was"
+
+
+def test_what_the_command_line_shows(gateway: RunningGateway, provider: SimpleSaml) -> None:
+    said = gateway.gatekit(
+        "connections", "saml-metadata", "both", "--theirs", "--config", str(gateway.config)
+    )
+    assert f"entity_id: {provider.entity}" in said
+    ours = gateway.gatekit("connections", "saml-metadata", "both", "--config", str(gateway.config))
+    assert ours.strip() == fetch(f"{gateway.url}/saml/both/metadata").body.decode()
 
 
 def test_somebody_who_is_on_no_list(gateway: RunningGateway) -> None:
