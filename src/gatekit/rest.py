@@ -20,6 +20,7 @@ from gatekit.admin.keys import Keys
 from gatekit.admin.people import People
 from gatekit.admin.roles import RoleDesk
 from gatekit.admin.servers import ServerUsers
+from gatekit.admin.service_accounts import ServiceAccounts
 from gatekit.audit.recorder import Recorder
 from gatekit.config.model import Config
 from gatekit.gateway.published import Published
@@ -58,6 +59,7 @@ def api_routes(
     desks = Desks(
         people=People(*desk),
         roles=RoleDesk(*desk),
+        service_accounts=ServiceAccounts(*desk),
         groups=Groups(*desk),
         keys=Keys(*desk),
         clients=Clients(*desk),

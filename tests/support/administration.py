@@ -84,7 +84,7 @@ async def administration(folder: Path, **proxy: Any) -> AsyncIterator[Administra
         "data_dir": str(folder / "data"),
         "proxy": {
             "public_url": URL,
-            "auth": {"enabled": True, "provider": "local", "allowed_users": ["*"]},
+            "auth": {"enabled": True, "provider": "local", "allowed_users": ["*", "service:robot"]},
             **proxy,
         },
         "servers": {"echo": {"command": list(ECHO)}},

@@ -93,5 +93,8 @@ class Clients(Desk):
                 action=action,
                 redirect_uris=client.redirect_uris,
                 reason=f"by {actor.name} ({actor.door})",
+                request_id=actor.request_id,
+                address=actor.address,
+                credential_id=actor.credential_id,
             )
         )

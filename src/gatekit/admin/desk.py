@@ -28,6 +28,11 @@ class Actor(Struct, frozen=True):
     role: Role = "member"
     scopes: frozenset[Permission] | None = None
     """What the key they came with is good for; None: for all that the role may."""
+    request_id: str = ""
+    address: str = ""
+    """Of the request and its network peer; empty at the command line."""
+    credential_id: str = ""
+    """The admin key, if they came with one."""
 
 
 def operator(name: str) -> Actor:
@@ -138,6 +143,9 @@ class Desk:
                 before=before,
                 after=after,
                 door=actor.door,
+                request_id=actor.request_id,
+                address=actor.address,
+                credential_id=actor.credential_id,
             )
         )
 

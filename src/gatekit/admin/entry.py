@@ -54,7 +54,7 @@ class Entry:
         self._roles = roles
         self._clock = clock
 
-    async def judge(self, token: str, address: str) -> Admitted | Turned:
+    async def judge(self, token: str, address: str, request_id: str = "") -> Admitted | Turned:
         """Raises ``StoreError``."""
         if not token.startswith(ADMIN_KEY_PREFIX):
             return Turned("not an admin key")
@@ -72,7 +72,16 @@ class Entry:
         # A scope that this version does not know any more opens nothing.
         scopes = frozenset(scope for scope in SCOPES if scope in key.scopes)
         role = await self._roles.of(found.user)
-        actor = Actor(found.user.username, "api", found.user.id, role, scopes)
+        actor = Actor(
+            found.user.username,
+            "api",
+            found.user.id,
+            role,
+            scopes,
+            request_id=request_id,
+            address=address,
+            credential_id=key.id,
+        )
         return Admitted(key, actor, token)
 
 

@@ -140,5 +140,8 @@ class Keys(Desk):
                 servers=key.servers,
                 expires_at=key.expires_at,
                 read_only=key.read_only,
+                request_id=actor.request_id,
+                address=actor.address,
+                credential_id=actor.credential_id,
             )
         )

@@ -66,12 +66,15 @@ class KeyEvent(AuditEvent, frozen=True, kw_only=True, tag="key"):
     servers: tuple[str, ...] = ()
     expires_at: int = 0
     read_only: bool = False
+    credential_id: str = ""
+    """The admin key that it was done with, if one was."""
 
 
 class ClientEvent(AuditEvent, frozen=True, kw_only=True, tag="client"):
     action: Literal["registered", "readmitted", "changed", "refused", "disabled", "enabled", "deleted"]
     redirect_uris: tuple[str, ...] = ()
     reason: str = ""
+    credential_id: str = ""
 
 
 class CallEvent(AuditEvent, frozen=True, kw_only=True, tag="call"):
@@ -142,6 +145,8 @@ class AdminEvent(AuditEvent, frozen=True, kw_only=True, tag="admin"):
     before: str = ""
     after: str = ""
     door: Literal["cli", "file", "api", "page", "scim", "provider"] = "cli"
+    credential_id: str = ""
+    """The admin key that it was done with, if one was."""
 
 
 class ConfigEvent(AuditEvent, frozen=True, kw_only=True, tag="config"):

@@ -18,7 +18,7 @@ from gatekit.web.api.door import MAX_BODY, tag_of
 from gatekit.web.api.openapi import PREFIX, document
 from gatekit.web.api.operation import Paged, cursor, paged, uncursor
 from gatekit.web.api.operations import OPERATIONS
-from tests.support.administration import Administration, administration
+from tests.support.administration import HERE, Administration, administration
 
 RULE = "ada@example.com"
 JSON = {"Content-Type": "application/json"}
@@ -352,3 +352,60 @@ async def test_a_change_is_recorded_with_who_and_what(
     (record,) = (await http.get("/audit", params={"event": "admin", "person": "root"})).json()["items"]
     assert (record["action"], record["target"], record["door"]) == ("group.create", "dev", "api")
     assert AdminEvent.__struct_config__.tag == record["event"]
+
+
+CHANGES: list[tuple[str, str, str, Any]] = [
+    ("people:write", "POST", "/people", {"username": "new"}),
+    ("people:write", "POST", "/people/alice/disable", None),
+    ("people:write", "POST", "/people/alice/enable", None),
+    ("people:write", "POST", "/people/alice/invite", {}),
+    ("roles:write", "PUT", "/people/alice/role", {"role": "auditor"}),
+    ("sessions:write", "POST", "/people/alice/sign-out", None),
+    ("groups:write", "POST", "/groups", {"name": "new"}),
+    ("groups:write", "PUT", "/groups/dev/members/alice", None),
+    ("groups:write", "PUT", "/groups/dev/rule", {"selectors": []}),
+    ("keys:write", "POST", "/keys", {"owner": "alice", "name": "x"}),
+    ("people:write", "POST", "/service-accounts", {"name": "robot"}),
+    ("people:write", "DELETE", "/people/alice", None),
+    ("groups:write", "DELETE", "/groups/dev", None),
+]
+
+
+@pytest.mark.parametrize(("scope", "method", "path", "body"), CHANGES)
+async def test_a_scope_that_writes_is_enough(
+    office: Administration, http: httpx2.AsyncClient, scope: str, method: str, path: str, body: Any
+) -> None:
+    """A change that was made is not answered with 403, because its answer looks at what it became."""
+    await office.person("alice")
+    await http.post("/groups", json={"name": "dev"})
+    async with office.http(await office.key("root", [scope])) as narrow:
+        answer = await narrow.request(method, path, json=body, headers={"If-Match": "*"})
+        assert answer.is_success, answer.text
+        if scope != "people:read":
+            assert (await narrow.get("/people")).status_code == 403
+
+
+async def test_a_record_names_request_and_key(office: Administration, http: httpx2.AsyncClient) -> None:
+    await office.person("alice")
+    made = await http.post("/people/alice/disable")
+    records = (await http.get("/audit", params={"event": "admin", "limit": 1})).json()["items"]
+    assert records[0]["request_id"] == made.headers["X-Request-Id"]
+    assert records[0]["address"] == HERE
+    assert records[0]["credential_id"] == (await office.store.admin_keys.list())[0].id
+    await http.post("/keys", json={"owner": "root", "name": "x"})
+    (record,) = (await http.get("/audit", params={"event": "key"})).json()["items"]
+    assert record["credential_id"] == records[0]["credential_id"]
+
+
+async def test_service_accounts(office: Administration, http: httpx2.AsyncClient) -> None:
+    made = await http.post("/service-accounts", json={"name": "robot", "title": "Deploys"})
+    assert (made.status_code, made.json()["username"]) == (201, "service:robot")
+    assert (await http.post("/keys", json={"owner": "service:robot", "name": "x"})).status_code == 201
+    (account,) = (await http.get("/service-accounts")).json()["items"]
+    assert (account["name"], account["keys"]) == ("robot", 1)
+    assert (await http.put("/people/service:robot/role", json={"role": "auditor"})).status_code == 200
+    async with office.http(await office.key("service:robot")) as robot:
+        assert (await robot.get("/people")).status_code == 200
+        assert (await robot.post("/people", json={"username": "x"})).status_code == 403
+    assert (await http.post("/people/service:robot/disable")).status_code == 200
+    assert (await http.delete("/people/service:robot")).status_code == 204

@@ -17,6 +17,7 @@ from gatekit.admin.keys import Keys
 from gatekit.admin.people import People
 from gatekit.admin.roles import RoleDesk
 from gatekit.admin.servers import ServerUsers
+from gatekit.admin.service_accounts import ServiceAccounts
 from gatekit.model.ports import Clock
 
 
@@ -33,6 +34,7 @@ class Desks(Struct, frozen=True, kw_only=True):
 
     people: People
     roles: RoleDesk
+    service_accounts: ServiceAccounts
     groups: Groups
     keys: Keys
     clients: Clients

@@ -74,7 +74,8 @@ class ApiDoor:
     ) -> None:
         """``description``: the OpenAPI document."""
         self._operations = operations
-        self._description = description
+        self._describe_all = description
+        self._description = b""
         self._desks = desks
         self._entry = entry
         self._replies = replies
@@ -103,8 +104,9 @@ class ApiDoor:
         return Route(PREFIX + operation.path, handler, methods=[operation.method], name=operation.name)
 
     async def _describe(self, request: Request) -> Response:  # noqa: ARG002
+        self._description = self._description or self._describe_all()  # strangers may ask, so only once
         return Response(
-            self._description(), headers={"Cache-Control": "no-cache"}, media_type="application/json"
+            self._description, headers={"Cache-Control": "no-cache"}, media_type="application/json"
         )
 
     async def _serve(self, operation: Operation, request: Request) -> Response:
@@ -133,7 +135,7 @@ class ApiDoor:
 
     async def _admitted(self, request: Request) -> Admitted:
         """Raises ``KeyRefused``, ``TooManyRequests``."""
-        judged = await self._entry.judge(_bearer(request), address(request))
+        judged = await self._entry.judge(_bearer(request), address(request), request_id(request))
         if isinstance(judged, Admitted):
             return judged
         if wait := self._places.take(place(request)):  # not counted for who is let in
@@ -188,7 +190,7 @@ class ApiDoor:
 
     async def _carry_out(self, operation: Operation, wanted: Wanted, matching: str) -> Reply:
         if matching and operation.current is not None:
-            now = await operation.current(self._desks, wanted)
+            now = await operation.current(self._desks, wanted.looking)
             if not _matches(matching, tag_of(now)):
                 raise PreconditionFailed("it is not any more what If-Match names")
         found = await operation.run(self._desks, wanted)

@@ -14,13 +14,14 @@ from typing import Any, get_args
 import msgspec
 from msgspec import Struct
 
-from gatekit import __version__
 from gatekit.admin.permissions import Permission
 from gatekit.errors import ApiProblem
 from gatekit.web.api.operation import Operation
 from gatekit.web.api.problems import MEDIA, Problem
 
 PREFIX = "/api/v1"
+VERSION = "1.0"
+"""Of the interface. Which Gatekit it is, strangers need not know."""
 MAX_PLACE = 512
 """Characters of a name in a path."""
 
@@ -57,7 +58,7 @@ def document(operations: Sequence[Operation], public_url: str) -> dict[str, Any]
         paths.setdefault(path, {})[operation.method.lower()] = _operation(operation, schemas)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Gatekit", "version": __version__, "description": _INTRODUCTION},
+        "info": {"title": "Gatekit", "version": VERSION, "description": _INTRODUCTION},
         "servers": [{"url": public_url}],
         "security": [{"adminKey": []}],
         "tags": [{"name": noun} for noun in dict.fromkeys(operation.noun for operation in operations)],

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from gatekit.admin.desk import Actor
 from gatekit.admin.permissions import Permission
@@ -60,6 +61,12 @@ class Wanted(Struct, frozen=True):
     """An instance of ``Operation.body``; None if there is none."""
     key: AdminKey
     """The one that asks."""
+
+    @property
+    def looking(self) -> Wanted:
+        """The same, to see what it is about: whoever may change a thing sees what it became, whatever the
+        scopes of the key say about looking at others."""
+        return replace(self, actor=replace(self.actor, scopes=None))
 
     def __getitem__(self, place: str) -> str:
         return self.path[place]

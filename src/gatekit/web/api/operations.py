@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from gatekit.web.api import clients, groups, keys, people, servers, trail
+from gatekit.web.api import clients, groups, keys, people, servers, service_accounts, trail
 from gatekit.web.api.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
     *people.OPERATIONS,
+    *service_accounts.OPERATIONS,
     *groups.OPERATIONS,
     *keys.OPERATIONS,
     *clients.OPERATIONS,

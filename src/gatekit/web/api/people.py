@@ -152,7 +152,7 @@ async def _create(desks: Desks, wanted: Wanted) -> Person:
     user = await desks.people.create(
         wanted.actor, new.username, email=new.email, display_name=new.display_name, groups=new.groups
     )
-    return person_out(await desks.people.show(wanted.actor, user.username))
+    return person_out(await desks.people.show(wanted.looking.actor, user.username))
 
 
 async def show(desks: Desks, wanted: Wanted) -> Person:
@@ -165,18 +165,18 @@ async def _delete(desks: Desks, wanted: Wanted) -> None:
 
 async def _disable(desks: Desks, wanted: Wanted) -> Person:
     await desks.people.disable(wanted.actor, wanted["username"])
-    return await show(desks, wanted)
+    return await show(desks, wanted.looking)
 
 
 async def _enable(desks: Desks, wanted: Wanted) -> Person:
     await desks.people.enable(wanted.actor, wanted["username"])
-    return await show(desks, wanted)
+    return await show(desks, wanted.looking)
 
 
 async def _role(desks: Desks, wanted: Wanted) -> Person:
     wish: NewRole = wanted.body
     await desks.roles.set(wanted.actor, wanted["username"], wish.role)
-    return await show(desks, wanted)
+    return await show(desks, wanted.looking)
 
 
 async def _invite(desks: Desks, wanted: Wanted) -> Invited:
