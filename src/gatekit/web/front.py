@@ -88,18 +88,15 @@ def front(
 class Front(Bounded):
     """One connection. An idle stream holds one, so it is kept small."""
 
+    # Not in the dictionary, which with more than thirty attributes is no longer shared and takes a kilobyte.
+    __slots__ = ("between", "came", "seen")
+
     endpoints: ClassVar[dict[bytes, str]]
     """Paths seen → server name."""
     serve: ClassVar[Serve]
     allows: ClassVar[Allows]
     lobby: ClassVar[Lobby]
     strangers: ClassVar[Strangers]
-    seen: Head | None = None
-    """The head of the last request, if another one like it can be read without the parser."""
-    came: tuple[str, Pairs] | None = None
-    """Server and headers of the POST that the parser has just read."""
-    between = True
-    """Whether the parser is at the beginning of a message: everything before has been read to its end."""
 
     def __init__(
         self,
@@ -110,6 +107,12 @@ class Front(Bounded):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.pipeline = _NOTHING_WAITS
+        self.between = True
+        """Whether the parser is at the beginning of a message: all that came before has been read."""
+        self.came: tuple[str, Pairs] | None = None
+        """Server and headers of the POST that the parser has just read."""
+        self.seen: Head | None = None
+        """The head of the last request, if another one like it can be read without the parser."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)

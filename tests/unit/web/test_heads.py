@@ -190,6 +190,16 @@ async def test_the_same_head_again_is_read_without_the_parser() -> None:
     assert connection.transport.said.count(b"HTTP/1.1 200 OK") == 3
 
 
+async def test_a_connection_stays_small() -> None:
+    """Above thirty attributes Python gives each instance a dictionary of its own; idle streams hold many."""
+    connection = Connection(Plane(), {b"ours"})
+    await connection.take(request(b"first"), request(b"second"))
+    assert connection.front.seen is not None
+    await connection.take(b"GET /s/files/mcp HTTP/1.1\r\nHost: ours\r\n\r\n")
+    assert connection.front.seen is None  # whoever opens a stream does not call on it again
+    assert len(vars(connection.front)) <= 30
+
+
 async def test_a_host_that_is_no_longer_ours_is_judged_anew() -> None:
     plane, hosts = Plane(), {b"ours"}
     connection = Connection(plane, hosts)
