@@ -15,6 +15,7 @@ PAGES = (
     "oauth.md",
     "openid.md",
     "resources.md",
+    "scim.md",
     *sorted(f"sso/{path.name}" for path in (DOCS / "sso").glob("*.md") if path.name != "README.md"),
 )
 SECRET = "a secret of some length, in a file"
