@@ -44,7 +44,7 @@ def scanned(text: bytes, cuts: list[int] | None = None, head: int = 60) -> Found
     return scan.end(pieces)
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(RESULTS, CUTS, st.booleans(), st.booleans(), st.sampled_from([1, 3, 17, 64 * 1024]))
 def test_it_says_what_reading_at_once_would(
     result: dict[str, Any], cuts: list[int], id_last: bool, ascii_only: bool, block: int
@@ -64,7 +64,7 @@ def test_it_says_what_reading_at_once_would(
     assert found.result.kind == (kind if isinstance(kind, str) else "")
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.text(st.sampled_from('{}[]",:\\a1 ')), CUTS, st.booleans())
 def test_what_is_no_object_by_itself_is_never_taken_for_a_result(
     text: str, cuts: list[int], id_last: bool
