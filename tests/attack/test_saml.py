@@ -100,7 +100,9 @@ class Corp:
         """As the provider's page makes a browser do it: no cookies of ours come along (SameSite=Lax)."""
         fields = {"SAMLResponse": answer, **({} if state is None else {"RelayState": state})}
         async with self.world.browser() as bare:
-            received = await bare.post(f"/saml/{self.name}/acs", data=fields)
+            received = await bare.post(
+                f"/saml/{self.name}/acs", data=fields, headers={"Origin": "https://idp.example.com"}
+            )
             if browser is not None:
                 for cookie in bare.cookies.jar:
                     browser.cookies.jar.set_cookie(cookie)

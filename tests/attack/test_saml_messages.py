@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from lxml import etree
 from msgspec.structs import replace
 
 from gatekit.errors import SamlRefused, SignInRefused
@@ -164,6 +165,24 @@ def test_either_of_two_keys_is_believed() -> None:
 def test_a_minute_of_skew_is_allowed() -> None:
     said = Said(not_before="2027-01-15T08:00:59Z", not_on_or_after="2027-01-15T07:59:01Z")
     assert judged(text_of(sound(said)))  # NOW is 2027-01-15T08:00:00Z
+
+
+@pytest.mark.parametrize("prefixes", [("xs",), ("xs", "xsi", "nobody")])
+def test_prefixes_that_are_treated_inclusively(prefixes: tuple[str, ...], tmp_path: Path) -> None:
+    """As Okta and others sign: prefixes declared around the assertion, used in the text of attributes."""
+    inner = assertion(Said())
+    value = inner.find(f".//{{{SAML}}}AttributeValue")
+    value.set("{http://www.w3.org/2001/XMLSchema-instance}type", "xs:string")
+    plain = text_of(response(Said(), inner)).replace(
+        b" ID=", b' xmlns:xs="http://www.w3.org/2001/XMLSchema" ID=', 1
+    )
+    root = etree.fromstring(plain)
+    sign(root.find(f"{{{SAML}}}Assertion"), Signing(prefixes=prefixes))
+    document = text_of(root)
+    assert oracle_accepts(document, keys("idp"), tmp_path, "Assertion")
+    assert judged(document).name.value == "7c0ffee1"
+    with pytest.raises(SamlRefused):
+        judged(document.replace(b'2001/XMLSchema"', b'2001/Other"'))
 
 
 def test_text_beside_the_signature_stays() -> None:

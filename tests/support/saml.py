@@ -169,10 +169,18 @@ def response(said: Said, *inside: Any) -> Any:
     return root
 
 
-def canonical(element: Any, algorithm: str = EXCLUSIVE) -> bytes:
+def canonical(element: Any, algorithm: str = EXCLUSIVE, prefixes: Sequence[str] = ()) -> bytes:
     exclusive = algorithm.startswith(EXCLUSIVE)
     comments = algorithm.endswith("WithComments")
-    return bytes(etree.tostring(element, method="c14n", exclusive=exclusive, with_comments=comments))
+    return bytes(
+        etree.tostring(
+            element,
+            method="c14n",
+            exclusive=exclusive,
+            with_comments=comments,
+            inclusive_ns_prefixes=list(prefixes) or None,
+        )
+    )
 
 
 @dataclass
@@ -189,6 +197,8 @@ class Signing:
     key_info: str | None = None
     references: int = 1
     place: int | None = None
+    prefixes: tuple[str, ...] = ()
+    """Treated inclusively when the content is canonicalised."""
 
 
 _HASHES: dict[str, Any] = {
@@ -205,10 +215,12 @@ def sign(element: Any, signing: Signing | None = None, into: Any = None) -> Any:
     pair = signing.pair or keys("idp")
     digest_of = _HASHES[signing.digest.rpartition("#")[2]]
     context = hashes.Hash(digest_of())
-    context.update(canonical(element, signing.transforms[-1] if signing.transforms else EXCLUSIVE))
+    last = signing.transforms[-1] if signing.transforms else EXCLUSIVE
+    context.update(canonical(element, last, signing.prefixes))
+    inclusive = f'<ec:InclusiveNamespaces xmlns:ec="{EXCLUSIVE}" PrefixList="{" ".join(signing.prefixes)}"/>'
+    extra = signing.transform_extra or (inclusive if signing.prefixes else "")
     transforms = "".join(
-        f'<ds:Transform Algorithm="{name}">{signing.transform_extra if name == signing.transforms[-1] else ""}'
-        "</ds:Transform>"
+        f'<ds:Transform Algorithm="{name}">{extra if name == last else ""}</ds:Transform>'
         for name in signing.transforms
     )
     uri = f"#{element.get('ID')}" if signing.uri is None else signing.uri

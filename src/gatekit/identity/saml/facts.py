@@ -17,6 +17,7 @@ from gatekit.model.people import ExternalIdentity
 BY_PERSISTENT, BY_NAME_ID = "persistent", "name_id"
 MAX_GROUP = 256
 MAX_SUBJECT = 1024
+MAX_SHOWN = 200
 
 _CLAIMS = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
 _MICROSOFT = "http://schemas.microsoft.com/"
@@ -115,7 +116,7 @@ def _all(accepted: Accepted, chosen: str, known: Sequence[str]) -> tuple[str, ..
 def _first(accepted: Accepted, chosen: str, known: Sequence[str]) -> str:
     """The only value; several are no answer, and the first of several would be the sender's choice."""
     found = _all(accepted, chosen, known)
-    return found[0][:200] if len(found) == 1 else ""
+    return found[0][:MAX_SHOWN] if len(found) == 1 and found[0].isprintable() else ""
 
 
 def _is_group(name: str) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from cryptography.hazmat.primitives.hashes import SHA256
+
 from gatekit.identity.saml.keys import SamlKeys
 from gatekit.platform.vault import Vault
 from gatekit.store.sql.store import open_store
@@ -23,6 +25,9 @@ async def test_keys_are_made_once_and_sealed(tmp_path: Path) -> None:
         assert made[0].certificate.public_key() == made[0].private.public_key()
         [reading] = await one.pairs("saml-reading")
         assert reading.certificate != made[0].certificate
+        await store.signing_keys.retire(reading.certificate.fingerprint(SHA256()).hex()[:43], 5)
+        [next_one] = await other.pairs("saml-reading")
+        assert next_one.certificate != reading.certificate, "a key that leaked is followed by another"
         for row in await store.signing_keys.list():
             assert "PRIVATE" not in row.private_sealed + row.public_jwk
     finally:
