@@ -7,9 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from gatekit.demo.browser import Person
 from tests.support.running import ECHO, MakeGateway, RunningGateway, started, three_servers
+
+# An example that takes long says that the machine is busy, and nothing about what is tested.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture
