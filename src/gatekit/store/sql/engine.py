@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, cast
 
@@ -82,8 +83,10 @@ class Database:
 
     async def all(self, sql: str, **params: object) -> list[Row]:
         """Read outside a transaction."""
-        with explained(self.path):
+        try:
             return await _fetch(self._reader, sql, params)
+        except sqlite3.Error as error:
+            raise explain(error, self.path) from error
 
     async def one(self, sql: str, **params: object) -> Row | None:
         rows = await self.all(sql, **params)
@@ -165,9 +168,12 @@ async def _fetch(connection: aiosqlite.Connection, sql: str, params: Params) -> 
         raise StoreError("the database is closed already") from error
 
 
+_NAME = itemgetter(0)
+
+
 def _as_dict(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> Row:
     """In the connection's thread; ``sqlite3.Row`` looks for each column among all of them."""
-    return dict(zip([column[0] for column in cursor.description], row, strict=True))
+    return dict(zip(map(_NAME, cursor.description), row, strict=False))
 
 
 # -- errors ------------------------------------------------------------------------------------------------
