@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
-from gatekit.errors import TokenInvalid
+from gatekit.errors import StoreError, TokenInvalid, VaultError
 from gatekit.model.ports import Clock
 from gatekit.oauth.keys import RSA_SUFFIX, KeyRing
 from gatekit.oauth.ports import Vault
@@ -61,10 +61,16 @@ class Statements:
         return [key for ring in self._rings.values() for key in ring.public_keys()]
 
     async def sign(self, kind: Kind, claims: Mapping[str, Any], algorithm: Algorithm = "ES256") -> str:
-        """A compact JWT of the type of ``kind``. Raises ``StoreError`` if the first key cannot be made."""
+        """A compact JWT of the type of ``kind``.
+
+        Raises ``StoreError`` if the first key cannot be made, or none can be opened.
+        """
         ring = self._rings[kind, algorithm]
         if ring.empty:
-            await ring.load()
+            try:
+                await ring.load()
+            except VaultError as bad:  # whoever asked can do nothing about it but come again
+                raise StoreError(str(bad)) from bad
         return ring.sign_payload(json.dumps(claims, separators=(",", ":")).encode())
 
     async def read(self, kind: Kind, token: str) -> dict[str, Any]:

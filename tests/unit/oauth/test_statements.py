@@ -9,8 +9,8 @@ from typing import get_args
 
 import pytest
 
-from gatekit.errors import TokenInvalid
-from gatekit.oauth.keys import KeyRing
+from gatekit.errors import StoreError, TokenInvalid
+from gatekit.oauth.keys import KeyRing, new_key
 from gatekit.oauth.statements import Kind, Statements
 from gatekit.platform.vault import Vault, load_master_key
 from gatekit.store.sql.store import open_store
@@ -69,5 +69,22 @@ async def test_another_process_reads_and_publishes_what_one_made(tmp_path: Path)
         clock.advance(10)
         assert len(await there.public_keys()) == 1
         assert await there.read("id-token", token) == {"sub": "alice"}
+    finally:
+        await store.close()
+
+
+async def test_keys_of_another_master_key_are_no_answer_and_make_none(tmp_path: Path) -> None:
+    """Whoever asks is told to come again; no new key takes the place of one that cannot be read."""
+    store, clock = await open_store(tmp_path / "gatekit.db"), ManualClock()
+    try:
+        await store.signing_keys.add(new_key(Vault(bytes(32)), "id-token-rs256", int(clock.now())))
+        here = Statements(store.signing_keys, Vault(load_master_key(tmp_path)), clock)
+        await here.load()
+        for _ in range(2):
+            with pytest.raises(StoreError, match="master key"):
+                await here.sign("id-token", {}, "RS256")
+        await here.tidy()
+        assert len(await store.signing_keys.list()) == 1
+        assert header(await here.sign("id-token", {}))["alg"] == "ES256"
     finally:
         await store.close()
