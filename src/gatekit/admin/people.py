@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from gatekit.admin.desk import Actor, Desk, words
+from gatekit.audit.pseudonyms import SALT, Covers, digest
 from gatekit.errors import Conflict, Forbidden, InvalidInput, NotFound, SignInRefused
 from gatekit.identity.names import MAX_USERNAME
-from gatekit.model.people import LOCAL, Invite, Membership, PeopleQuery, User
+from gatekit.model.people import LOCAL, Invite, Membership, PeopleQuery, Pseudonym, User
 from gatekit.platform.vault import token_hash
 
 INVITE_SECONDS = 48 * 3600
@@ -19,8 +21,12 @@ MAX_INVITE_SECONDS = 30 * 86400
 INVITE_PREFIX = "gk_inv_"
 MAX_DISPLAY_NAME = 200
 
+_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 _USERNAME = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,{MAX_USERNAME - 1}}}")
 _EMAIL = re.compile(r"[^\s@:/*?,;<>\"']{1,64}@[^\s@:/*?,;<>\"'_]{1,253}")
+
+Afterlife = Literal["keep", "pseudonymise"]
+"""What becomes of somebody's records."""
 
 Hash = Callable[[str], Awaitable[str]]
 """Password → stored hash; raises ``SignInRefused`` with the rule that a password breaks."""
@@ -145,15 +151,44 @@ class People(Desk):
         await self._gives(actor, await self._whom(actor, "people:write", username))
         return await self._set_disabled(actor, username, False)
 
-    async def delete(self, actor: Actor, username: str) -> User:
-        """Remove the person and everything that hangs on them: sessions, grants, keys, memberships."""
+    async def delete(self, actor: Actor, username: str, audit: Afterlife = "keep") -> User:
+        """Remove the person and everything that hangs on them: sessions, grants, keys, memberships.
+
+        Their records in the audit keep the name, or are shown under a pseudonym from now on
+        (``audit.pseudonyms``).
+        """
         view = await self._view(await self._whom(actor, "people:write", username))
         self._not_oneself(actor, view.user)
+        if audit == "pseudonymise":
+            return await self._forget(actor, view.user)
         await self._store.users.delete(view.user.id)
         groups = ",".join(membership.group for membership in view.groups)
         before = words(id=view.user.id, email=view.user.email, groups=groups)
         await self._record(actor, "user.delete", view.user.username, before=before)
         return view.user
+
+    async def _forget(self, actor: Actor, user: User) -> User:
+        salt = await self._store.settings.put_if_absent(SALT, self._entropy.token(""))
+        names = {user.username, user.login, user.email or "", user.subject}
+        for row in await self._store.identities.of_user(user.id):
+            names |= {row.login, row.email or "", row.subject}
+        pseudonym = Pseudonym(
+            user_id=user.id,
+            name=f"person-{self._entropy.letters(_LETTERS, 10)}",
+            digests=tuple(sorted(digest(salt, name) for name in names if name)),
+            created_at=self._now(),
+        )
+        # First: there is no moment at which the person is gone and the name is shown.
+        await self._store.pseudonyms.add(pseudonym)
+        await self._store.users.delete(user.id)
+        await self._record(actor, "user.forget", pseudonym.name, before=words(id=user.id))
+        return user
+
+    async def covers(self, actor: Actor) -> Covers:
+        """What goes over the names of people who are forgotten, for whoever shows records."""
+        self._may(actor, "audit:read")
+        salt = await self._store.settings.get(SALT) or ""
+        return Covers(await self._store.pseudonyms.list(), salt)
 
     async def set_password(self, actor: Actor, username: str, password: str, hash_password: Hash) -> User:
         """Set a password; sign-ins that were made with the old one end."""

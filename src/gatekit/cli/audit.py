@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gatekit.cli.context import Workspace, located, placed
+from gatekit.cli.context import DATABASE, Workspace, located, placed
 from gatekit.cli.output import plain
 from gatekit.errors import GatekitError
 from gatekit.platform.clock import SystemClock
 
 if TYPE_CHECKING:
+    from gatekit.audit.pseudonyms import Covers
     from gatekit.audit.query import Record
 
 _COLUMNS = (("TIME (UTC)", 15), ("WHO", 12), ("CLIENT", 12), ("SERVER", 12), ("WHAT", 20), ("RESULT", 8))
@@ -52,7 +53,8 @@ def tail(workspace: Workspace, follow: bool, lines: int, as_json: bool) -> None:
 
     directory = _directory(workspace)
     try:
-        _show(query.tail(directory, lines, wait=(lambda: time.sleep(_POLL)) if follow else None), as_json)
+        records = query.tail(directory, lines, wait=(lambda: time.sleep(_POLL)) if follow else None)
+        _show(records, as_json, _covers(workspace))
     except KeyboardInterrupt:
         return
 
@@ -84,7 +86,8 @@ def search(
     """
     from gatekit.audit import query
 
-    now = SystemClock().now()
+    now, covers = SystemClock().now(), _covers(workspace)
+    wanted["user"] = covers.asked(wanted["user"])
     try:
         chosen = query.Filter(
             since=query.parse_when(since, now) if since else None,
@@ -93,7 +96,7 @@ def search(
         )
     except GatekitError as error:
         raise click.UsageError(str(error)) from None
-    if not _show(query.search(_directory(workspace), chosen), as_json):
+    if not _show(query.search(_directory(workspace), chosen), as_json, covers):
         click.echo("no records fit", err=True)
 
 
@@ -132,12 +135,24 @@ def _directory(workspace: Workspace) -> Path:
 # -- printing ----------------------------------------------------------------------------------------------
 
 
-def _show(records: Iterable[Record], as_json: bool) -> int:
+def _covers(workspace: Workspace) -> Covers:
+    """Of people who are forgotten. Where there is no database nobody is."""
+    from gatekit.audit.pseudonyms import Covers
+
+    if not (workspace.data_dir / DATABASE).exists():
+        return Covers((), "")
+    return workspace.read(lambda office: office.people.covers(office.actor))
+
+
+def _show(records: Iterable[Record], as_json: bool, covers: Covers) -> int:
     """Print as they come; return how many."""
     count = 0
     if as_json:
+        from msgspec.json import encode
+
         for record in records:
-            click.echo(record.raw)
+            shown = covers.cover(record.fields)
+            click.echo(record.raw if shown == record.fields else encode(shown))
             count += 1
         return count
     from rich.console import Console
@@ -147,16 +162,15 @@ def _show(records: Iterable[Record], as_json: bool) -> int:
     for count, record in enumerate(records, start=1):
         if count == 1:
             console.print(Text(" ".join(name.ljust(width) for name, width in _COLUMNS) + " DETAIL", "bold"))
-        line, detail, style = _line(record)
+        line, detail, style = _line(record, covers.cover(record.fields))
         if console.is_terminal and len(line) + 1 + len(detail) > console.width:
             detail = f"\n{_INDENT}{detail}"
         console.print(Text(f"{line} {detail}".rstrip(), style))
     return count
 
 
-def _line(record: Record) -> tuple[str, str, str]:
+def _line(record: Record, fields: dict[str, Any]) -> tuple[str, str, str]:
     """(fixed columns, detail, colour)"""
-    fields = record.fields
     what, result, detail = _describe(fields)
     cells = (
         datetime.fromtimestamp(record.at, UTC).strftime("%m-%d %H:%M:%S"),

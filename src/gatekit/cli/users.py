@@ -25,7 +25,7 @@ from gatekit.errors import InvalidInput
 from gatekit.model.people import ROLES, PeopleQuery, Role
 
 if TYPE_CHECKING:
-    from gatekit.admin.people import Invited, PersonView
+    from gatekit.admin.people import Afterlife, Invited, PersonView
 
 valid_for = click.option(
     "--expires",
@@ -194,9 +194,16 @@ def enable(workspace: Workspace, /, username: str) -> None:
 
 @users.command()
 @click.argument("username")
+@click.option(
+    "--audit",
+    type=click.Choice(["keep", "pseudonymise"]),
+    default="keep",
+    show_default=True,
+    help="Whether records about them go on showing the name.",
+)
 @yes
 @located
-def delete(workspace: Workspace, /, username: str, yes: bool) -> None:
+def delete(workspace: Workspace, /, username: str, audit: Afterlife, yes: bool) -> None:
     """Delete a person with their sign-ins, grants and keys.
 
     \b
@@ -205,7 +212,7 @@ def delete(workspace: Workspace, /, username: str, yes: bool) -> None:
     """
     if not yes:
         click.confirm(f"Delete {username}, with all sign-ins, grants and keys?", abort=True, err=True)
-    user = workspace.change(lambda office: office.people.delete(office.actor, username))
+    user = workspace.change(lambda office: office.people.delete(office.actor, username, audit))
     click.echo(f"{user.username} was deleted")
 
 

@@ -96,6 +96,16 @@ class PeopleQuery(Struct, frozen=True, kw_only=True):
     """… of this source."""
 
 
+class Pseudonym(Struct, frozen=True, kw_only=True):
+    """Stands for somebody who was deleted and asked to be forgotten; the name itself is not kept here."""
+
+    user_id: str
+    name: str
+    digests: tuple[str, ...]
+    """Salted hashes of what the person was called."""
+    created_at: int
+
+
 class PersonWrite(Struct, frozen=True, kw_only=True):
     """One person of a batch that is written as a whole."""
 

@@ -18,6 +18,7 @@ from gatekit.model.people import (
     Membership,
     PeopleQuery,
     PersonWrite,
+    Pseudonym,
     User,
 )
 
@@ -116,6 +117,16 @@ class Identities(Protocol):
         Raise ``NotFound`` if it is not an identity of that person.
         """
         ...
+
+
+class Pseudonyms(Protocol):
+    """What the audit shows instead of people who asked to be forgotten."""
+
+    async def add(self, pseudonym: Pseudonym) -> None:
+        """Replaces an earlier one of the same person."""
+        ...
+
+    async def list(self) -> list[Pseudonym]: ...
 
 
 class Groups(Protocol):

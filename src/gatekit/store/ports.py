@@ -27,7 +27,7 @@ from gatekit.model.people import User
 from gatekit.store.api_ports import AdminKeys, ApiReplies
 from gatekit.store.browser_ports import BrowserSessions, RelyingSessions
 from gatekit.store.client_ports import Clients
-from gatekit.store.people_ports import Groups, Identities, Invites, Users
+from gatekit.store.people_ports import Groups, Identities, Invites, Pseudonyms, Users
 from gatekit.store.scim_ports import Accounts, ScimGroups, ScimTokens
 
 
@@ -271,6 +271,8 @@ class Store(Protocol):
     def users(self) -> Users: ...
     @property
     def identities(self) -> Identities: ...
+    @property
+    def pseudonyms(self) -> Pseudonyms: ...
     @property
     def groups(self) -> Groups: ...
     @property

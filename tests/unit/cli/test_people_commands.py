@@ -152,6 +152,29 @@ def test_roles_identities_and_sessions(run: Run) -> None:
     assert "--after alice" in paged.stderr
 
 
+def test_somebody_is_forgotten(run: Run, tmp_path: Path) -> None:
+    run("users", "add", "alice", "--email", "alice@example.com", "--name", "Alice Doe")
+    run("groups", "create", "dev")
+    run("groups", "add", "dev", "alice")
+    run("users", "add", "bob")
+    run("users", "delete", "alice", "--audit", "pseudonymise", "--yes")
+    shown = run("audit", "search", "--json").stdout
+    assert "alice" not in shown.lower()
+    assert "Doe" not in shown
+    assert "bob" in shown
+    forgotten = next(json.loads(line) for line in shown.splitlines() if "user.forget" in line)
+    assert forgotten["target"].startswith("person-")
+    for table in (run("audit", "tail").stdout, run("audit", "search").stdout):
+        assert "alice" not in table
+        assert forgotten["target"][:11] in table
+    assert "no records" in run("audit", "search", "--user", "alice").stderr
+    assert run("audit", "verify").stdout.startswith("ok"), "the files are as they were"
+    raw = sqlite3.connect(tmp_path / "data" / "gatekit.db")
+    dump = "\n".join(line for line in raw.iterdump() if "pseudonyms" in line)
+    raw.close()
+    assert "alice" not in dump
+
+
 def test_people_come_from_a_file_and_go_to_one(run: Run, tmp_path: Path) -> None:
     run("groups", "create", "dev")
     sheet = tmp_path / "people.csv"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from gatekit.errors import Conflict, NotFound
-from gatekit.model.people import Identity
+from gatekit.model.people import Identity, Pseudonym
 from gatekit.store.sql.engine import Database
 from gatekit.store.sql.people import INSERT_IDENTITY
-from gatekit.store.sql.rows import decode, encode
+from gatekit.store.sql.rows import decode, encode, insert
 
+_INSERT_PSEUDONYM = insert("pseudonyms", Pseudonym)
 _KEY = "connection = :connection AND issuer = :issuer AND subject = :subject"
 
 
@@ -95,3 +96,19 @@ class SqlIdentities:
                 encode(decode(Identity, found[0])),
             )
             await work.changed("user", identity.user_id)
+
+
+class SqlPseudonyms:
+    """Implements ``store.people_ports.Pseudonyms``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, pseudonym: Pseudonym) -> None:
+        async with self._database.transaction() as work:
+            await work.all("DELETE FROM pseudonyms WHERE user_id = :id", id=pseudonym.user_id)
+            await work.run(_INSERT_PSEUDONYM, encode(pseudonym))
+
+    async def list(self) -> list[Pseudonym]:
+        rows = await self._database.all("SELECT * FROM pseudonyms ORDER BY created_at, user_id")
+        return [decode(Pseudonym, row) for row in rows]

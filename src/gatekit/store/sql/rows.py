@@ -17,7 +17,7 @@ from msgspec import Struct
 from gatekit.store.sql.engine import Row
 
 LISTS = frozenset(
-    {"redirect_uris", "grant_types", "scopes", "resources", "servers", "selectors", "addresses"}
+    {"redirect_uris", "grant_types", "scopes", "resources", "servers", "selectors", "addresses", "digests"}
 )
 FLAGS = frozenset({"disabled", "email_verified", "read_only", "active", "held"})
 

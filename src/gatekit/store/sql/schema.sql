@@ -37,6 +37,13 @@ CREATE TABLE identities (
 );
 CREATE INDEX identities_user ON identities (user_id);
 
+CREATE TABLE pseudonyms (
+    user_id TEXT NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL,
+    digests TEXT NOT NULL,
+    created_at BIGINT NOT NULL
+);
+
 CREATE TABLE groups (
     id TEXT NOT NULL PRIMARY KEY,
     name TEXT NOT NULL,

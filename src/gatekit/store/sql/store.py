@@ -16,7 +16,7 @@ from gatekit.store.sql.engine import Database
 from gatekit.store.sql.facts import SqlChanges, SqlReplays, SqlSettings, SqlSigningKeys
 from gatekit.store.sql.grants import SqlGrants
 from gatekit.store.sql.groups import SqlGroups
-from gatekit.store.sql.identities import SqlIdentities
+from gatekit.store.sql.identities import SqlIdentities, SqlPseudonyms
 from gatekit.store.sql.people import SqlInvites, SqlUsers
 from gatekit.store.sql.pushed import SqlPushedRequests
 from gatekit.store.sql.relying import SqlRelyingSessions
@@ -33,6 +33,7 @@ class SqlStore:
         self._database = database
         self.users = SqlUsers(database)
         self.identities = SqlIdentities(database)
+        self.pseudonyms = SqlPseudonyms(database)
         self.groups = SqlGroups(database)
         self.invites = SqlInvites(database)
         self.clients = SqlClients(database)

@@ -58,9 +58,10 @@ async def _search(desks: Desks, wanted: Wanted) -> Page[dict[str, Any]]:
         until = _time(query.until) if query.until else desks.clock.now() + 1
         since = _time(query.since) if query.since else until - _DAY
         place = _Place(until, (), since)
+    covers = await desks.people.covers(wanted.actor)
     last = place.at + _MICROSECOND if place.seen else place.at
     chosen = Filter(
-        user=query.person or None,
+        user=covers.asked(query.person or None),
         server=query.server or None,
         tool=query.tool or None,
         client=query.client or None,
@@ -81,7 +82,9 @@ async def _search(desks: Desks, wanted: Wanted) -> Page[dict[str, Any]]:
             raise ApiUnavailable(f"the trail cannot be read ({error.strerror or error})") from None
     shown = found[: query.limit]
     more = len(found) > query.limit
-    return Page(tuple(record.fields for record in shown), _after(place, shown) if more else None)
+    return Page(
+        tuple(covers.cover(record.fields) for record in shown), _after(place, shown) if more else None
+    )
 
 
 def _time(text: str) -> float:
