@@ -16,6 +16,7 @@ from gatekit.admin.desk import Roles
 from gatekit.admin.entry import Entry
 from gatekit.admin.grants import Grants
 from gatekit.admin.groups import Groups
+from gatekit.admin.identities import Identities
 from gatekit.admin.keys import Keys
 from gatekit.admin.people import People
 from gatekit.admin.roles import RoleDesk
@@ -29,7 +30,7 @@ from gatekit.model.ports import Clock, Entropy
 from gatekit.oauth.refusals import Refusals
 from gatekit.platform.vault import Vault
 from gatekit.store.ports import Store
-from gatekit.web.api.desks import Desks, ServerFacts
+from gatekit.web.api.desks import ConnectionFacts, Desks, ServerFacts
 from gatekit.web.api.door import ApiDoor, Elsewhere
 from gatekit.web.api.openapi import document
 from gatekit.web.api.operations import OPERATIONS
@@ -58,6 +59,7 @@ def api_routes(
 
     desks = Desks(
         people=People(*desk),
+        identities=Identities(*desk),
         roles=RoleDesk(*desk),
         service_accounts=ServiceAccounts(*desk),
         groups=Groups(*desk),
@@ -75,6 +77,9 @@ def api_routes(
         trail=config().data_dir / "audit",
         reading=asyncio.Semaphore(1),
         servers=servers,
+        connections=lambda: [
+            ConnectionFacts(entry.name, entry.kind, entry.rules) for entry in config().auth.connections
+        ],
         invite_link=lambda token: f"{config().public_url}/invite/{token}",
     )
     routes = ApiDoor(

@@ -356,6 +356,7 @@ async def test_a_change_is_recorded_with_who_and_what(
 
 CHANGES: list[tuple[str, str, str, Any]] = [
     ("people:write", "POST", "/people", {"username": "new"}),
+    ("people:write", "PATCH", "/people/alice", {"display_name": "Alice"}),
     ("people:write", "POST", "/people/alice/disable", None),
     ("people:write", "POST", "/people/alice/enable", None),
     ("people:write", "POST", "/people/alice/invite", {}),
@@ -409,3 +410,33 @@ async def test_service_accounts(office: Administration, http: httpx2.AsyncClient
         assert (await robot.post("/people", json={"username": "x"})).status_code == 403
     assert (await http.post("/people/service:robot/disable")).status_code == 200
     assert (await http.delete("/people/service:robot")).status_code == 204
+
+
+async def test_another_address_and_name(office: Administration, http: httpx2.AsyncClient) -> None:
+    await office.person("alice")
+    changed = await http.patch("/people/alice", json={"email": "alice@example.com", "display_name": "Alice"})
+    assert (changed.json()["email"], changed.json()["display_name"]) == ("alice@example.com", "Alice")
+    kept = await http.patch("/people/alice", json={"display_name": ""})
+    assert (kept.json()["email"], kept.json()["display_name"]) == ("alice@example.com", "")
+    assert (await http.patch("/people/alice", json={"email": ""})).json()["email"] is None
+    assert kind(await http.patch("/people/alice", json={"email": "x"})) == (422, "invalid-input")
+    assert kind(await http.patch("/people/alice", json={"username": "x"})) == (400, "bad-request")
+
+
+async def test_ways_of_signing_in(office: Administration, http: httpx2.AsyncClient) -> None:
+    await office.person("alice")
+    new = {"connection": "okta", "issuer": "https://acme.okta.example", "subject": "00u1", "login": "ada"}
+    assert (await http.post("/people/alice/identities", json=new)).status_code == 201
+    assert kind(await http.post("/people/alice/identities", json=new)) == (409, "conflict")
+    listed = (await http.get("/people/alice/identities")).json()["items"]
+    assert [row["connection"] for row in listed] == ["local", "okta"]
+    assert "upstream" not in str(listed)
+    assert (await http.delete("/people/alice/identities/okta")).status_code == 204
+    assert kind(await http.delete("/people/alice/identities/local")) == (409, "conflict")
+
+
+async def test_connections(http: httpx2.AsyncClient) -> None:
+    (connection,) = (await http.get("/connections")).json()["items"]
+    assert (connection["name"], connection["kind"], connection["enabled"]) == ("local", "local", True)
+    assert (await http.get("/connections/local")).json() == connection
+    assert kind(await http.get("/connections/none")) == (404, "not-found")

@@ -13,11 +13,13 @@ from gatekit.admin.browser_sessions import BrowserSessions
 from gatekit.admin.clients import Clients
 from gatekit.admin.grants import Grants
 from gatekit.admin.groups import Groups
+from gatekit.admin.identities import Identities
 from gatekit.admin.keys import Keys
 from gatekit.admin.people import People
 from gatekit.admin.roles import RoleDesk
 from gatekit.admin.servers import ServerUsers
 from gatekit.admin.service_accounts import ServiceAccounts
+from gatekit.model.connections import ConnectionRules
 from gatekit.model.ports import Clock
 
 
@@ -29,10 +31,17 @@ class ServerFacts(Struct, frozen=True):
     title: str = ""
 
 
+class ConnectionFacts(Struct, frozen=True):
+    name: str
+    kind: str
+    rules: ConnectionRules
+
+
 class Desks(Struct, frozen=True, kw_only=True):
-    """``servers`` and ``invite_link`` speak of the configuration that is in force now."""
+    """``servers``, ``connections`` and ``invite_link`` speak of the configuration that is in force now."""
 
     people: People
+    identities: Identities
     roles: RoleDesk
     service_accounts: ServiceAccounts
     groups: Groups
@@ -48,4 +57,5 @@ class Desks(Struct, frozen=True, kw_only=True):
     reading: asyncio.Semaphore
     """Who reads them waits for whoever does already."""
     servers: Callable[[], Sequence[ServerFacts]]
+    connections: Callable[[], Sequence[ConnectionFacts]]
     invite_link: Callable[[str], str]

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from gatekit.web.api import clients, groups, keys, people, servers, service_accounts, trail
+from gatekit.web.api import (
+    clients,
+    connections,
+    groups,
+    identities,
+    keys,
+    people,
+    servers,
+    service_accounts,
+    trail,
+)
 from gatekit.web.api.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
     *people.OPERATIONS,
+    *identities.OPERATIONS,
     *service_accounts.OPERATIONS,
     *groups.OPERATIONS,
     *keys.OPERATIONS,
     *clients.OPERATIONS,
     *servers.OPERATIONS,
+    *connections.OPERATIONS,
     *trail.OPERATIONS,
 )
-"""An operation whose path is a longer form of another's stands before it."""

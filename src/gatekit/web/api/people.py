@@ -41,6 +41,13 @@ class NewPerson(Struct, frozen=True, forbid_unknown_fields=True):
     groups: Annotated[tuple[GroupName, ...], Meta(max_length=100, description="Local groups.")] = ()
 
 
+class Change(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is not there stays. Of people of a provider, the provider says these."""
+
+    email: Annotated[Email | None, Meta(description="Empty: none. It counts as verified.")] = None
+    display_name: Text | None = None
+
+
 class NewRole(Struct, frozen=True, forbid_unknown_fields=True):
     role: Role
 
@@ -159,6 +166,14 @@ async def show(desks: Desks, wanted: Wanted) -> Person:
     return person_out(await desks.people.show(wanted.actor, wanted["username"]))
 
 
+async def _change(desks: Desks, wanted: Wanted) -> Person:
+    change: Change = wanted.body
+    await desks.people.change(
+        wanted.actor, wanted["username"], email=change.email, display_name=change.display_name
+    )
+    return await show(desks, wanted.looking)
+
+
 async def _delete(desks: Desks, wanted: Wanted) -> None:
     await desks.people.delete(wanted.actor, wanted["username"])
 
@@ -240,6 +255,18 @@ OPERATIONS = (
         answer=Person,
         tagged=True,
         run=show,
+    ),
+    Operation(
+        name="people.change",
+        method="PATCH",
+        path=PERSON,
+        permission="people:write",
+        summary="Give a person with an account here another address or name",
+        body=Change,
+        answer=Person,
+        tagged=True,
+        current=show,
+        run=_change,
     ),
     Operation(
         name="people.delete",
