@@ -77,6 +77,7 @@ def services(parts: Parts) -> Services:
         policy=lambda: parts.tables().policy,
         passwords=parts.signins.connections.passwords,
         homes=parts.signins.connections,
+        recheck=parts.signins.connections.recheck,
         invitations=Invitations(store.users, store.invites, parts.hasher, clock, store.browser_sessions),
         providers=parts.signins.connections.providers,
         fetch=document_fetch(config, clock),

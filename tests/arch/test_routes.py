@@ -144,6 +144,7 @@ WALK = {
     ("GET", "/go/{connection}"): same(404),
     ("GET", "/callback/{connection}"): same(404),
     ("POST", "/saml/{connection}/acs"): same(404),
+    ("POST", "/backchannel-logout/{connection}"): same(404),
     ("GET", "/saml/{connection}/metadata"): same(404),
     ("GET", "/saml/{connection}/slo"): same(404),
     ("GET", "/invite/{token}"): same(404),

@@ -112,6 +112,21 @@ class LogoutPartner(Protocol):
         ...
 
 
+class Replays(Protocol):
+    """``store.ports.Replays``."""
+
+    async def first(self, purpose: str, key: str, expires_at: int, now: int) -> bool: ...
+
+
+@runtime_checkable
+class BackchannelPartner(Protocol):
+    """A provider that tells us of a sign-out without a browser (OpenID Connect Back-Channel Logout)."""
+
+    async def logged_out(self, logout_token: str, replays: Replays) -> Ended:
+        """Raises ``ForeignTokenInvalid``, ``ProviderFailed`` (it cannot be judged now), ``StoreError``."""
+        ...
+
+
 @runtime_checkable
 class Tended(Protocol):
     """A provider that has something to look after in the background."""

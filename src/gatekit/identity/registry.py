@@ -15,6 +15,9 @@ from gatekit.model.connections import PASSWORD_KINDS, ConnectionRules, Kind
 
 Provider = TypeVar("Provider", RedirectProvider, PasswordProvider)
 
+DIRECTORY_RECHECK = 300.0
+"""Seconds between two questions at a directory, which can be asked without the person's doing."""
+
 _LEARNING: frozenset[Kind] = frozenset(("google", "entra", "okta", "oidc", "saml", "ldap"))
 """Kinds whose provider learns something. Others are made anew at each change: what GitHub is asked for
 depends on the rules of the whole file."""
@@ -84,7 +87,7 @@ class Connections:
         """Whom to ask whether somebody still counts, and how many seconds one answer is good for."""
         definition = self._all.get(name)
         provider: object = self.providers.get(name) or self.passwords.get(name)
-        every = getattr(definition, "recheck", 0.0)
+        every = getattr(definition, "recheck", DIRECTORY_RECHECK)
         if not every or not isinstance(provider, Recheck):
             return None
         return provider, every

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from gatekit.identity.ports import PasswordProvider, RedirectProvider
+from gatekit.identity.ports import PasswordProvider, Recheck, RedirectProvider
 from gatekit.identity.standing import Directory, Standings, acts_for_itself
 from gatekit.model.oauth import TOKEN_EXCHANGE, Client
 from gatekit.model.ports import Clock, Entropy
@@ -53,6 +53,8 @@ class Services:
     """How relying parties are told of the end of a session; None: they are not."""
     passwords: Mapping[str, PasswordProvider] = field(default_factory=dict)
     """By connection name, live as ``providers`` is."""
+    recheck: Callable[[str], tuple[Recheck, float] | None] = lambda _: None
+    """Whom to ask again about people of a connection, and how many seconds an answer is good for."""
     homes: Homes = field(default_factory=Homeless)
     """Which connection an e-mail address belongs to."""
     invitations: Invitations | None = None

@@ -210,7 +210,7 @@ class Interaction:
             # Written by ``sign_in_for``, never by the browser (checklist D8).
             response = redirect(run.transaction.redirect_uri)
             self._browser.unbind(response, run)
-        way = (identity.connection, identity.session) if identity else (user.connection, "")
+        way = (identity.connection, identity.session) if identity else (connection, "")
         await self._browser.sign_in(request, response, user.id, way)
         return response
 

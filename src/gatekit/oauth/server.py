@@ -53,6 +53,7 @@ from gatekit.oauth.logout import Logout
 from gatekit.oauth.management import Management
 from gatekit.oauth.metadata import Metadata
 from gatekit.oauth.posted import Posted
+from gatekit.oauth.provider_logout import ProviderLogout
 from gatekit.oauth.pushed import Pushed
 from gatekit.oauth.registration import Registration
 from gatekit.oauth.revoke import Revocation
@@ -85,6 +86,7 @@ class AuthorizationServer:
         self._interaction = Interaction(self._core, browser, self._authorize, consents, codes)
         self.notices = Notices(self._core)
         """Tells relying parties of the end of sessions; ``app`` runs it."""
+        self._provider_logout = ProviderLogout(self._core, self.notices)
         self._saml = SamlEndpoints(self._core, browser, self._authorize, self.notices)
         self._account = Account(self._core, browser, self._authorize, self._saml.onward)
         self._logout = Logout(self._core, browser, self.notices)
@@ -243,6 +245,7 @@ class AuthorizationServer:
             api_route("/token", self._tokens.token, ["POST"]),
             *self._pushed.routes(),
             *self._logout.routes(),
+            *self._provider_logout.routes(),
             api_route("/userinfo", self._userinfo.userinfo, ["GET", "POST"]),
             api_route("/revoke", self._revocation.revoke, ["POST"]),
             api_route("/introspect", self._introspection.introspect, ["POST"]),

@@ -26,10 +26,10 @@ from gatekit.errors import (
     ProviderFailed,
     SignInRefused,
 )
-from gatekit.identity.oidc import client, people, tokens
+from gatekit.identity.oidc import backchannel, client, people, tokens
 from gatekit.identity.oidc.graph import Graph, too_many_groups
 from gatekit.identity.oidc.tokens import TENANT
-from gatekit.identity.ports import Leg
+from gatekit.identity.ports import Ended, Leg, Replays
 from gatekit.model.connections import OidcConnection
 from gatekit.model.people import ExternalIdentity
 from gatekit.model.ports import Clock, Entropy
@@ -67,7 +67,8 @@ class _Tokens(Struct):
 
 
 class OidcProvider:
-    """Implements ``identity.ports.RedirectProvider`` and ``Recheck``. Contacts nobody until it is used."""
+    """Implements ``RedirectProvider``, ``Recheck`` and ``BackchannelPartner`` of ``identity.ports``. Contacts
+    nobody until it is used."""
 
     def __init__(self, connection: OidcConnection, fetch: Exchange, clock: Clock, entropy: Entropy) -> None:
         self.connection = connection
@@ -129,6 +130,11 @@ class OidcProvider:
         found = await self._redeem({"grant_type": "refresh_token", "refresh_token": upstream})
         identity = await self._identity(found, None)
         return identity if identity.upstream else replace(identity, upstream=upstream)
+
+    async def logged_out(self, logout_token: str, replays: Replays) -> Ended:
+        """Implements ``identity.ports.BackchannelPartner``."""
+        now = self._clock.now()
+        return await backchannel.ended(logout_token, self.connection, self.discovery, self.keys, replays, now)
 
     async def end_session_url(self, back: str) -> str:
         """Where the browser goes to sign out there as well (RP-Initiated Logout 1.0 §2); empty: nowhere."""

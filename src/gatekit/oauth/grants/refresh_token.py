@@ -18,6 +18,7 @@ from gatekit.model import scopes
 from gatekit.model.access import Inactive
 from gatekit.model.oauth import Client, Grant, RefreshToken
 from gatekit.oauth.core import Core
+from gatekit.oauth.departures import Rechecks
 from gatekit.oauth.dpop import proven_key
 from gatekit.oauth.http import Form
 from gatekit.oauth.issuing import REFRESH_PREFIX, Action, Issuer
@@ -38,6 +39,7 @@ class RefreshGrant:
     def __init__(self, core: Core, issuer: Issuer) -> None:
         self._core = core
         self._issuer = issuer
+        self._rechecks = Rechecks(core)
 
     async def answer(self, request: Request, form: Form, client: Client) -> Response:
         """Check everything that can be refused first; rotate last (checklist R5).
@@ -55,6 +57,8 @@ class RefreshGrant:
             raise InvalidGrant(INVALID, reason)
         if row.expires_at <= self._core.now():
             raise InvalidGrant(INVALID, "refresh token expired")
+        if gone := await self._rechecks.refused(found.user):
+            raise InvalidGrant(INVALID, gone)
         scopes = self._narrowed_scopes(found.grant, form, client)
         resources = self._issuer.narrowed(found.grant, form)
         access_token, claims = await self._issuer.access_token(found.grant, resources, scopes, key)
