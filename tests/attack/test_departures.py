@@ -1,0 +1,222 @@
+"""Somebody's provider says that they are gone: by a logout token, or when it is asked again at refresh."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from joserfc.jwk import ECKey
+
+from gatekit.identity.mapping import Mapping
+from gatekit.identity.ports import UPSTREAM
+from gatekit.model.audit import SignOut, TokenEvent
+from gatekit.model.connections import Admit, ConnectionRules
+from tests.attack.world import Browser, World, returned
+from tests.emulators.openid import OpenIdEmulator
+
+PATH = "/backchannel-logout/acme"
+
+
+class Company:
+    """A world with a connection ``acme``, and somebody who came over it."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.idp = OpenIdEmulator(world.clock, recheck=300.0)
+        self.idp.token = {"refresh_token": "upstream-1"}
+        self.idp.claims = {"sid": "session-1"}
+        self.rules = ConnectionRules()
+        self.browser: Browser = world.browser()
+        self.client: dict[str, Any] = {}
+        self.tokens: dict[str, Any] = {}
+
+    async def open(self) -> None:
+        world = self.world
+        world.providers["acme"] = self.idp.provider  # type: ignore[assignment]
+        mapping = Mapping(
+            world.store.users,
+            world.store.groups,
+            world.store.identities,
+            clock=world.clock,
+            entropy=world.entropy,
+            admits=lambda principal: world.policy.admits(principal),
+            rules=lambda _: self.rules,
+            seal=lambda upstream: world.vault.seal(upstream, UPSTREAM),
+        )
+        world.services = replace(
+            world.services,
+            mapping=mapping,
+            recheck=lambda name: (self.idp.provider, 300.0) if name == "acme" else None,
+        )
+        await world.boot()
+        self.browser = world.browser()  # of the server that was just built
+        self.client = await world.register()
+        self.tokens = await self.sign_in(self.browser)
+
+    async def sign_in(self, browser: Browser) -> dict[str, Any]:
+        world = self.world
+        url = world.authorize_url(self.client, resource=f"{world.issuer}/s/clock/mcp")
+        page = await browser.visit(url)
+        link = page.text.split('href="/go/acme')[1].split('"')[0].replace("&amp;", "&")
+        there = await browser.get(f"/go/acme{link}")
+        sent = {k: v[0] for k, v in parse_qs(urlsplit(there.headers["location"]).query).items()}
+        self.idp.nonce = sent["nonce"]
+        page = await browser.visit(f"/callback/acme?code=x&state={sent['state']}")
+        answer = returned(page if page.is_redirect else await world.approve(browser, page))
+        response = await world.redeem(self.client, answer["code"])
+        assert response.status_code == 200, response.text
+        found: dict[str, Any] = response.json()
+        return found
+
+    async def told(self, token: str) -> int:
+        async with self.world.http() as http:
+            return (await http.post(PATH, data={"logout_token": token})).status_code
+
+    async def in_(self) -> tuple[bool, bool]:
+        """Whether the access token still opens something, and the browser is still signed in."""
+        now = int(self.world.clock.now())
+        sessions = await self.world.store.browser_sessions.list(await self._user_id(), now)
+        return await self.world.alive(self.tokens["access_token"], "clock"), bool(sessions)
+
+    async def _user_id(self) -> str:
+        user = await self.world.store.users.by_identity("acme", self.idp.connection.issuer, "ada")
+        assert user is not None
+        return user.id
+
+
+@pytest.fixture
+async def company(world: World) -> Company:
+    made = Company(world)
+    await made.open()
+    assert await made.in_() == (True, True)
+    return made
+
+
+@pytest.mark.parametrize("claims", [{}, {"sid": "session-1"}, {"sub": ..., "sid": "session-1"}], ids=str)
+async def test_a_logout_token_ends_what_came_over_the_connection(company: Company, claims: Any) -> None:
+    """Back-Channel Logout §2.7: by sub, by sid, by both; and it is on record."""
+    assert await company.told(company.idp.logout_token(**claims)) == 200
+    assert await company.in_() == (False, False)
+    refused = await company.world.refresh(company.client, company.tokens["refresh_token"])
+    assert refused.json()["error"] == "invalid_grant"
+    assert company.world.trail.named(SignOut)
+    assert company.world.trail.named(TokenEvent, action="revoked")
+
+
+WRONG: dict[str, dict[str, Any]] = {
+    "no event": {"events": ...},
+    "another event": {"events": {"https://schemas.openid.net/secevent/risc/event-type/account-purged": {}}},
+    "an event that is no object": {"events": {"http://schemas.openid.net/event/backchannel-logout": True}},
+    "a nonce": {"nonce": "x"},
+    "nobody": {"sub": ..., "sid": ...},
+    "no jti": {"jti": ...},
+    "no iat": {"iat": ...},
+    "long ago": {"iat": 1, "exp": ...},
+    "expired": {"exp": 1},
+    "for years": {"exp": 1 << 40},
+    "another audience": {"aud": "somebody else"},
+    "another issuer": {"iss": "https://idp.example/realms/evil"},
+}
+
+
+@pytest.mark.parametrize("claims", WRONG.values(), ids=list(WRONG))
+async def test_logout_tokens_that_are_none(company: Company, claims: dict[str, Any]) -> None:
+    """T2, T3: Back-Channel Logout §2.6: each of its rules alone refuses."""
+    assert await company.told(company.idp.logout_token(**claims)) == 400
+    assert await company.in_() == (True, True)
+
+
+async def test_an_id_token_signs_nobody_out(company: Company) -> None:
+    """T2: the same key signs id_tokens, which every application of the person has."""
+    assert await company.told(company.idp.id_token()) == 400
+    assert await company.told("x.y.z") == 400
+    assert await company.told("") == 400
+    assert await company.in_() == (True, True)
+
+
+async def test_a_foreign_key_signs_nobody_out(company: Company) -> None:
+    """T1: a stranger cannot sign people out."""
+    company.idp.signer = ECKey.generate_key("P-256", {"kid": "first"})
+    assert await company.told(company.idp.logout_token()) == 400
+    company.idp.signer, company.idp.header = None, {"alg": "none"}
+    assert await company.told(company.idp.logout_token()) == 400
+    assert await company.in_() == (True, True)
+
+
+async def test_a_logout_token_counts_once(company: Company) -> None:
+    """A2: who kept one cannot sign the person out again later."""
+    token = company.idp.logout_token()
+    assert await company.told(token) == 200
+    company.tokens = await company.sign_in(company.browser)
+    assert await company.told(token) == 400
+    assert await company.in_() == (True, True)
+
+
+async def test_a_connection_without_such_a_logout(company: Company) -> None:
+    async with company.world.http() as http:
+        for name in ("github", "nothing"):
+            answer = await http.post(f"/backchannel-logout/{name}", data={"logout_token": "x"})
+            assert answer.status_code == 404
+
+
+async def test_it_is_not_a_logout_of_others(company: Company) -> None:
+    """F1: the same sub at another connection, and people of our own, stay."""
+    tokens = await company.world.tokens(await company.world.register())
+    assert await company.told(company.idp.logout_token()) == 200
+    assert await company.world.alive(tokens["access_token"])
+
+
+async def test_a_provider_that_says_no_at_refresh_ends_everything(company: Company) -> None:
+    """R6, F7: invalid_grant at the provider: refresh, access token and browser session end together."""
+    company.idp.token_status, company.idp.raw = 400, b'{"error": "invalid_grant"}'
+    refused = await company.world.refresh(company.client, company.tokens["refresh_token"])
+    assert refused.json()["error"] == "invalid_grant"
+    assert await company.in_() == (False, False)
+
+
+@pytest.mark.parametrize("status", [500, 503, 429, 0])
+async def test_a_provider_that_cannot_be_asked_has_said_nothing(company: Company, status: int) -> None:
+    """F7: nobody is signed out because a provider is down."""
+    company.idp.down = not status
+    company.idp.token_status = status or 200
+    answer = await company.world.refresh(company.client, company.tokens["refresh_token"])
+    assert answer.status_code == 200
+    assert (await company.in_())[1]
+
+
+async def test_it_is_asked_once_in_a_while_and_with_its_newest_token(company: Company) -> None:
+    """F7: two questions with one refresh token would look like theft at the provider."""
+    asked = [form for url, form in company.idp.asked if form.get("grant_type") == "refresh_token"]
+    assert asked == []
+    token = company.tokens["refresh_token"]
+    company.idp.nonce = ""
+    for number in range(3):
+        company.idp.token = {"refresh_token": f"upstream-{number + 2}"}
+        token = (await company.world.refresh(company.client, token)).json()["refresh_token"]
+    company.world.clock.advance(301)
+    await company.world.refresh(company.client, token)
+    asked = [form["refresh_token"] for _, form in company.idp.asked if "refresh_token" in form]
+    assert asked == ["upstream-1", "upstream-2"]
+
+
+async def test_the_rules_are_asked_again_too(company: Company) -> None:
+    """R6: who has left the group at the provider is out at the next refresh."""
+    company.idp.nonce = ""
+    company.rules = ConnectionRules(admit=Admit(groups=("engineering",)))
+    refused = await company.world.refresh(company.client, company.tokens["refresh_token"])
+    assert refused.json()["error"] == "invalid_grant"
+    assert await company.in_() == (False, False)
+
+
+async def test_an_answer_about_somebody_else_changes_nobody(company: Company) -> None:
+    """F1: token substitution at refresh."""
+    company.idp.nonce = ""
+    company.idp.claims = {"sub": "mallory"}
+    company.idp.userinfo = {"sub": "mallory", "email": "mallory@example.com", "email_verified": True}
+    answer = await company.world.refresh(company.client, company.tokens["refresh_token"])
+    assert answer.status_code == 200
+    user = await company.world.store.users.by_identity("acme", company.idp.connection.issuer, "ada")
+    assert user is not None
+    assert user.email == "ada@example.com"
