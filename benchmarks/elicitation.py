@@ -1,11 +1,15 @@
 """What the gateway adds to a call in whose middle the server asks the person something, in all four pairs of
 client and server era, beside the same exchange with the same child over its pipes.
 
-    python -m benchmarks.elicitation [--rounds 7] [--calls 200]
+    python -m benchmarks.elicitation [--rounds 7] [--calls 200] [--other CHECKOUT]
 
 Everything takes turns within one run; what counts is the difference of the medians. An exchange is two
 requests of the client in either era: the call and the retry, or the call and the answer. Two calls without a
 question stand beside it, because most of what is added is what any two requests cost.
+
+``--other`` names a checkout of another commit. Both then run, and take turns with every exchange, the first
+alternately: what counts is the median of the differences within one round, because the machine is not the
+same from minute to minute. Few calls and many rounds are best for that (``--rounds 60 --calls 20``).
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +35,7 @@ from benchmarks.wire import HANDSHAKE, INFO, META, STATELESS, Http, message
 CHILD = HERE / "children" / "asking_light.py"
 CALL: dict[str, Any] = {"name": "ask", "arguments": {}}
 ANSWER = {"action": "accept", "content": {"name": "Ada"}}
-CAN = {"elicitation": {"form": {}}}
+CAN: dict[str, Any] = {"elicitation": {"form": {}}}
 ERAS = ("handshake", "stateless")
 TARGET_MS = 1.0
 
@@ -85,8 +90,11 @@ def check(done: dict[str, Any]) -> None:
 class Gateway:
     """``gatekit serve`` in front of one server of each era, with token check, policy and audit."""
 
-    def __init__(self, scratch: Path) -> None:
+    def __init__(self, scratch: Path, source: Path | None = None) -> None:
+        """``source``: the checkout to run, if it is not this one."""
         self.port = free_port()
+        scratch.mkdir(exist_ok=True)
+        self._env = {"PYTHONPATH": str(source / "src")} if source else None
         self._config = scratch / "gatekit.yaml"
         auth = {"enabled": True, "provider": "local", "allowed_users": ["bench"]}
         servers = {
@@ -103,13 +111,25 @@ class Gateway:
             "Accept": "application/json, text/event-stream",
             "Authorization": f"Bearer {token}",
         }
-        self.process = Process([GATEKIT, "serve", "--config", self._config], scratch / "serve.log")
+        command: list[str | Path] = [GATEKIT, "serve", "--config", self._config]
+        self.process = Process(command, scratch / "serve.log", self._env)
         self.process.until_open(self.port)
 
     def _run(self, *arguments: str) -> str:
         command = [str(GATEKIT), *arguments, "--config", str(self._config)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        env = None if self._env is None else os.environ | self._env
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=env)
         return done.stdout
+
+    def subjects(self) -> dict[str, Callable[[], Exchange]]:
+        """What is measured of it, by name; each is to be used at once, because it opens connections."""
+        found: dict[str, Callable[[], Exchange]] = {}
+        for server in ERAS:
+            found[f"two calls without a question, {server} server"] = partial(self.plain, server)
+            for client in ERAS:
+                make = self.stateless if client == "stateless" else self.handshake
+                found[f"{client} client, {server} server"] = partial(make, server)
+        return found
 
     def plain(self, server: str) -> Exchange:
         """Two calls of a stateless client in which nobody is asked anything."""
@@ -206,20 +226,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.elicitation", description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--calls", type=int, default=200)
+    parser.add_argument("--other", type=Path, help="a checkout of the commit to compare with")
     options = parser.parse_args()
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gatekit-bench-")))
-        gateway = Gateway(scratch)
+        gateway = Gateway(scratch / "one")
         stack.callback(gateway.process.stop)
+        if options.other is not None:
+            other = Gateway(scratch / "other", options.other.resolve())
+            stack.callback(other.process.stop)
+            print(machine())
+            print(compared(gateway, other, options.rounds, options.calls))
+            return 0
         subjects: dict[str, Exchange] = {}
         for server in ERAS:
             child = Child(server)
             stack.callback(child.stop)
             subjects[f"{server} server alone"] = child.exchange
-            subjects[f"two calls without a question, {server} server"] = gateway.plain(server)
-            for client in ERAS:
-                make = gateway.stateless if client == "stateless" else gateway.handshake
-                subjects[f"{client} client, {server} server"] = make(server)
+        subjects |= {name: make() for name, make in gateway.subjects().items()}
         found: dict[str, list[float]] = {name: [] for name in subjects}
         cpu: dict[str, list[float]] = {name: [] for name in subjects}
         for number in range(options.rounds + 1):
@@ -232,6 +256,33 @@ def main() -> int:
     print(machine())
     print(table({name: statistics.median(values) for name, values in found.items()}, cpu))
     return 0
+
+
+Taken = list[tuple[float, float]]
+"""(ms p50, ms of processor time) of one exchange, round by round."""
+
+
+def compared(gateway: Gateway, other: Gateway, rounds: int, calls: int) -> str:
+    """Both in turns, and the differences within the rounds."""
+    rows = ["| one client | p50 ms | other | difference | CPU ms | other | difference |", "|---" * 7 + "|"]
+    made, others = gateway.subjects(), other.subjects()
+    for name in made:
+        sides = ((gateway.process, made[name]()), (other.process, others[name]()))
+        taken: tuple[Taken, Taken] = ([], [])
+        for number in range(rounds + 1):
+            for side in (0, 1) if number % 2 else (1, 0):
+                process, exchange = sides[side]
+                before = process.ran_ms()
+                took = median_ms(exchange, calls)
+                if number:
+                    taken[side].append((took, (process.ran_ms() - before) / calls))
+        row = f"| {name} |"
+        for what in (0, 1):
+            ours, theirs = ([each[what] for each in side] for side in taken)
+            apart = statistics.median(one - two for one, two in zip(ours, theirs, strict=True))
+            row += f" {statistics.median(ours):.2f} | {statistics.median(theirs):.2f} | {apart:+.3f} |"
+        rows.append(row)
+    return "\n".join(rows)
 
 
 def table(p50: dict[str, float], cpu: dict[str, list[float]]) -> str:

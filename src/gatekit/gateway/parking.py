@@ -123,12 +123,11 @@ class OpenCall:
             self._send(self._buffer.popleft())
         future = self.future
         assert future is not None
+        if self.questions:
+            await asyncio.sleep(0)  # one look at what else the upstream says, as below
         while not future.done():
             if self.questions:
-                await asyncio.sleep(0)  # one look at what else the upstream said in the same breath
-                if self.questions and not future.done():
-                    return self.asked()
-                continue
+                return self.asked()
             self._wake = asyncio.get_running_loop().create_future()
             await self._wake
         return future.result()
@@ -177,7 +176,9 @@ class OpenCall:
             return
         self._numbers += 1
         self.questions[f"{bridge.CAPABILITY[question.method]}-{self._numbers}"] = question
-        self._rouse()
+        # A turn late: what else the upstream said in the same breath is then here as well. (To wake the leg
+        # and let it wait for that turn would go up and down all of its call stack once more.)
+        asyncio.get_running_loop().call_soon(self._rouse)
 
     def on_withdrawn(self, ref: Any) -> None:
         """The upstream does not want the answer any more."""
