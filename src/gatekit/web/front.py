@@ -128,8 +128,9 @@ class Front(Bounded):
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is under way; part of a head is nothing."""
-        return not self.pipeline and (self.cycle is None or self.cycle.response_complete)
+        """Whether nothing is under way. Part of a head or of a body is nothing: to drip them costs nobody."""
+        cycle = self.cycle
+        return not self.pipeline and (cycle is None or cycle.response_complete or cycle.more_body)
 
     def let_go(self) -> None:
         self.transport.close()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import resource
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import pytest
 import uvicorn
 
 from gatekit.gateway.ports import Headers, Wire
@@ -96,15 +97,18 @@ def test_how_many_follows_from_what_the_system_gives() -> None:
 
 
 async def serve(method: str, server: str, headers: Headers, peer: str, wire: Wire, read: Read) -> None:
-    del method, server, peer, read
+    del method, server, peer
     known = any(name == b"authorization" for name, _ in headers)
+    await read(1000)
     await wire.respond(200 if known else 401, (), b"hello")
 
 
 @asynccontextmanager
 async def running(strangers: Strangers) -> AsyncIterator[int]:
-    async def application(scope: object, receive: object, send: object) -> None:
-        raise NotImplementedError
+    async def application(scope: object, receive: Callable[[], Awaitable[object]], send: object) -> None:
+        del scope, send
+        for _ in range(2):  # a part of a body, and that no more of it comes
+            await receive()
 
     config = uvicorn.Config(
         application,
@@ -154,6 +158,37 @@ async def test_a_call_that_is_answered_makes_a_connection_known() -> None:
         async with asyncio.timeout(30):
             while len(strangers):
                 await asyncio.sleep(0.005)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        b"",
+        b"POST /mcp HTTP/1.1\r\nHo",
+        b"POST /mcp HTTP/1.1\r\nHost: ours\r\nContent-Length: 100\r\n\r\n{",
+        b"POST /token HTTP/1.1\r\nHost: ours\r\nContent-Length: 100\r\n\r\n{",
+    ],
+)
+async def test_who_only_drips_makes_room(part: bytes) -> None:
+    """K1: Connections that say nothing, or something by the drop, keep nobody out."""
+    strangers = Strangers(2 * SHARE)
+    async with running(strangers) as port:
+        dripping = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+        for _, writer in dripping:
+            writer.write(part)
+        while len(strangers) < 2:
+            await asyncio.sleep(0.005)
+        await asyncio.sleep(
+            0.05
+        )  # what was written may arrive or not: either way they have nothing under way
+        mine, here = await ask(port)
+        also, there = await ask(port)
+        for reader, _ in dripping:
+            with contextlib.suppress(ConnectionError):
+                assert await asyncio.wait_for(reader.read(), 30) == b""
+        del mine, also
+        for writer in (here, there, *(writer for _, writer in dripping)):
+            writer.close()
 
 
 async def test_where_nothing_can_be_closed_the_new_one_is() -> None:
