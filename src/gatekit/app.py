@@ -248,6 +248,7 @@ class Application:
             threads=self._threads,
             config=lambda: self.config,
             admits=lambda principal: self._tables.policy.admits(principal),
+            role=lambda principal: self._tables.policy.role(principal),
             forget=lambda user_id: self.directory.forget(user_id),
         )
 

@@ -18,7 +18,7 @@ from gatekit.identity.ports import UPSTREAM, RedirectProvider
 from gatekit.identity.registry import Connections
 from gatekit.identity.threads import Threads
 from gatekit.model.connections import ConnectionRules
-from gatekit.model.people import Principal
+from gatekit.model.people import Principal, Role
 from gatekit.model.ports import Clock, Entropy
 from gatekit.outgoing import redirect_provider
 from gatekit.platform.vault import Vault
@@ -38,6 +38,8 @@ class Means(Struct, frozen=True, kw_only=True):
     config: Callable[[], Config]
     admits: Callable[[Principal], bool]
     """The gateway-wide gate."""
+    role: Callable[[Principal], Role]
+    """What the file lets somebody do to others."""
     forget: Callable[[str], None]
     """Hears the id of each person that changed."""
 
@@ -56,6 +58,7 @@ class SignIns:
             admits=means.admits,
             forget=means.forget,
             rules=self.rules,
+            role=means.role,
             seal=lambda upstream: means.vault.seal(upstream, UPSTREAM),
             provisioned=Claims(
                 means.store.users,

@@ -11,6 +11,7 @@ from gatekit.admin.desk import Actor, Desk
 from gatekit.admin.permissions import higher, rank
 from gatekit.errors import Forbidden, InvalidInput
 from gatekit.identity.directory import as_principal
+from gatekit.model.connections import GroupRules
 from gatekit.model.people import SERVICE, SERVICE_ACCOUNT, Principal, Role, User
 from gatekit.store.ports import Store
 
@@ -26,14 +27,22 @@ class RolePolicy(Protocol):
 class EffectiveRoles:
     """Implements ``admin.desk.Roles``."""
 
-    def __init__(self, store: Store, policy: Callable[[], RolePolicy]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        policy: Callable[[], RolePolicy],
+        group_rules: Callable[[str], GroupRules] = lambda _: GroupRules(),
+    ) -> None:
+        """``group_rules``: what becomes of the groups of a connection, by its name, now."""
+        self._group_rules = group_rules
         self._store = store
         self._policy = policy
 
     async def of(self, user: User) -> Role:
         # From the store and not from the directory: it knows nobody who is disabled or not stored yet.
         memberships = await self._store.groups.of_user(user.id)
-        principal = as_principal(user, memberships, await self._store.identities.of_user(user.id))
+        identities = await self._store.identities.of_user(user.id)
+        principal = as_principal(user, memberships, identities, self._group_rules)
         return higher(user.role, self._policy().role(principal))
 
     def of_group(self, group: str) -> Role:

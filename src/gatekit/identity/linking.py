@@ -24,7 +24,10 @@ Rules = Callable[[str], ConnectionRules]
 async def to_link(
     identity: ExternalIdentity, users: Users, identities: Identities, rules: Rules
 ) -> User | None:
-    """Whom the sign-in may be added to; None: nobody. Raises ``StoreError``."""
+    """Whom the sign-in may be added to; None: nobody. Raises ``StoreError``.
+
+    Also somebody who is disabled: it is them, and they do not come in anew by another door.
+    """
     email = (identity.email or "").lower()
     domain = domain_of(email)
     if not identity.email_verified or not _trusts(rules(identity.connection), domain):
@@ -34,7 +37,7 @@ async def to_link(
     if len(same) != 1 or len(found) >= MAX_LOOKED_AT:  # two people, or perhaps more than were looked at
         return None
     (user,) = same
-    if not user.email_verified or user.disabled or user.role in ("admin", "owner"):
+    if not user.email_verified or user.role in ("admin", "owner"):
         return None
     if user.connection == identity.connection or not _trusts(rules(user.connection), domain):
         return None

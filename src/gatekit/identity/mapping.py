@@ -18,7 +18,7 @@ from gatekit.identity.directory import as_principal
 from gatekit.identity.linking import Rules, linked, to_link
 from gatekit.identity.names import username_candidates
 from gatekit.model.connections import ConnectionRules
-from gatekit.model.people import ExternalIdentity, Membership, Principal, User
+from gatekit.model.people import PROVISIONED, ExternalIdentity, Membership, Principal, Role, User
 from gatekit.model.ports import Clock, Entropy
 from gatekit.store.people_ports import Groups, Identities, Users
 
@@ -49,12 +49,15 @@ class Mapping:
         rules: Rules = lambda _: ConnectionRules(),
         seal: Callable[[str], str] = lambda _: "",
         provisioned: Provisioned | None = None,
+        role: Callable[[Principal], Role] = lambda _: "member",
     ) -> None:
         """``admits`` is the gateway-wide gate; ``forget`` hears the id of each person that changed; ``rules``
-        gives those of a connection now; ``seal`` makes what a provider needs to be asked again storable."""
+        gives those of a connection now; ``seal`` makes what a provider needs to be asked again storable;
+        ``role`` is what the file makes of somebody."""
         self._rules = rules
         self._seal = seal
         self._provisioned = provisioned
+        self._role = role
         self._users = users
         self._groups = groups
         self._identities = identities
@@ -68,6 +71,8 @@ class Mapping:
 
         Raises ``SignInRefused`` (disabled, not admitted; a stranger leaves no row), ``StoreError``.
         """
+        if identity.issuer == PROVISIONED:  # ours: it would be whoever has not come yet
+            raise _not_let_in(identity, f"no provider is called {PROVISIONED}")
         rules = self._rules(identity.connection)
         judged = judging.apply(identity, rules)
         if isinstance(judged, judging.NotAdmitted):
@@ -79,15 +84,21 @@ class Mapping:
         if known.disabled:
             raise SignInRefused(DISABLED, f"user {known.username} is disabled")
         user = await self._refresh(known, identity)
-        principal = as_principal(
+        if not self._admits(await self._principal(user)):
+            raise self._not_admitted(identity)
+        return user
+
+    async def _principal(self, user: User) -> Principal:
+        return as_principal(
             user,
             await self._groups.of_user(user.id),
             await self._identities.of_user(user.id),
             lambda name: self._rules(name).groups,
         )
-        if not self._admits(principal):
-            raise self._not_admitted(identity)
-        return user
+
+    async def _powerful(self, user: User) -> bool:
+        """Whether the file lets them change others; what the row says was asked before (checklist F2)."""
+        return self._role(await self._principal(user)) in ("admin", "owner")
 
     async def _find(self, identity: ExternalIdentity) -> User | None:
         return await self._users.by_identity(identity.connection, identity.issuer, identity.subject)
@@ -100,7 +111,9 @@ class Mapping:
                 return claimed
         if rules.link:
             user = await to_link(identity, self._users, self._identities, self._rules)
-            if user is not None:
+            if user is not None and not await self._powerful(user):
+                if user.disabled:
+                    raise SignInRefused(DISABLED, f"user {user.username} is disabled")
                 try:
                     await self._identities.add(linked(identity, user, int(self._clock.now())))
                 except Conflict:  # another sign-in of the same person was faster
