@@ -30,7 +30,7 @@ class Provisioned(GitHubGateway):
     """Its GitHub connection is provisioned; ``secret`` is a token that was made at the command line."""
 
     def begin(self) -> None:
-        self.github["provisioning"] = {}  # type: ignore[assignment]
+        self.github |= {"provisioning": {}, "create": False}  # type: ignore[dict-item]
         self.write()
         self.start()
         self.secret = self.gatekit(
@@ -106,15 +106,32 @@ def allowed(client: McpClient) -> bool:
 
 
 def test_whoever_is_deactivated_is_out_and_whoever_is_reactivated_is_back(gateway: Provisioned) -> None:
-    """Somebody who came by signing in; the directory finds them by their name."""
+    """Provisioned, then signed in for the first time, where nobody else becomes one (`create: false`)."""
+    body = {"schemas": [USER_URN], "userName": "octo@acme.example", "externalId": "1"}
+    ident = gateway.http.post("Users", json=body).json()["id"]
     client = gateway.sign_in(GitHubPerson("Octocat", ""))
     assert allowed(client)
+    (person,) = json.loads(gateway.gatekit("users", "list", "--json"))
+    assert (person["username"], person["login"]) == ("octo@acme.example", "Octocat")
+    gateway.set_active(ident, False)
+    eventually(lambda: not allowed(client))
+    gateway.set_active(ident, True)
+    eventually(lambda: allowed(client))
+    assert gateway.http.delete(f"Users/{ident}").status_code == 204
+    eventually(lambda: not allowed(client))
+    with pytest.raises(StoryError, match="create: false"):
+        gateway.sign_in(GitHubPerson("Octocat", ""))
+
+
+def test_who_came_by_signing_in_before_is_found_by_name(gateway: Provisioned) -> None:
+    gateway.github["create"] = True  # type: ignore[assignment]
+    gateway.write()
+    eventually(
+        lambda: any(each.get("action") == "applied" for each in gateway.audit("--event", "config")), 20.0
+    )
+    client = gateway.sign_in(GitHubPerson("Octocat", ""))
     found = gateway.http.get("Users", params={"filter": 'userName eq "octocat"'}).json()["Resources"]
     gateway.set_active(found[0]["id"], False)
-    eventually(lambda: not allowed(client))
-    gateway.set_active(found[0]["id"], True)
-    eventually(lambda: allowed(client))
-    assert gateway.http.delete(f"Users/{found[0]['id']}").status_code == 204
     eventually(lambda: not allowed(client))
 
 
