@@ -13,6 +13,7 @@
     ├── AdminError                       an operator asked for something impossible (exit 1)
     │   ├── NotFound
     │   ├── Conflict
+    │   │   └── Outpaced                 somebody else was faster
     │   ├── InvalidInput
     │   └── Forbidden                    whoever asked may not do that
     ├── ApiProblem                       an answer of the REST interface (RFC 9457)
@@ -126,6 +127,10 @@ class NotFound(AdminError):
 
 class Conflict(AdminError):
     """The thing exists already, or changed meanwhile."""
+
+
+class Outpaced(Conflict):
+    """It is not any more what it was when the change was thought of; another look may help."""
 
 
 class InvalidInput(AdminError):

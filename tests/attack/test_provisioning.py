@@ -264,6 +264,40 @@ async def test_people_who_came_by_signing_in_are_adopted(scim: ScimWorld) -> Non
     assert (await scim.person("usr_old")).disabled
 
 
+async def test_names_that_cannot_be_had_do_not_stop_the_others(scim: ScimWorld) -> None:
+    for name in ("ada", "usr_ada"):
+        await scim.okta.user(name)
+    await scim.store.users.add(replace(of_okta("ada"), username="ada-2", login="x\ty"))
+    await scim.okta.user("ada-2")
+    assert await scim.okta.names("/Users") == ["ada", "usr_ada", "ada-2"]
+
+
+async def test_what_is_kept_of_one_person_is_bounded(scim: ScimWorld) -> None:
+    made = await scim.okta.user()
+    more = [{"value": f"{number}@x.example"} for number in range(60)]
+    path = f"/Users/{made['id']}"
+    assert (await scim.okta.patch(path, {"op": "add", "path": "emails", "value": more})).status_code == 200
+    others = [{"value": f"o{number}@x.example"} for number in range(60)]
+    answer = await scim.okta.patch(path, {"op": "add", "path": "emails", "value": others})
+    assert answer.json()["scimType"] == "invalidValue"
+    large = [{"value": "x" * 4000, "type": str(number)} for number in range(40)]
+    answer = await scim.okta.patch(path, {"op": "add", "path": "phoneNumbers", "value": large})
+    assert answer.json()["scimType"] == "invalidValue"
+    names = ",".join(["title"] * 101)
+    assert (await scim.okta.get(f"/Users?attributes={names}")).status_code == 400
+
+
+async def test_what_goes_into_headers_and_pages_is_text(scim: ScimWorld) -> None:
+    emails = [
+        {"value": "a@b.example\r\nX: y", "primary": True},
+        {"value": "a@b@c"},
+        {"value": "ok@b.example"},
+    ]
+    made = await scim.okta.user(emails=emails, displayName="Ada\r\nX: y\u202e")
+    person = await scim.person(made["id"])
+    assert (person.email, person.display_name) == ("ok@b.example", "AdaX: y")
+
+
 # -- the first sign-in -------------------------------------------------------------------------------------
 
 

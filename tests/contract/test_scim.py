@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
-from gatekit.errors import Conflict, NotFound
+from gatekit.errors import Conflict, NotFound, Outpaced
 from gatekit.model.people import PROVISIONED, Identity, Membership, User
 from gatekit.model.provisioning import Account, Provisioned, SavedGroup, ScimToken, is_live
 from gatekit.store.ports import Store
@@ -74,17 +74,21 @@ async def test_names_are_taken_once_in_a_connection(store: Store) -> None:
 async def test_saving_is_a_swap(store: Store) -> None:
     ada = person("ada")
     await store.accounts.add(ada, account("ada"))
+    before = Provisioned(ada, account("ada"))
     newer = account("ada", version=2, user_key="ada2")
-    await store.accounts.save(replace(ada, disabled=True), newer, 1)
+    await store.accounts.save(before, replace(ada, disabled=True), newer)
+    after = Provisioned(replace(ada, disabled=True), newer)
     assert await store.accounts.get("okta", ada.id) == Provisioned(replace(ada, disabled=True), newer)
     assert (await entries(store)) == ["user:usr_ada"] * 2
-    with pytest.raises(Conflict, match="meanwhile"):
-        await store.accounts.save(ada, account("ada", version=2), 1)
+    with pytest.raises(Outpaced):
+        await store.accounts.save(before, ada, account("ada", version=2))
     with pytest.raises(NotFound):
-        await store.accounts.save(ada, account("ada", "entra"), 2)
+        await store.accounts.save(after, ada, account("ada", "entra"))
+    with pytest.raises(Outpaced):  # the account is as it was, the person is not
+        await store.accounts.save(Provisioned(ada, newer), ada, account("ada", version=3))
     await store.accounts.add(person("bob"), account("bob"))
     with pytest.raises(Conflict, match="okta has provisioned"):
-        await store.accounts.save(ada, account("ada", user_key="bob", version=3), 2)
+        await store.accounts.save(after, ada, account("ada", user_key="bob", version=3))
     assert (await store.accounts.get("okta", ada.id)) == Provisioned(replace(ada, disabled=True), newer)
 
 
@@ -92,17 +96,22 @@ async def test_of_two_who_save_at_once_one_wins(store: Store) -> None:
     ada = person("ada")
     await store.accounts.add(ada, account("ada"))
     tries = [
-        store.accounts.save(ada, account("ada", version=2, user_name=name), 1) for name in ("A", "B", "C")
+        store.accounts.save(Provisioned(ada, account("ada")), ada, account("ada", version=2, user_name=name))
+        for name in ("A", "B", "C")
     ]
     outcomes = await asyncio.gather(*tries, return_exceptions=True)
-    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Conflict", "Conflict", "NoneType"]
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["NoneType", "Outpaced", "Outpaced"]
 
 
 async def test_the_last_owner_stays(store: Store) -> None:
     ada = replace(person("ada"), role="owner")
     await store.accounts.add(ada, account("ada"))
     with pytest.raises(Conflict, match="last owner"):
-        await store.accounts.save(replace(ada, disabled=True), account("ada", version=2, active=False), 1)
+        await store.accounts.save(
+            Provisioned(ada, account("ada")),
+            replace(ada, disabled=True),
+            account("ada", version=2, active=False),
+        )
     assert (await store.accounts.get("okta", ada.id)) == Provisioned(ada, account("ada"))
     with pytest.raises(Conflict, match="last owner"):
         await store.accounts.delete("okta", ada.id, None)
@@ -133,7 +142,7 @@ async def test_whoever_is_at_home_elsewhere_meanwhile_is_no_business_of_the_conn
     assert await store.accounts.get("okta", ada.id) is None
     assert await store.accounts.page("okta", "", 0, 9) == []
     with pytest.raises(NotFound):
-        await store.accounts.save(ada, account("ada", version=2), 1)
+        await store.accounts.save(Provisioned(ada, account("ada")), ada, account("ada", version=2))
     with pytest.raises(NotFound):
         await store.accounts.delete("okta", ada.id, None)
 

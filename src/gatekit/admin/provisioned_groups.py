@@ -14,7 +14,16 @@ from msgspec.structs import replace
 from gatekit.admin.desk import Desk, words
 from gatekit.admin.provisioning import TRIES, Provider
 from gatekit.admin.scim_search import Found, Question, search
-from gatekit.errors import Conflict, NotFound, ScimStale, ScimTaken, ScimUnknown, ScimValue
+from gatekit.errors import (
+    Conflict,
+    NotFound,
+    Outpaced,
+    ScimStale,
+    ScimTaken,
+    ScimTooMany,
+    ScimUnknown,
+    ScimValue,
+)
 from gatekit.identity.scim.patch import Operation, joining, patched
 from gatekit.identity.scim.read import check
 from gatekit.identity.scim.records import group_of, group_resource, member_idents
@@ -23,6 +32,9 @@ from gatekit.model.people import Group
 from gatekit.model.provisioning import ProvisionedGroup, SavedGroup
 
 Resource = dict[str, Any]
+
+MAX_LISTED = 50_000
+"""Members in one answer about several groups."""
 
 
 class ProvisionedGroups(Desk):
@@ -95,7 +107,7 @@ class ProvisionedGroups(Desk):
             await self._store.scim_groups.delete(provider.connection, ident, version)
         except NotFound:
             raise _unknown() from None
-        except Conflict:
+        except Outpaced:
             raise ScimStale("it is not what If-Match says any more") from None
         before = words(id=ident, externalId=found.group.external_id, members=_listed(members))
         await self._record(provider.actor, "group.delete", _target(found.group), before=before)
@@ -125,11 +137,10 @@ class ProvisionedGroups(Desk):
         except NotFound as error:
             await self._one(provider, group.id)
             raise ScimValue(str(error)) from None
-        except Conflict:
-            other = await self._store.scim_groups.by_name(provider.connection, group.name)
-            if other is not None and other.group.id != group.id:
-                raise ScimTaken("there is a group of that name") from None
+        except Outpaced:
             return None
+        except Conflict:
+            raise ScimTaken("there is a group of that name") from None
         await self._told(provider, found.group, group, saved)
         return ProvisionedGroup(group, saved.version)
 
@@ -174,17 +185,27 @@ class ProvisionedGroups(Desk):
     async def listed(
         self, provider: Provider, found: Sequence[ProvisionedGroup], members: bool
     ) -> list[Resource]:
-        return [await self._shown(provider, each, members) for each in found]
+        shown, total = [], 0
+        for each in found:
+            shown.append(await self._shown(provider, each, members))
+            total += len(shown[-1].get("members", ()))
+            if total > MAX_LISTED and len(shown) > 1:
+                raise ScimTooMany("these groups have too many members; leave out `members`, or ask for fewer")
+        return shown
 
     async def named(self, connection: str, attribute: str, value: str) -> Sequence[ProvisionedGroup] | None:
         groups = self._store.scim_groups
         if attribute == "externalId":
             return await groups.by_external_id(connection, value)
+        if attribute == "members":
+            known = await groups.of_users(connection, [value])
+            found = [await groups.get(connection, each.id) for each in known.get(value, ())]
+            return [each for each in found if each is not None]
         if attribute not in ("displayName", "id"):
             return None
         by = groups.by_name if attribute == "displayName" else groups.get
-        found = await by(connection, value)
-        return [found] if found is not None else []
+        one = await by(connection, value)
+        return [one] if one is not None else []
 
     async def page(self, connection: str, after: str, skip: int, limit: int) -> Sequence[ProvisionedGroup]:
         return await self._store.scim_groups.page(connection, after, skip, limit)
@@ -197,6 +218,8 @@ class _Groups:
     """``admin.scim_search.Source``."""
 
     kind: Kind = GROUPS
+    chunk = 10
+    """Few at once: each may bring thousands of members."""
 
     def __init__(self, groups: ProvisionedGroups, provider: Provider, asks: bool, shows: bool) -> None:
         """``asks``: the question is about members, so they are needed to answer it."""

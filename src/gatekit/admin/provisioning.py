@@ -19,7 +19,16 @@ from msgspec.structs import replace
 
 from gatekit.admin.desk import Actor, Desk, words
 from gatekit.admin.scim_search import Found, Question, search
-from gatekit.errors import Conflict, NotFound, ScimForbidden, ScimStale, ScimTaken, ScimUnknown
+from gatekit.errors import (
+    Conflict,
+    NotFound,
+    Outpaced,
+    ScimError,
+    ScimForbidden,
+    ScimStale,
+    ScimTaken,
+    ScimUnknown,
+)
 from gatekit.identity.names import username_candidates
 from gatekit.identity.scim.patch import Operation, patched
 from gatekit.identity.scim.records import (
@@ -28,6 +37,7 @@ from gatekit.identity.scim.records import (
     adopted,
     facts,
     folded,
+    is_name,
     stored,
     user_resource,
     with_groups,
@@ -110,9 +120,9 @@ class ProvisionedPeople(Desk):
             await self._store.accounts.delete(provider.connection, ident, version)
         except NotFound:
             raise _unknown() from None
+        except Outpaced:
+            raise ScimStale("it is not what If-Match says any more") from None
         except Conflict as error:
-            if version is not None and version != found.account.version:
-                raise ScimStale("it is not what If-Match says any more") from None
             raise ScimForbidden(str(error)) from None
         before = _words(found.user, found.account)
         await self._record(provider.actor, "user.delete", found.user.username, before=before)
@@ -155,24 +165,22 @@ class ProvisionedPeople(Desk):
             account = _held(replace(account, version=account.version + 1, updated_at=now), found)
             user = replace(_standing(found, account), updated_at=now)
             try:
-                await self._store.accounts.save(user, account, found.account.version)
+                await self._store.accounts.save(found, user, account)
             except NotFound:
                 raise _unknown() from None
-            except Conflict as error:
-                await self._explain(found, account, error)
+            except Outpaced:
                 continue
+            except Conflict as error:
+                raise await self._refused(found, account, error) from None
             await self._follow(provider.actor, found, Provisioned(user, account))
             return await self._shown(provider, Provisioned(user, account))
         raise ScimStale("it is being changed by others; try again")
 
-    async def _explain(self, found: Provisioned, wanted: Account, error: Conflict) -> None:
-        """Return if somebody else was faster, so that another try makes sense."""
+    async def _refused(self, found: Provisioned, wanted: Account, error: Conflict) -> ScimError:
         other = await self._by_name(wanted.connection, wanted.user_name)
         if other is not None and other.user.id != found.user.id:
-            raise ScimTaken("there is a user of that name") from None
-        current = await self._store.accounts.get(wanted.connection, wanted.user_id)
-        if current is not None and current.account.version == found.account.version:
-            raise ScimForbidden(str(error)) from None  # the last owner
+            return ScimTaken("there is a user of that name")
+        return ScimForbidden(str(error))  # the last owner
 
     async def _follow(self, actor: Actor, before: Provisioned, after: Provisioned) -> None:
         was, now = before.user.disabled, after.user.disabled
@@ -204,8 +212,8 @@ class ProvisionedPeople(Desk):
     async def _adopt(self, users: Sequence[User]) -> None:
         """Accounts for people who came by signing in. Two may have had one login, one after the other."""
         for user in users:
-            for name in (user.login, user.email, user.username, user.id):
-                if name and await self._store.accounts.adopt(adopted(user, name)):
+            for name in (user.login, user.email or "", user.username, user.id):
+                if is_name(name) and await self._store.accounts.adopt(adopted(user, name)):
                     break
 
     async def _shown(self, provider: Provider, found: Provisioned, whole: bool = True) -> Resource:
@@ -216,7 +224,11 @@ class ProvisionedPeople(Desk):
     # -- all of them -----------------------------------------------------------------------------------
 
     async def adopt_all(self, connection: str) -> None:
-        while newcomers := await self._store.accounts.without(connection, 500):
+        newcomers: Sequence[User] = ()
+        while left := await self._store.accounts.without(connection, 500):
+            if left == newcomers:  # every name that they could have is taken
+                return
+            newcomers = left
             await self._adopt(newcomers)
 
     async def listed(self, provider: Provider, found: Sequence[Provisioned], groups: bool) -> list[Resource]:
@@ -254,6 +266,7 @@ class _People:
     """``admin.scim_search.Source``."""
 
     kind: Kind = USERS
+    chunk = 100
 
     def __init__(self, people: ProvisionedPeople, provider: Provider, asks: bool, shows: bool) -> None:
         """``asks``: the question is about groups, so they are needed to answer it."""

@@ -25,7 +25,6 @@ from gatekit.identity.scim.schema import Kind
 
 Resource = dict[str, Any]
 
-CHUNK = 500
 MAX_CHOSEN = 20_000
 """Resources held in memory to put them in order."""
 
@@ -52,6 +51,8 @@ class Source(Protocol):
     """Where resources of one kind come from."""
 
     kind: Kind
+    chunk: int
+    """How many are looked at before others get a turn."""
 
     async def named(self, attribute: str, value: str) -> Sequence[Resource] | None:
         """Those whose ``attribute`` is ``value``; None if that is no way to look them up."""
@@ -95,12 +96,12 @@ async def _walk(source: Source, fits: Callable[[Mapping[str, Any]], bool] | None
     chosen: list[Resource] = []
     after = ""
     while True:
-        rows = await source.page(after, 0, CHUNK)
+        rows = await source.page(after, 0, source.chunk)
         chosen += [row for row in rows if fits is None or fits(row)]
         if len(chosen) > MAX_CHOSEN:
             # RFC 7644 §3.12: more than the service provider is willing to process.
             raise ScimTooMany(f"more than {MAX_CHOSEN} fit; ask for fewer, or without an order")
-        if len(rows) < CHUNK:
+        if len(rows) < source.chunk:
             return chosen
         after = str(rows[-1]["id"])
 
@@ -136,7 +137,9 @@ async def _look_up(source: Source, condition: Filter) -> Sequence[Resource] | No
     for each in alternatives:
         if isinstance(each, Compare) and each.operator == "eq" and isinstance(each.value, str):
             spot = locate(source.kind, each.name)
-            if spot is None or spot.attribute is None or spot.part is not None or spot.urn:
+            if spot is None or spot.attribute is None or spot.urn:
+                continue
+            if spot.part is not None and spot.part.name != "value":
                 continue
             found = await source.named(spot.attribute.name, each.value)
             if found is not None:

@@ -25,17 +25,18 @@ class Accounts(Protocol):
         name is taken."""
         ...
 
-    async def save(self, user: User, account: Account, version: int) -> None:
-        """Compare-and-swap: replace both if the account's version is ``version``.
+    async def save(self, before: Provisioned, user: User, account: Account) -> None:
+        """Compare-and-swap: replace both if neither has changed since ``before``: what an administrator did
+        to the person meanwhile must not be undone.
 
-        Raise ``NotFound``; ``Conflict`` if it has changed, a name is taken, or the last owner would go.
+        Raise ``NotFound``; ``Outpaced``; ``Conflict`` if a name is taken or the last owner would go.
         """
         ...
 
     async def delete(self, connection: str, user_id: str, version: int | None) -> None:
         """Remove the person and everything that hangs on them, if ``version`` is theirs or None.
 
-        Raise ``NotFound``, ``Conflict`` as ``save`` does.
+        Raise ``NotFound``, ``Outpaced``, ``Conflict`` as ``save`` does.
         """
         ...
 

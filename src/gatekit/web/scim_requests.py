@@ -32,6 +32,7 @@ from gatekit.web.scim_answers import MethodRefused, answer, problem
 Resource = dict[str, Any]
 
 SEARCH_URN = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
+MAX_NAMES = 100
 _VERSION = re.compile(r'(?:W/)?"(\d{1,18})"', re.ASCII)
 _IDENT = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 
@@ -269,7 +270,10 @@ def _search_body(body: Resource) -> tuple[Question, Sequence[str], Sequence[str]
 
 
 def _names(text: str) -> Sequence[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if len(names) > MAX_NAMES:
+        raise ScimValue(f"at most {MAX_NAMES} attributes can be named")
+    return names
 
 
 def _number(name: str, value: str | int) -> int:

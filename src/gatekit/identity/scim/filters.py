@@ -26,7 +26,7 @@ Value = str | int | float | bool | None
 
 MAX_TEXT = 8 * 1024
 MAX_DEPTH = 20
-MAX_TESTS = 200
+MAX_TESTS = 50
 
 _OPERATORS = frozenset({"eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"})
 _TOKEN = re.compile(r'\s*(?:(?P<mark>[()\[\]])|(?P<text>"(?:[^"\\]|\\.)*")|(?P<word>[^\s()\[\]"]+))')

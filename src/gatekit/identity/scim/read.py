@@ -46,6 +46,8 @@ def check(kind: Kind, resource: Resource) -> None:
         if attribute.required and not resource.get(attribute.name):
             raise ScimValue(f"{attribute.name} is required")
         value = resource.get(attribute.name)
+        if isinstance(value, list) and len(value) > _limit(attribute):
+            raise ScimValue(f"{attribute.name} may have {_limit(attribute)} values")
         if isinstance(value, list) and sum(_is_primary(each) for each in value) > 1:
             # RFC 7643 §2.4: true MUST appear no more than once.
             raise ScimValue(f"only one of {attribute.name} can be the primary one")
@@ -56,9 +58,8 @@ def value_of(attribute: Attribute, value: Any) -> Any:
     if not attribute.multi:
         return one_of(attribute, value)
     several = value if isinstance(value, list) else [] if value is None else [value]
-    limit = MAX_MEMBERS if attribute.name == "members" else MAX_VALUES
-    if len(several) > limit:
-        raise ScimValue(f"{attribute.name} may have {limit} values")
+    if len(several) > _limit(attribute):
+        raise ScimValue(f"{attribute.name} may have {_limit(attribute)} values")
     read = [one_of(attribute, each) for each in several]
     return [each for each in read if each is not None] or None
 
@@ -107,6 +108,10 @@ def _set(found: Resource, attribute: Attribute, value: Any) -> None:
 def _writable(kind: Kind, name: str) -> Attribute | None:
     attribute = find((*kind.schema.attributes, *COMMON), name)
     return attribute if attribute is not None and attribute.mutability != "readOnly" else None
+
+
+def _limit(attribute: Attribute) -> int:
+    return MAX_MEMBERS if attribute.name == "members" else MAX_VALUES
 
 
 def _object(name: str, value: Any) -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +17,9 @@ from gatekit.model.provisioning import Account, Provisioned, ProvisionedGroup
 Resource = dict[str, Any]
 
 MAX_NAME = 256
+MAX_BODY = 64 * 1024
+"""Of what is kept of one person."""
+_ADDRESS = re.compile(r"[^\s@:/*?,;<>\"'\x00-\x1f\x7f]{1,64}@[^\s@:/*?,;<>\"'_\x00-\x1f\x7f]{1,190}")
 _APART = ("userName", "externalId", "active")
 """What has a column of its own."""
 
@@ -31,18 +35,19 @@ def folded(user_name: str) -> str:
 
 
 def address(resource: Resource) -> str | None:
-    """The e-mail address that stands for the others: the primary one, one for work, any."""
-    emails = [email for email in resource.get("emails", []) if email.get("value")]
+    """The e-mail address that stands for the others: the primary one, one for work, any that can be one."""
+    emails = [email for email in resource.get("emails", []) if _ADDRESS.fullmatch(email.get("value", ""))]
     emails.sort(
         key=lambda email: (email.get("primary") is not True, str(email.get("type")).lower() != "work")
     )
-    return str(emails[0]["value"])[:MAX_NAME] if emails else None
+    return str(emails[0]["value"]) if emails else None
 
 
 def display_name(resource: Resource) -> str:
     name = resource.get("name", {})
     whole = " ".join(name[part] for part in ("givenName", "familyName") if name.get(part))
-    return str(resource.get("displayName") or name.get("formatted") or whole)[:MAX_NAME]
+    chosen = str(resource.get("displayName") or name.get("formatted") or whole)
+    return "".join(letter for letter in chosen if letter.isprintable())[:MAX_NAME]
 
 
 def account_of(resource: Resource, before: Account) -> Account:
@@ -56,16 +61,19 @@ def account_of(resource: Resource, before: Account) -> Account:
     external_id = str(resource.get("externalId", ""))
     if len(external_id) > MAX_NAME:
         raise ScimValue(f"externalId may have {MAX_NAME} characters")
-    body = {key: value for key, value in resource.items() if key not in _APART}
+    attributes = {key: value for key, value in resource.items() if key not in _APART}
     if "active" not in resource and before.user_name:
-        body["active"] = None
+        attributes["active"] = None
+    body = msgspec.json.encode(attributes, order="deterministic").decode()
+    if len(body) > MAX_BODY:
+        raise ScimValue(f"the attributes of a user may have {MAX_BODY} characters")
     return replace(
         before,
         user_name=user_name,
         user_key=folded(user_name),
         external_id=external_id,
         active=bool(resource.get("active", before.active)),
-        body=msgspec.json.encode(body, order="deterministic").decode(),
+        body=body,
     )
 
 
@@ -168,8 +176,12 @@ def member_idents(resource: Resource) -> Sequence[str]:
     return idents
 
 
+def is_name(name: str) -> bool:
+    return len(name) <= MAX_NAME and bool(name.strip()) and name.isprintable()
+
+
 def _check_name(attribute: str, name: str) -> None:
-    if len(name) > MAX_NAME or not name.strip() or not name.isprintable():
+    if not is_name(name):
         raise ScimValue(f"{attribute} must have 1 to {MAX_NAME} printable characters")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from gatekit.errors import Conflict, NotFound
+from gatekit.errors import Conflict, NotFound, Outpaced
 from gatekit.model.people import PROVISIONED, Identity, User
 from gatekit.model.provisioning import Account, Provisioned
 from gatekit.store.sql.engine import Database, Row, Work
@@ -43,17 +43,20 @@ class SqlAccounts:
                 await work.run(f"{_INSERT} ON CONFLICT DO NOTHING RETURNING user_id", encode(account))
             )
 
-    async def save(self, user: User, account: Account, version: int) -> None:
+    async def save(self, before: Provisioned, user: User, account: Account) -> None:
         async with self._database.transaction() as work:
             try:
                 found = await work.run(
                     f"{_UPDATE} AND {_AT_HOME} AND version = :was RETURNING user_id",
-                    {**encode(account), "was": version},
+                    {**encode(account), "was": before.account.version},
                 )
             except Conflict:
                 raise _taken(account) from None
             if not found:
                 raise await _why(work, account.connection, account.user_id)
+            row = await work.one("SELECT * FROM users WHERE id = :id", id=user.id)
+            if row is None or decode(User, row) != before.user:
+                raise Outpaced(_CHANGED)
             await update_user(work, user)
 
     async def delete(self, connection: str, user_id: str, version: int | None) -> None:
@@ -66,7 +69,7 @@ class SqlAccounts:
             if row is None:
                 raise NotFound("there is no such person")
             if version is not None and row["version"] != version:
-                raise Conflict(_CHANGED)
+                raise Outpaced(_CHANGED)
             await delete_user(work, user_id)
 
     async def get(self, connection: str, user_id: str) -> Provisioned | None:
@@ -178,7 +181,7 @@ async def _why(work: Work, connection: str, user_id: str) -> Conflict | NotFound
         connection=connection,
         id=user_id,
     )
-    return Conflict(_CHANGED) if there else NotFound("there is no such person")
+    return Outpaced(_CHANGED) if there else NotFound("there is no such person")
 
 
 def _all(rows: Sequence[Row]) -> Sequence[Provisioned]:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from gatekit.errors import Conflict, NotFound
+from gatekit.errors import Conflict, NotFound, Outpaced
 from gatekit.model.people import Group, Membership
 from gatekit.model.provisioning import ProvisionedGroup, SavedGroup, ScimToken
 from gatekit.store.sql.engine import Database, Row, Work
@@ -180,7 +180,7 @@ async def _at(work: Work, connection: str, group_id: str, version: int | None) -
         raise NotFound("there is no such group")
     found = _all(rows)[0]
     if version is not None and found.version != version:
-        raise Conflict(_CHANGED)
+        raise Outpaced(_CHANGED)
     return found
 
 
