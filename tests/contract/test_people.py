@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from gatekit.errors import Conflict, InvalidInput, NotFound
 from gatekit.model.people import Membership
@@ -238,3 +239,17 @@ async def test_a_new_invite_ends_the_older_one_of_that_person(store: Store) -> N
     assert await store.invites.get("old", NOW) is None
     assert await store.invites.get("new", NOW) is not None
     assert await store.invites.get("bobs", NOW) is not None
+
+
+async def test_what_a_provider_says_does_not_undo_what_was_done_meanwhile(store: Store) -> None:
+    """F3: Somebody is disabled, or given a role, between the moments in which a sign-in reads and writes."""
+    read = user("alice", connection="okta", login="alice")
+    await store.users.add(read)
+    await store.users.update(replace(read, disabled=True, role="admin"))
+    said = replace(
+        read, login="al", email="a@x.example", email_verified=True, display_name="Al", updated_at=LATER
+    )
+    await store.users.refresh(said)
+    assert await store.users.get(read.id) == replace(said, disabled=True, role="admin")
+    with pytest.raises(NotFound):
+        await store.users.refresh(user("bob"))

@@ -133,7 +133,7 @@ class Mapping:
         user = _with_facts(known, identity) if identity.connection == known.connection else known
         if user != known:
             user = msgspec.structs.replace(user, updated_at=now)
-            await self._users.update(user)
+            await self._users.refresh(user)
         await self._note(identity, now)
         asserted = sorted(identity.provider_groups)
         memberships = await self._groups.of_user(user.id)

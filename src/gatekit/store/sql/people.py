@@ -89,6 +89,17 @@ class SqlUsers:
         async with self._database.transaction() as work:
             await update_user(work, user)
 
+    async def refresh(self, user: User) -> None:
+        async with self._database.transaction() as work:
+            found = await work.run(
+                "UPDATE users SET login = :login, email = :email, email_verified = :email_verified, "
+                "display_name = :display_name, updated_at = :updated_at WHERE id = :id RETURNING id",
+                encode(user),
+            )
+            if not found:
+                raise NotFound(f"there is no person {user.username}")
+            await work.changed("user", user.id)
+
     async def write(self, batch: Sequence[PersonWrite]) -> None:
         # New owners first: one may follow another in one batch.
         ordered = sorted(batch, key=lambda one: one.user.role != "owner" or one.user.disabled)
