@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from gatekit.admin.desk import Actor, Desk, words
 from gatekit.errors import Conflict, InvalidInput, NotFound
-from gatekit.model.oauth import Client, Grant
+from gatekit.model.oauth import Client, Grant, GrantQuery
 from gatekit.model.people import User
 
 REASON = "revoked by an administrator"
@@ -53,6 +53,30 @@ class Grants(Desk):
         clients = await self._clients({grant.client_id for grant in grants})
         issued = await self._store.grants.last_issued(user.id) if user else {}
         return [self._view(grant, names, clients, issued) for grant in grants]
+
+    async def page(
+        self,
+        actor: Actor,
+        username: str | None = None,
+        client_id: str = "",
+        *,
+        ended: bool = False,
+        after: str = "",
+        limit: int = 100,
+    ) -> Sequence[GrantView]:
+        """Up to ``limit`` by id, those after the id ``after``: there may be far more than fit into memory."""
+        user = None
+        if username is not None:
+            user = await self._whom(actor, "grants:read", username, own=True)
+        else:
+            self._may(actor, "grants:read")
+        query = GrantQuery(
+            after=after, limit=limit, user_id=user.id if user else "", client_id=client_id, ended=ended
+        )
+        grants = await self._store.grants.page(query, self._now())
+        names = await self._store.users.named({grant.user_id for grant in grants})
+        clients = await self._clients({grant.client_id for grant in grants})
+        return [self._view(grant, names, clients, {}) for grant in grants]
 
     async def show(self, actor: Actor, grant_id: str) -> GrantView:
         self._may(actor, "grants:read")

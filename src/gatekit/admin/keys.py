@@ -10,7 +10,7 @@ from msgspec import Struct
 from gatekit.admin.desk import Actor, Desk
 from gatekit.errors import Conflict, InvalidInput, NotFound
 from gatekit.model.audit import KeyEvent
-from gatekit.model.oauth import ApiKey
+from gatekit.model.oauth import ApiKey, KeyQuery
 from gatekit.model.people import SERVICE
 from gatekit.platform.vault import token_hash
 
@@ -94,6 +94,26 @@ class Keys(Desk):
         keys = await self._store.api_keys.list(owner.id if owner else None)
         owners = {key.user_id for key in keys}
         names = {owner.id: owner.username} if owner else await self._store.users.named(owners)
+        return [KeyView(key, names.get(key.user_id, key.user_id), self._state(key)) for key in keys]
+
+    async def page(
+        self,
+        actor: Actor,
+        username: str | None = None,
+        *,
+        state: Literal["", "active", "expired", "revoked"] = "",
+        after: str = "",
+        limit: int = 100,
+    ) -> Sequence[KeyView]:
+        """Up to ``limit`` by id, those after the id ``after``."""
+        owner = None
+        if username is not None:
+            owner = await self._whom(actor, "keys:read", username, own=True)
+        else:
+            self._may(actor, "keys:read")
+        query = KeyQuery(after=after, limit=limit, user_id=owner.id if owner else "", state=state)
+        keys = await self._store.api_keys.page(query, self._now())
+        names = await self._store.users.named({key.user_id for key in keys})
         return [KeyView(key, names.get(key.user_id, key.user_id), self._state(key)) for key in keys]
 
     async def show(self, actor: Actor, key_id: str) -> KeyView:

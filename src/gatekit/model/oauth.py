@@ -129,6 +129,27 @@ class ApiKey(Struct, frozen=True, kw_only=True):
     """It reads and calls nothing (scope ``mcp:read``)."""
 
 
+class GrantQuery(Struct, frozen=True, kw_only=True):
+    """Which grants, by id. Everything that is named must hold."""
+
+    after: str = ""
+    """Id that the page before ended with."""
+    limit: int = 100
+    user_id: str = ""
+    client_id: str = ""
+    ended: bool = False
+    """Also those that are over."""
+
+
+class KeyQuery(Struct, frozen=True, kw_only=True):
+    """Which API keys, by id. Everything that is named must hold."""
+
+    after: str = ""
+    limit: int = 100
+    user_id: str = ""
+    state: Literal["", "active", "expired", "revoked"] = ""
+
+
 class Transaction(Struct, frozen=True, kw_only=True):
     """One run through the authorization endpoint, from request to redirect. Bound to one browser."""
 

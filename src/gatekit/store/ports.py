@@ -18,6 +18,8 @@ from gatekit.model.oauth import (
     Consent,
     DeviceAuthorization,
     Grant,
+    GrantQuery,
+    KeyQuery,
     PushedRequest,
     RefreshToken,
     SigningKey,
@@ -42,6 +44,10 @@ class Grants(Protocol):
         ...
 
     async def list(self, user_id: str | None = None, client_id: str | None = None) -> list[Grant]: ...
+
+    async def page(self, query: GrantQuery, now: int) -> Sequence[Grant]:
+        """Up to ``query.limit``, by id."""
+        ...
 
     async def revoke(self, grant_id: str, now: int, reason: str) -> bool:
         """Return False if it was revoked already or does not exist."""
@@ -119,6 +125,10 @@ class ApiKeys(Protocol):
     async def get(self, key_id: str) -> ApiKey | None: ...
 
     async def list(self, user_id: str | None = None) -> list[ApiKey]: ...
+
+    async def page(self, query: KeyQuery, now: int) -> Sequence[ApiKey]:
+        """Up to ``query.limit``, by id."""
+        ...
 
     async def revoke(self, key_id: str, now: int) -> bool: ...
 

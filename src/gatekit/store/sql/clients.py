@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from gatekit.errors import Conflict, NotFound
-from gatekit.model.oauth import ApiKey, Client
+from gatekit.model.oauth import ApiKey, Client, KeyQuery
 from gatekit.store.sql.engine import Database, Row, Work
 from gatekit.store.sql.rows import decode, encode, insert
 
@@ -186,6 +186,17 @@ class SqlApiKeys:
             rows = await self._database.all(
                 "SELECT * FROM api_keys WHERE user_id = :user ORDER BY created_at, id", user=user_id
             )
+        return [decode(ApiKey, row) for row in rows]
+
+    async def page(self, query: KeyQuery, now: int) -> Sequence[ApiKey]:
+        rows = await self._database.all(
+            "SELECT * FROM api_keys WHERE id > :after AND (:user_id = '' OR user_id = :user_id) AND ("
+            ":state = '' OR (:state = 'revoked' AND revoked_at IS NOT NULL) "
+            "OR (:state = 'expired' AND revoked_at IS NULL AND expires_at <= :now) "
+            "OR (:state = 'active' AND revoked_at IS NULL AND expires_at > :now)) ORDER BY id LIMIT :limit",
+            now=now,
+            **encode(query),
+        )
         return [decode(ApiKey, row) for row in rows]
 
     async def revoke(self, key_id: str, now: int) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from gatekit.errors import NotFound
-from gatekit.model.oauth import AuthorizationCode, Client, Grant, RefreshToken
+from gatekit.model.oauth import AuthorizationCode, Client, Grant, GrantQuery, RefreshToken
 from gatekit.model.people import User
 from gatekit.store.sql.engine import Database
 from gatekit.store.sql.rows import columns, decode, encode, insert
@@ -68,6 +68,16 @@ class SqlGrants:
             user=user_id or "",
             any_client=client_id is None,
             client=client_id or "",
+        )
+        return [decode(Grant, row) for row in rows]
+
+    async def page(self, query: GrantQuery, now: int) -> Sequence[Grant]:
+        rows = await self._database.all(
+            "SELECT * FROM grants WHERE id > :after AND (:user_id = '' OR user_id = :user_id) "
+            "AND (:client_id = '' OR client_id = :client_id) "
+            "AND (:ended OR (revoked_at IS NULL AND expires_at > :now)) ORDER BY id LIMIT :limit",
+            now=now,
+            **encode(query),
         )
         return [decode(Grant, row) for row in rows]
 

@@ -11,7 +11,7 @@ from gatekit.admin.clients import MAX_OVERLAP
 from gatekit.admin.grants import GrantView
 from gatekit.model.oauth import Client as StoredClient
 from gatekit.web.api.desks import Desks
-from gatekit.web.api.operation import Operation, Page, Paged, Wanted, paged
+from gatekit.web.api.operation import Operation, Page, Paged, Wanted, after_of, next_page, paged
 from gatekit.web.api.times import maybe, moment
 
 
@@ -145,10 +145,15 @@ async def _renew(desks: Desks, wanted: Wanted) -> MadeSecret:
 
 async def _grants(desks: Desks, wanted: Wanted) -> Page[Grant]:
     query: GrantQuery = wanted.query
-    views = await desks.grants.list(
-        wanted.actor, query.person or None, query.client or None, ended=query.ended
+    views = await desks.grants.page(
+        wanted.actor,
+        query.person or None,
+        query.client,
+        ended=query.ended,
+        after=after_of(query),
+        limit=query.limit + 1,
     )
-    return paged(sorted(views, key=_grant_id), query, _grant_id, grant_out)
+    return next_page(views, query, _grant_id, grant_out)
 
 
 async def _grant(desks: Desks, wanted: Wanted) -> Grant:

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from gatekit.admin.admin_keys import AdminKeyView
 from gatekit.admin.keys import DEFAULT_SECONDS, MAX_SECONDS, KeyView
 from gatekit.web.api.desks import Desks
-from gatekit.web.api.operation import Operation, Page, Paged, Wanted, paged
+from gatekit.web.api.operation import Operation, Page, Paged, Wanted, after_of, next_page, paged
 from gatekit.web.api.times import maybe, moment
 
 State = Literal["active", "expired", "revoked"]
@@ -117,9 +117,14 @@ def admin_key_out(view: AdminKeyView) -> AdminKey:
 
 async def _list(desks: Desks, wanted: Wanted) -> Page[Key]:
     query: KeyQuery = wanted.query
-    views = await desks.keys.list(wanted.actor, query.owner or None)
-    fitting = [view for view in views if query.state in (None, view.state)]
-    return paged(sorted(fitting, key=_key_id), query, _key_id, key_out)
+    views = await desks.keys.page(
+        wanted.actor,
+        query.owner or None,
+        state=query.state or "",
+        after=after_of(query),
+        limit=query.limit + 1,
+    )
+    return next_page(views, query, _key_id, key_out)
 
 
 async def _create(desks: Desks, wanted: Wanted) -> MadeKey:

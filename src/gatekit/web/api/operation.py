@@ -115,6 +115,20 @@ def paged(
     return Page(tuple(show(row) for row in chosen), cursor(key(chosen[-1])) if more else None)
 
 
+def next_page(
+    rows: Sequence[Row], query: Paged, key: Callable[[Row], str], show: Callable[[Row], Item]
+) -> Page[Item]:
+    """One page of ``rows``: those after ``after_of(query)``, and one more than was asked for if there is."""
+    shown = rows[: query.limit]
+    more = len(rows) > query.limit
+    return Page(tuple(show(row) for row in shown), cursor(key(shown[-1])) if more else None)
+
+
+def after_of(query: Paged) -> str:
+    """The key that the page before ended with. Raises ``NotAcceptable``."""
+    return uncursor(query.cursor) if query.cursor else ""
+
+
 def cursor(key: str) -> str:
     """Opaque on purpose: what it says may change."""
     return base64.urlsafe_b64encode(key.encode()).rstrip(b"=").decode()

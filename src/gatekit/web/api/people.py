@@ -12,7 +12,7 @@ from gatekit.admin.people import INVITE_SECONDS, MAX_INVITE_SECONDS, PersonView
 from gatekit.model.people import LOCAL, Role
 from gatekit.model.people import PeopleQuery as Chosen
 from gatekit.web.api.desks import Desks
-from gatekit.web.api.operation import PRINTABLE, Operation, Page, Paged, Wanted, cursor, paged, uncursor
+from gatekit.web.api.operation import PRINTABLE, Operation, Page, Paged, Wanted, after_of, next_page, paged
 from gatekit.web.api.times import maybe, moment
 
 Username = Annotated[str, Meta(min_length=1, max_length=200, description="Unique; lower case.")]
@@ -139,7 +139,7 @@ def _session_out(view: BrowserSessionView) -> Session:
 async def _list(desks: Desks, wanted: Wanted) -> Page[Person]:
     query: PeopleQuery = wanted.query
     chosen = Chosen(
-        after=uncursor(query.cursor) if query.cursor else "",
+        after=after_of(query),
         limit=query.limit + 1,
         text=query.search,
         connection=query.connection,
@@ -149,9 +149,7 @@ async def _list(desks: Desks, wanted: Wanted) -> Page[Person]:
         source=query.source,
     )
     views = await desks.people.list(wanted.actor, chosen)
-    shown = views[: query.limit]
-    more = len(views) > query.limit
-    return Page(tuple(person_out(view) for view in shown), cursor(_username(shown[-1])) if more else None)
+    return next_page(views, query, _username, person_out)
 
 
 async def _create(desks: Desks, wanted: Wanted) -> Person:

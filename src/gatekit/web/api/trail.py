@@ -18,6 +18,8 @@ from gatekit.web.api.operation import Operation, Page, Wanted, cursor, uncursor
 Name = Annotated[str, Meta(max_length=512)]
 _DAY = 86_400.0
 _MICROSECOND = 0.000_001
+_PATIENCE = 2.0
+"""Seconds of reading after which a page is given out as it is."""
 _MAX_TIES = 200
 """Records of one microsecond that a cursor can name."""
 
@@ -53,37 +55,58 @@ class _Place(Struct, frozen=True):
 
 async def _search(desks: Desks, wanted: Wanted) -> Page[dict[str, Any]]:
     query: AuditQuery = wanted.query
-    place = _resumed(query.cursor)
-    if place is None:
-        until = _time(query.until) if query.until else desks.clock.now() + 1
-        since = _time(query.since) if query.since else until - _DAY
-        place = _Place(until, (), since)
-    covers = await desks.people.covers(wanted.actor)
-    last = place.at + _MICROSECOND if place.seen else place.at
-    chosen = Filter(
-        user=covers.asked(query.person or None),
+    place = _resumed(query.cursor) or _beginning(desks, query)
+
+    def read() -> tuple[list[Record], float]:
+        return _read(desks, query, place)
+
+    async with desks.reading:  # one at a time: it is disk and processor, and calls need both
+        try:
+            found, reached = await asyncio.to_thread(read)
+        except OSError as error:
+            raise ApiUnavailable(f"the trail cannot be read ({error.strerror or error})") from None
+    shown = found[: query.limit]
+    fields = tuple(record.fields for record in shown)
+    if len(found) > query.limit:
+        return Page(fields, _after(place, shown))
+    return Page(fields, _named(_Place(reached, (), place.since)) if reached > place.since else None)
+
+
+def _beginning(desks: Desks, query: AuditQuery) -> _Place:
+    until = _time(query.until) if query.until else desks.clock.now() + 1
+    since = _time(query.since) if query.since else until - _DAY
+    return _Place(until, (), max(0.0, since))
+
+
+def _read(desks: Desks, query: AuditQuery, place: _Place) -> tuple[list[Record], float]:
+    """Records, newest first, one more than was asked for if there are; and back to when everything was read.
+
+    In spans, so that a question which nothing fits does not read for minutes: its page is short then.
+    """
+    started = desks.clock.monotonic()
+    found: list[Record] = []
+    until, span = place.at + _MICROSECOND if place.seen else place.at, _DAY
+    while len(found) <= query.limit and until > place.since:
+        since = max(place.since, until - span)
+        records = search(desks.trail, _filter(query, since, until))
+        fresh = (record for record in records if _name(record) not in place.seen)
+        found += islice(fresh, query.limit + 1 - len(found))
+        until, span = since, min(2 * span, 8 * _DAY)
+        if desks.clock.monotonic() - started > _PATIENCE:
+            break
+    return found, until
+
+
+def _filter(query: AuditQuery, since: float, until: float) -> Filter:
+    return Filter(
+        user=query.person or None,
         server=query.server or None,
         tool=query.tool or None,
         client=query.client or None,
         event=query.event or None,
         denied=query.denied,
-        since=place.since,
-        until=last,
-    )
-
-    def read() -> list[Record]:
-        fresh = (record for record in search(desks.trail, chosen) if _name(record) not in place.seen)
-        return list(islice(fresh, query.limit + 1))
-
-    async with desks.reading:  # one at a time: it is disk and processor, and calls need both
-        try:
-            found = await asyncio.to_thread(read)
-        except OSError as error:
-            raise ApiUnavailable(f"the trail cannot be read ({error.strerror or error})") from None
-    shown = found[: query.limit]
-    more = len(found) > query.limit
-    return Page(
-        tuple(covers.cover(record.fields) for record in shown), _after(place, shown) if more else None
+        since=since,
+        until=until,
     )
 
 
@@ -103,7 +126,11 @@ def _after(place: _Place, shown: list[Record]) -> str:
     ties = [_name(record) for record in shown if record.at == at]
     if place.seen and place.at == at:
         ties += place.seen
-    return cursor(msgspec.json.encode(_Place(at, tuple(ties[-_MAX_TIES:]), place.since)).decode())
+    return _named(_Place(at, tuple(ties[-_MAX_TIES:]), place.since))
+
+
+def _named(place: _Place) -> str:
+    return cursor(msgspec.json.encode(place).decode())
 
 
 def _resumed(text: str) -> _Place | None:
@@ -125,7 +152,7 @@ OPERATIONS = (
         method="GET",
         path="/audit",
         permission="audit:read",
-        summary="Records of the audit trail, newest first (docs/audit.md says what is in them)",
+        summary="Records of the audit trail, newest first; a page may be short although there are more",
         query=AuditQuery,
         answer=RecordPage,
         run=_search,
