@@ -50,6 +50,9 @@ async def load(gateway: RunningGateway, token: str, mark: str, answered: list[st
                 answered.append(said)
 
         workers = [asyncio.ensure_future(worker(number)) for number in range(WORKERS)]
+        async with asyncio.timeout(30):  # only then is it a load
+            while len(answered) < WORKERS and not any(worker.done() for worker in workers):
+                await asyncio.sleep(0.02)
         await asyncio.sleep(LOAD_SECONDS)
         children = descendants(gateway.pid)
         gateway.kill()
