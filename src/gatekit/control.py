@@ -24,8 +24,6 @@ from gatekit.gateway.published import Published
 from gatekit.identity.directory import Directory
 from gatekit.identity.local import Invitations
 from gatekit.identity.passwords import PasswordHasher
-from gatekit.model.connections import Provisioning
-from gatekit.model.people import LOCAL
 from gatekit.model.ports import Clock, Entropy
 from gatekit.oauth.core import Services
 from gatekit.oauth.http import Endpoint
@@ -132,15 +130,6 @@ def desk_parts(parts: Parts) -> tuple[Store, Recorder, Clock, Entropy, Effective
     return parts.store, parts.recorder, parts.clock, parts.entropy, roles
 
 
-def provisioning(config: Config) -> Mapping[str, Provisioning]:
-    """Connections whose providers may keep people here by SCIM."""
-    return {
-        connection.name: connection.rules.provisioning
-        for connection in config.auth.connections
-        if connection.rules.enabled and connection.rules.provisioning is not None and connection.name != LOCAL
-    }
-
-
 def _scim_door(parts: Parts) -> Endpoint:
     # Imported when somebody provisions: it would be a tenth of what a start costs everybody else.
     from gatekit.admin.provisioned_groups import ProvisionedGroups  # noqa: PLC0415 - as said
@@ -150,7 +139,7 @@ def _scim_door(parts: Parts) -> Endpoint:
 
     desk = desk_parts(parts)
     return ScimDoor(
-        ScimBearer(parts.store.scim_tokens, parts.clock, lambda: provisioning(parts.config())),
+        ScimBearer(parts.store.scim_tokens, parts.clock, parts.signins.connections.provisioned),
         ProvisionedPeople(*desk),
         ProvisionedGroups(*desk),
         parts.recorder,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -148,8 +148,8 @@ class Workspace(Struct, frozen=True, kw_only=True):
     servers: frozenset[str] | None = None
     """None when only the data directory is known."""
     durability: Literal["process", "disk"] = "process"
-    provisioned: frozenset[str] | None = None
-    """Connections with provisioning; None when only the data directory is known."""
+    provisioned: Mapping[str, bool] | None = None
+    """Connections of the file, and whether they have provisioning; None when the file is not known."""
 
     def read(self, work: Callable[[Office], Awaitable[T]]) -> T:
         """Run something that changes nothing. Raises ``StoreError``, ``AdminError``."""
@@ -216,11 +216,10 @@ def find(config: Path | None, data_dir: Path | None) -> Workspace:
         public_url=loaded.public_url,
         servers=frozenset(rules.server for rules in loaded.rules.servers),
         durability=loaded.audit.durability,
-        provisioned=frozenset(
-            connection.name
+        provisioned={
+            connection.name: connection.rules.provisioning is not None
             for connection in loaded.auth.connections
-            if connection.rules.provisioning is not None
-        ),
+        },
     )
 
 

@@ -39,11 +39,12 @@ def create(workspace: Workspace, /, connection: str, expires: int | None, as_jso
       gatekit connections scim-token create okta --expires 365d
     """
     known = workspace.provisioned
-    if known is not None and connection not in known:
+    if known is not None and known.get(connection) is False:
         raise click.UsageError(
-            f"{connection} is no connection with a section `provisioning:`"
-            + (f"; those are: {', '.join(sorted(known))}" if known else "; none has one yet")
+            f"{connection} has no section `provisioning:`; write `provisioning: {{}}` there"
         )
+    if known is not None and connection not in known:
+        click.echo(f"{connection} is not in the file: the token opens nothing until it is", err=True)
     issued = workspace.change(
         lambda office: office.scim_tokens.create(office.actor, connection, expires or 0)
     )

@@ -11,7 +11,8 @@ from typing import Any, Protocol, TypeVar
 
 from gatekit.identity.ports import PasswordProvider, Recheck, RedirectProvider
 from gatekit.identity.rules import domain_of
-from gatekit.model.connections import PASSWORD_KINDS, ConnectionRules, Kind
+from gatekit.model.connections import PASSWORD_KINDS, ConnectionRules, Kind, Provisioning
+from gatekit.model.people import LOCAL
 
 Provider = TypeVar("Provider", RedirectProvider, PasswordProvider)
 
@@ -68,6 +69,14 @@ class Connections:
     def definition(self, name: str) -> Definition | None:
         """Also of a connection that is disabled."""
         return self._all.get(name)
+
+    def provisioned(self) -> Mapping[str, Provisioning]:
+        """By name: what is said of those over which a provider may keep people here (SCIM)."""
+        return {
+            name: definition.rules.provisioning
+            for name, definition in self._all.items()
+            if definition.rules.enabled and definition.rules.provisioning is not None and name != LOCAL
+        }
 
     def home(self, address: str) -> str:
         """The connection that an e-mail address belongs to by its domain; empty: none. Says nothing about
