@@ -475,3 +475,27 @@ async def test_nothing_of_a_run_is_readable(corp: Corp, world: World) -> None:
     assert leg is not None
     assert "SAMLResponse" not in leg.provider_state
     assert moment(0)
+
+
+async def test_B3_B5_requests_by_form(world: World) -> None:
+    """B3, B5: A provider that takes requests by form alone: one button, no script, all escaped."""
+    world.clock.at = NOW
+    corp = Corp(world)
+    by_form = metadata([corp.pair], base='https://idp.example.com/"&gt;&lt;x'.replace('"', "'")).replace(
+        b"HTTP-Redirect", b"HTTP-POST"
+    )
+    corp.provider._source = Written("corp", by_form.decode(), world.clock)
+    browser = world.browser()
+    page = await browser.visit("/login")
+    shown = await browser.get(provider_link(page.text, "corp"))
+    assert shown.status_code == 200
+    assert "<x" not in shown.text
+    assert "<script" not in shown.text
+    assert "frame-ancestors 'none'" in shown.headers["content-security-policy"]
+    action, hidden = form_of(shown.text)
+    assert action.startswith("https://idp.example.com/")
+    assert etree.fromstring(b64decode(hidden["SAMLRequest"])).find("ds:Signature", NS) is not None
+    request = etree.fromstring(b64decode(hidden["SAMLRequest"])).get("ID")
+    received = await corp.post(corp.answer(request), hidden["RelayState"])
+    await browser.visit(received.headers["location"])
+    assert await who(browser) == "dora"

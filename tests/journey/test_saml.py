@@ -28,9 +28,10 @@ SIGNED: dict[str, dict[str, Any]] = {
     "sha1": {"signature.algorithm": "http://www.w3.org/2000/09/xmldsig#rsa-sha1"},
     "portal": {},
     "leaving": {},
+    "posting": {},
 }  # fmt: skip
 """Connections of the gateway, and how the provider answers each."""
-SOUND = ("response", "assertion", "both", "sealed", "sealed-cbc")
+SOUND = ("response", "assertion", "both", "sealed", "sealed-cbc", "posting")
 
 
 class CorpPerson(Person):
@@ -46,8 +47,8 @@ class CorpPerson(Person):
                 raise StoryError(note[1])
             return self.browser.follow(urljoin(page.url, link[1].replace("&amp;", "&")), redirect_uri)
         for form in page.forms:
-            if any(field.name == "SAMLResponse" for field in form.fields):
-                # The provider's page posts it by a script.
+            if any(field.name in {"SAMLRequest", "SAMLResponse"} for field in form.fields):
+                # Ours has a button; the provider's posts it by a script.
                 return self.browser.submit(page, form, {}, "", redirect_uri)
         return super()._next(page, redirect_uri, decision)
 
@@ -80,6 +81,11 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, provider: SimpleSaml) -> I
     }
     connections["portal"] |= {"idp_initiated": True}
     connections["leaving"] |= {"single_logout": True}
+    # The same provider, as if it took requests by form alone.
+    document = fetch(provider.metadata).body.decode()
+    by_form = re.sub(r"(<md:SingleSignOnService [^>]*)HTTP-Redirect", r"\1HTTP-POST", document)
+    assert by_form != document
+    connections["posting"] |= {"metadata": by_form}
     running.proxy = {
         "auth": {"enabled": True, "providers": {"local": {}, **connections}, "allowed_users": members}
     }

@@ -17,6 +17,8 @@ class Leg(Struct, frozen=True):
     """Where to send the browser."""
     secret: str
     """JSON: state, PKCE verifier, nonce; the caller seals and stores it."""
+    form: tuple[tuple[str, str], ...] = ()
+    """Fields that the browser posts there; empty: it only goes there."""
 
 
 class RedirectProvider(Protocol):

@@ -21,7 +21,8 @@ from gatekit.oauth.browser import START_AGAIN, Browser, Run, SignedIn
 from gatekit.oauth.code import Codes
 from gatekit.oauth.consent import Consents, agrees, denied
 from gatekit.oauth.core import Core
-from gatekit.oauth.http import address, form, query, redirect, request_id
+from gatekit.oauth.http import address, form, page, query, redirect, request_id
+from gatekit.oauth.pages import OnwardView
 from gatekit.platform.vault import token_hash
 
 
@@ -111,6 +112,9 @@ class Interaction:
                 expires_at=parent.expires_at,
             )
         )
+        if leg.form:
+            view = OnwardView(action=leg.url, fields=leg.form, title=provider.title)
+            return page(self._core.services.pages.onward(view))
         return redirect(leg.url, 302)
 
     async def callback(self, request: Request) -> Response:

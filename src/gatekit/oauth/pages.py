@@ -103,6 +103,15 @@ class DoneView(Struct, frozen=True, kw_only=True):
     message: str
 
 
+class OnwardView(Struct, frozen=True, kw_only=True):
+    """A form of ours that the person sends to their provider."""
+
+    action: str
+    """Of the provider."""
+    fields: tuple[tuple[str, str], ...]
+    title: str
+
+
 class SignOutView(Struct, frozen=True, kw_only=True):
     action: str
     """Fields ``csrf``, ``client_id``, ``post_logout_redirect_uri``, ``state``, and ``decision``, which is
@@ -148,6 +157,8 @@ class Pages(Protocol):
     def done(self, view: DoneView) -> str: ...
 
     def sign_out(self, view: SignOutView) -> str: ...
+
+    def onward(self, view: OnwardView) -> str: ...
 
     def invite(self, view: InviteView) -> str: ...
 

@@ -12,6 +12,7 @@ from gatekit.oauth.pages import (
     DoneView,
     HomeView,
     InviteView,
+    OnwardView,
     SignInView,
     SignOutView,
 )
@@ -51,6 +52,9 @@ class HtmlPages:
 
     def sign_out(self, view: SignOutView) -> str:
         return self._render("sign_out.html", view=view)
+
+    def onward(self, view: OnwardView) -> str:
+        return self._render("onward.html", view=view)
 
     def invite(self, view: InviteView) -> str:
         return self._render("invite.html", view=view)

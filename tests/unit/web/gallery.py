@@ -12,6 +12,7 @@ from gatekit.oauth.pages import (
     DoneView,
     HomeView,
     InviteView,
+    OnwardView,
     ProviderButton,
     ServerChoice,
     SignInView,
@@ -89,6 +90,15 @@ def relying_party(**changes: object) -> ConsentView:
         "learns": ("that it is you", "your name", "your groups"),
     }
     return consent(**{**alone, **changes})
+
+
+def onward(**changes: object) -> OnwardView:
+    values: dict[str, object] = {
+        "action": "https://idp.example.com/sso",
+        "fields": (("SAMLRequest", "PHg+"), ("RelayState", "gk_ss_value")),
+        "title": "Example Corp",
+    }
+    return OnwardView(**{**values, **changes})  # type: ignore[arg-type]
 
 
 def sign_out(**changes: object) -> SignOutView:
@@ -221,6 +231,7 @@ def every_page() -> dict[str, str]:
         "consent-choosing": pages.consent(choosing()),
         "consent-relying-party": pages.consent(relying_party()),
         "sign-out": pages.sign_out(sign_out()),
+        "onward": pages.onward(onward()),
         "device": pages.device(device()),
         "device-unknown": pages.device(device(error="No device waits with this code.")),
         "device-consent": pages.device_consent(device_consent()),

@@ -112,8 +112,12 @@ def canonical(element: Element, prefixes: tuple[str, ...] = ()) -> bytes:
     return bytes(found)
 
 
-# -- reading
-# ---------------------------------------------------------------------------------------------------
+def serialised(root: Element) -> bytes:
+    """The document as text."""
+    return bytes(etree.tostring(root))
+
+
+# -- reading -----------------------------------------------------------------------------------------------
 
 
 def children(element: Element, name: str) -> list[Element]:

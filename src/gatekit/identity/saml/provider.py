@@ -3,20 +3,21 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import rsa
 from msgspec import Struct
 
-from gatekit.errors import ProviderFailed, SamlRefused, SignInRefused
+from gatekit.errors import SamlRefused, SignInRefused
 from gatekit.identity.ports import Ended, Leg
 from gatekit.identity.saml.facts import Upstream, identity_of, session_key
 from gatekit.identity.saml.judge import Expected
 from gatekit.identity.saml.keys import SamlKeys
 from gatekit.identity.saml.logout import Asked, read_request, read_response
 from gatekit.identity.saml.metadata import Provider
-from gatekit.identity.saml.names import REDIRECT, SUCCESS
+from gatekit.identity.saml.names import POST, REDIRECT, SUCCESS
 from gatekit.identity.saml.own import own_metadata
 from gatekit.identity.saml.request import (
     authn_request,
@@ -24,6 +25,7 @@ from gatekit.identity.saml.request import (
     logout_response,
     posted,
     redirect_url,
+    signed,
 )
 from gatekit.identity.saml.response import Accepted, Trust, read
 from gatekit.identity.saml.source import Source
@@ -104,12 +106,9 @@ class SamlProvider:
     async def begin(self, callback_url: str) -> Leg:  # noqa: ARG002  (answers come to ``acs``)
         settings = self._settings
         provider = await self._source.current()
-        endpoint = provider.endpoint(REDIRECT)
-        if endpoint is None:
-            raise ProviderFailed(
-                f"This gateway is not set up correctly for {self.title}. Tell whoever runs it.",
-                f"{self.name}: the metadata offers no SingleSignOnService by HTTP-Redirect",
-            )
+        endpoint = provider.endpoint(REDIRECT) or provider.endpoint(POST)
+        if endpoint is None:  # ``metadata`` refuses such a document
+            raise SamlRefused("metadata", "no place to send people to")
         secret = _Secret(state=self._entropy.token("gk_ss_"), request=self._entropy.token("_", 24))
         message = authn_request(
             ident=secret.request or "",
@@ -123,6 +122,9 @@ class SamlProvider:
         )
         signs = settings.signs_requests or provider.wants_signed_requests
         key = await self._signing_key() if signs else None
+        if endpoint.binding == POST:
+            encoded = b64encode(signed(message, key) if key else message).decode("ascii")
+            return Leg(endpoint.location, _written(secret), (("SAMLRequest", encoded), (STATE, secret.state)))
         url = redirect_url(endpoint.location, "SAMLRequest", message, secret.state, key)
         return Leg(url, _written(secret))
 

@@ -1,7 +1,7 @@
 """What we send by way of the browser: AuthnRequest, LogoutRequest, LogoutResponse, and the two bindings.
 
 HTTP-Redirect (SAML Bindings §3.4): deflated, in the query, the signature over the query's own text. HTTP-POST
-(§3.5): base64 in a form. A provider that wants requests signed gets Redirect, which every provider offers.
+(§3.5): base64 in a form, the signature inside. Redirect is taken where a provider offers both.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import zlib
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from urllib.parse import quote, unquote_plus
 from xml.sax.saxutils import escape, quoteattr
 
@@ -17,8 +18,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from gatekit.errors import SamlRefused
-from gatekit.identity.saml.documents import MAX_MESSAGE
-from gatekit.identity.saml.names import POST, RSA_SHA256, SAML, SAMLP
+from gatekit.identity.saml.documents import MAX_MESSAGE, canonical, parse, serialised
+from gatekit.identity.saml.names import DS, ENVELOPED, EXCLUSIVE, POST, RSA_SHA256, SAML, SAMLP, XENC
 from gatekit.identity.saml.signature import ECDSA_METHODS, RSA_METHODS, PublicKey, made_by
 from gatekit.identity.saml.times import written
 
@@ -76,6 +77,29 @@ def logout_response(
         f"<saml:Issuer>{escape(issuer)}</saml:Issuer>"
         f'<samlp:Status><samlp:StatusCode Value="{status}"/></samlp:Status></samlp:LogoutResponse>'
     ).encode()
+
+
+# -- HTTP-POST ---------------------------------------------------------------------------------------------
+
+
+def signed(message: bytes, key: rsa.RSAPrivateKey) -> bytes:
+    """The same message with a signature as its second child (SAML Core §5.4), in the form that we accept."""
+    root = parse(message)
+    digest = b64encode(sha256(canonical(root)).digest()).decode("ascii")
+    uri = quoteattr(f"#{root.get('ID')}")
+    template = (
+        f'<ds:Signature xmlns:ds="{DS}"><ds:SignedInfo>'
+        f'<ds:CanonicalizationMethod Algorithm="{EXCLUSIVE}"/><ds:SignatureMethod Algorithm="{RSA_SHA256}"/>'
+        f'<ds:Reference URI={uri}><ds:Transforms><ds:Transform Algorithm="{ENVELOPED}"/>'
+        f'<ds:Transform Algorithm="{EXCLUSIVE}"/></ds:Transforms><ds:DigestMethod Algorithm="{XENC}sha256"/>'
+        f"<ds:DigestValue>{digest}</ds:DigestValue></ds:Reference></ds:SignedInfo><ds:SignatureValue/>"
+        "</ds:Signature>"
+    )
+    signature = parse(template.encode())
+    root.insert(1, signature)
+    made = key.sign(canonical(signature[0]), padding.PKCS1v15(), hashes.SHA256())
+    signature[1].text = b64encode(made).decode("ascii")
+    return serialised(root)
 
 
 # -- HTTP-Redirect -----------------------------------------------------------------------------------------

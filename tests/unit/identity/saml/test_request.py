@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import zlib
 from base64 import b64encode
+from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from lxml import etree
 
 from gatekit.errors import SamlRefused
+from gatekit.identity.saml.documents import MAX_MESSAGE, parse
 from gatekit.identity.saml.request import (
     authn_request,
     check_query,
@@ -18,8 +20,10 @@ from gatekit.identity.saml.request import (
     logout_response,
     posted,
     redirect_url,
+    signed,
 )
-from tests.support.saml import ACS, NOW, NS, SP, keys
+from gatekit.identity.saml.signature import verify
+from tests.support.saml import ACS, NOW, NS, SP, keys, oracle_accepts
 
 OURS = [keys("sp").private.public_key()]
 
@@ -121,6 +125,19 @@ def test_S4_what_inflates_to_too_much(packed: str, reason: str) -> None:
     with pytest.raises(SamlRefused) as caught:
         inflated(packed)
     assert caught.value.reason == reason
+
+
+def test_S3_what_we_sign_inside_a_message(tmp_path: Path) -> None:
+    """S3: By our own rules and by xmlsec1's; and not any more after a change."""
+    document = signed(authn(contexts=("urn:x",)), keys("sp").private)
+    assert verify(parse(document), OURS, MAX_MESSAGE).get("ID") == "_1"
+    assert oracle_accepts(document, keys("sp"), tmp_path, "AuthnRequest")
+    broken = document.replace(ACS.encode(), b"https://evil.example/acs")
+    assert not oracle_accepts(broken, keys("sp"), tmp_path, "AuthnRequest")
+    assert [child.tag.rpartition("}")[2] for child in etree.fromstring(document)][:2] == [
+        "Issuer",
+        "Signature",
+    ]
 
 
 def test_posted_forms() -> None:
