@@ -142,6 +142,7 @@ class Application:
         await self.authorization.set_clients(self.config.clients)
         seen = await newest(self.store.changes)
         await self._restock()
+        await self.signins.load()
         self.gateway.start()
         self.pool.replace([entry.server for entry in self.config.servers])
         self._jobs = [
@@ -196,6 +197,8 @@ class Application:
     async def _changed(self, entries: Sequence[str]) -> None:
         if touches(entries, "group"):
             await self._restock()
+        if touches(entries, "connection"):
+            await self.signins.load()
         await self._standing_changed()
 
     async def _restock(self) -> None:

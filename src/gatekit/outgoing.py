@@ -171,7 +171,7 @@ def redirect_provider(
     """What people of this connection are sent to. Contacts nobody."""
     # An HTTP client costs 100 ms and 7 MB at start-up, so it is imported only where a provider needs it.
     if isinstance(connection, OidcConnection):
-        return _openid(connection, clock, entropy)
+        return openid_provider(connection, clock, entropy)
     if isinstance(connection, GitHubConnection):
         return _github(config, connection, clock, entropy)
     if isinstance(connection, SamlConnection):
@@ -179,7 +179,7 @@ def redirect_provider(
     raise ValueError(f"nobody is sent anywhere by the kind {connection.kind}")
 
 
-def _openid(connection: OidcConnection, clock: Clock, entropy: Entropy) -> RedirectProvider:
+def openid_provider(connection: OidcConnection, clock: Clock, entropy: Entropy) -> RedirectProvider:
     from gatekit.identity.oidc.provider import OidcProvider  # noqa: PLC0415
     from gatekit.platform.outbound import Outbound  # noqa: PLC0415
 

@@ -5,24 +5,31 @@ A new kind of connection gets its line in ``outgoing.redirect_provider`` or in `
 
 from __future__ import annotations
 
+import json
+import logging
 from collections.abc import Callable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from gatekit.config.connections import read_entry
 from gatekit.config.model import Config, Connection
 from gatekit.directories import Directories
+from gatekit.errors import ConfigError, VaultError
 from gatekit.identity.claiming import Claims
 from gatekit.identity.mapping import Mapping
 from gatekit.identity.passwords import PasswordHasher
 from gatekit.identity.ports import UPSTREAM, RedirectProvider
 from gatekit.identity.registry import Connections
 from gatekit.identity.threads import Threads
-from gatekit.model.connections import ConnectionRules
+from gatekit.model.connections import SEALED, ConnectionRules, StoredConnection
 from gatekit.model.people import Principal, Role
 from gatekit.model.ports import Clock, Entropy
 from gatekit.outgoing import redirect_provider
 from gatekit.platform.vault import Vault
 from gatekit.store.ports import Store
+
+log = logging.getLogger("gatekit")
 
 
 class Means(Struct, frozen=True, kw_only=True):
@@ -42,6 +49,19 @@ class Means(Struct, frozen=True, kw_only=True):
     """What the file lets somebody do to others."""
     forget: Callable[[str], None]
     """Hears the id of each person that changed."""
+
+
+def stored_connection(row: StoredConnection, vault: Vault) -> Connection | None:
+    """What a row means; None if it cannot be read: then nobody signs in over it, and the others can."""
+    try:
+        entry = json.loads(vault.open(row.document_sealed, f"{SEALED}:{row.name}"))
+        found = read_entry(row.name, entry)
+    except (VaultError, ConfigError, ValueError) as bad:
+        log.error("a stored connection cannot be used connection=%s error=%s", row.name, bad)
+        return None
+    if row.enabled:
+        return found
+    return replace(found, rules=replace(found.rules, enabled=False))
 
 
 class SignIns:
@@ -71,11 +91,23 @@ class SignIns:
             means.store.users, means.hasher, means.clock, self.mapping.admit, means.threads
         )
         self.connections = Connections(self._redirect, directories.provider)
+        self._stored: tuple[Connection, ...] = ()
         self.apply()
 
     def apply(self) -> None:
-        """The configuration is another one."""
-        self.connections.replace(self._means.config().auth.connections)
+        """The configuration is another one. Of one name, that of the file counts."""
+        auth = self._means.config().auth
+        self.connections.replace((*auth.connections, *self._stored))
+
+    async def load(self) -> bool:
+        """Read those that were added at run time; whether they are others now. Raises ``StoreError``."""
+        before = self._stored
+        if self._means.config().external is None:
+            rows = await self._means.store.connections.list()
+            found = (stored_connection(row, self._means.vault) for row in rows)
+            self._stored = tuple(connection for connection in found if connection is not None)
+        self.apply()
+        return self._stored != before
 
     def rules(self, name: str) -> ConnectionRules:
         """Of a connection, or of another issuer whose people the configuration lets in."""

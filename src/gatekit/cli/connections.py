@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import click
 
+from gatekit.cli.connections_life import add, disable, enable, list_, remove, show
+from gatekit.cli.connections_trial import test
 from gatekit.cli.context import placed
 from gatekit.cli.saml import saml_metadata
 from gatekit.cli.scim_tokens import scim_token
 
 
-@click.group(short_help="Connections: tokens for provisioning.")
+@click.group(short_help="Ways of signing in: list, add, test, disable.")
 @placed
 def connections() -> None:
-    """Ways of signing in, as they stand in the file under `proxy.auth.providers`.
+    """Ways of signing in: those of the file (`proxy.auth.providers`), and those added here.
 
     \b
     Example:
-      gatekit connections scim-token create okta
+      gatekit connections test okta
     """
 
 
+for command in (list_, show, add, enable, disable, remove, test):
+    connections.add_command(command)
 connections.add_command(saml_metadata)
 connections.add_command(scim_token)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gatekit.admin.admin_keys import AdminKeys
     from gatekit.admin.browser_sessions import BrowserSessions
     from gatekit.admin.clients import Clients
+    from gatekit.admin.connections import Connections
     from gatekit.admin.desk import Actor, Audit
     from gatekit.admin.grants import Grants
     from gatekit.admin.groups import Groups
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from gatekit.admin.service_accounts import ServiceAccounts
     from gatekit.admin.signing import SigningKeys
     from gatekit.admin.transfer import Transfer
+    from gatekit.config.model import Connection
+    from gatekit.model.connections import StoredConnection
     from gatekit.store.ports import Store
 
 T = TypeVar("T")
@@ -53,6 +56,9 @@ class Office:
         self.actor = actor
         self._data_dir = data_dir
         self._parts = (store, audit, SystemClock(), SystemEntropy())
+
+    async def stored_connection(self, name: str) -> StoredConnection | None:
+        return await self._parts[0].connections.get(name)
 
     @property
     def people(self) -> People:
@@ -89,6 +95,19 @@ class Office:
         from gatekit.admin.service_accounts import ServiceAccounts
 
         return ServiceAccounts(*self._parts)
+
+    def connections(self, workspace: Workspace) -> Connections:
+        from gatekit.admin.connections import Connections
+        from gatekit.config.connections import read_entry
+        from gatekit.platform.vault import Vault, load_master_key
+
+        return Connections(
+            *self._parts,
+            vault=lambda: Vault(load_master_key(self._data_dir)),
+            read=lambda name, entry: read_entry(name, entry).kind,
+            in_file={entry.name: (entry.kind, entry.rules.enabled) for entry in workspace.connections},
+            reserved=workspace.issuers,
+        )
 
     @property
     def groups(self) -> Groups:
@@ -150,6 +169,21 @@ class Workspace(Struct, frozen=True, kw_only=True):
     durability: Literal["process", "disk"] = "process"
     provisioned: Mapping[str, bool] | None = None
     """Connections of the file, and whether they have provisioning; None when the file is not known."""
+    connections: tuple[Connection, ...] = ()
+    """Those of the file."""
+    issuers: frozenset[str] = frozenset()
+    """Names that the file gives to other issuers."""
+
+    def connection(self, name: str) -> Connection | None:
+        """Of the file, or added at run time. Raises ``StoreError``."""
+        from gatekit.platform.vault import Vault, load_master_key
+        from gatekit.signin import stored_connection
+
+        for entry in self.connections:
+            if entry.name == name:
+                return entry
+        row = self.read(lambda office: office.stored_connection(name))
+        return stored_connection(row, Vault(load_master_key(self.data_dir))) if row else None
 
     def read(self, work: Callable[[Office], Awaitable[T]]) -> T:
         """Run something that changes nothing. Raises ``StoreError``, ``AdminError``."""
@@ -216,6 +250,10 @@ def find(config: Path | None, data_dir: Path | None) -> Workspace:
         public_url=loaded.public_url,
         servers=frozenset(rules.server for rules in loaded.rules.servers),
         durability=loaded.audit.durability,
+        connections=loaded.auth.connections,
+        issuers=frozenset(
+            [entry.name for entry in loaded.assertions] + ([loaded.external.name] if loaded.external else [])
+        ),
         provisioned={
             connection.name: connection.rules.provisioning is not None
             for connection in loaded.auth.connections

@@ -18,11 +18,12 @@ from gatekit.config.connections_oidc import (
 )
 from gatekit.config.connections_saml import resolve_saml
 from gatekit.config.faults import nearest
-from gatekit.config.fields import kinds
+from gatekit.config.fields import Misfit, Place, kinds
 from gatekit.config.model import AuthConfig, Connection, LocalConnection
-from gatekit.config.provider_schema import GitHubKeys, LocalIn, ProviderIn, written_kind
+from gatekit.config.provider_schema import GitHubKeys, LocalIn, Provider, ProviderIn, written_kind
 from gatekit.config.schema import AuthIn
 from gatekit.config.trust import assertion_issuer, external_server
+from gatekit.errors import ConfigError
 from gatekit.model.connections import ConnectionRules
 from gatekit.model.people import LOCAL, SERVICE, SERVICE_ACCOUNT
 from gatekit.model.trust import AssertionIssuer, ExternalServer
@@ -165,3 +166,16 @@ def _refuse_github_keys(keys: AuthIn, path: doc.Path, document: doc.Document, wh
     for key in kinds(GitHubKeys):
         if getattr(keys, key) is not None:
             document.fault((*path, key), why)
+
+
+def read_entry(name: str, entry: Mapping[str, Any]) -> Connection:
+    """One entry that does not stand in the file, with the same keys. Raises ``ConfigError``."""
+    document = doc.Document(data={}, lines={(): 1})
+    path = (*PROVIDERS, name)
+    place = Place(document, path, frozenset(), lambda _: "unknown key")
+    read = Provider().read(dict(entry), place)
+    found = None if read is Misfit else resolve_entry(name, read, document)
+    if document.faults or found is None:
+        faults = [f"{'.'.join(map(str, fault.path))}: {fault.text}" for fault in document.faults]
+        raise ConfigError(faults or [f"{name}: cannot be read"])
+    return found

@@ -82,6 +82,22 @@ class ConnectionRules(Struct, frozen=True, kw_only=True):
     """None: off."""
 
 
+SEALED = "connection"
+"""Purpose, with the name, under which a ``StoredConnection`` is sealed."""
+
+
+class StoredConnection(Struct, frozen=True, kw_only=True):
+    """A connection that was added at run time."""
+
+    name: str
+    kind: Kind
+    document_sealed: str
+    """What was entered, as JSON, sealed: it holds secrets."""
+    enabled: bool = True
+    created_at: int = 0
+    updated_at: int = 0
+
+
 ClientAuth = Literal["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]
 
 

@@ -29,6 +29,7 @@ from gatekit.model.people import User
 from gatekit.store.api_ports import AdminKeys, ApiReplies
 from gatekit.store.browser_ports import BrowserSessions, RelyingSessions
 from gatekit.store.client_ports import Clients
+from gatekit.store.connection_ports import StoredConnections
 from gatekit.store.people_ports import Groups, Identities, Invites, Pseudonyms, Users
 from gatekit.store.scim_ports import Accounts, ScimGroups, ScimTokens
 
@@ -319,6 +320,8 @@ class Store(Protocol):
     def replays(self) -> Replays: ...
     @property
     def signing_keys(self) -> SigningKeys: ...
+    @property
+    def connections(self) -> StoredConnections: ...
     @property
     def settings(self) -> Settings: ...
     @property

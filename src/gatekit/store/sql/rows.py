@@ -19,7 +19,7 @@ from gatekit.store.sql.engine import Row
 LISTS = frozenset(
     {"redirect_uris", "grant_types", "scopes", "resources", "servers", "selectors", "addresses", "digests"}
 )
-FLAGS = frozenset({"disabled", "email_verified", "read_only", "active", "held"})
+FLAGS = frozenset({"disabled", "email_verified", "read_only", "active", "held", "enabled"})
 
 Record = TypeVar("Record", bound=Struct)
 

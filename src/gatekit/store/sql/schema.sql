@@ -349,6 +349,15 @@ CREATE TABLE signing_keys (
     retired_at BIGINT
 );
 
+CREATE TABLE connections (
+    name TEXT NOT NULL PRIMARY KEY,
+    kind TEXT NOT NULL,
+    document_sealed TEXT NOT NULL,
+    enabled BOOLEAN NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL
+);
+
 CREATE TABLE settings (
     name TEXT NOT NULL PRIMARY KEY,
     value TEXT NOT NULL

@@ -11,6 +11,7 @@ from gatekit.store.sql.accounts import SqlAccounts
 from gatekit.store.sql.admin_keys import SqlAdminKeys, SqlApiReplies
 from gatekit.store.sql.browsers import SqlBrowserSessions, SqlTransactions
 from gatekit.store.sql.clients import SqlApiKeys, SqlClients
+from gatekit.store.sql.connections import SqlConnections
 from gatekit.store.sql.devices import SqlDeviceAuthorizations
 from gatekit.store.sql.engine import Database
 from gatekit.store.sql.facts import SqlChanges, SqlReplays, SqlSettings, SqlSigningKeys
@@ -52,6 +53,7 @@ class SqlStore:
         self.device_authorizations = SqlDeviceAuthorizations(database)
         self.replays = SqlReplays(database)
         self.signing_keys = SqlSigningKeys(database)
+        self.connections = SqlConnections(database)
         self.settings = SqlSettings(database)
         self.changes = SqlChanges(database)
 

@@ -1,0 +1,149 @@
+"""``gatekit connections test``: does the provider answer, and what would a sign-in become?"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gatekit.cli.context import Workspace, located
+from gatekit.cli.output import as_json, print_facts, print_json
+from gatekit.errors import ConfigError, GatekitError, NotFound
+
+if TYPE_CHECKING:
+    from gatekit.config.model import Connection
+    from gatekit.model.people import ExternalIdentity
+
+
+@click.command()
+@click.argument("name")
+@click.option(
+    "--claims",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Claims of an id_token (or attributes, as names with values) as JSON: shows what they become.",
+)
+@as_json
+@located
+def test(workspace: Workspace, /, name: str, claims: Path | None, as_json: bool) -> None:
+    """Ask the provider for its metadata and keys; or show what a sign-in would become.
+
+    Nothing is stored, and nobody is signed in.
+
+    \b
+    Example:
+      gatekit connections test okta --claims ada.json
+    """
+    connection = workspace.connection(name)
+    if connection is None:
+        raise NotFound(f"there is no connection {name}; `gatekit connections list` shows which there are")
+    facts = _preview(connection, _claims(claims)) if claims else asyncio.run(_asked(connection))
+    if as_json:
+        print_json(facts)
+    else:
+        print_facts({key: _shown(value) for key, value in facts.items()})
+    if not facts["ok"]:
+        raise SystemExit(1)
+
+
+def _claims(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as bad:
+        raise ConfigError([f"{path}: not JSON: {bad}"]) from bad
+    if not isinstance(found, dict):
+        raise ConfigError([f"{path}: expected claims as keys and values"])
+    return found
+
+
+def _preview(connection: Connection, claims: dict[str, Any]) -> dict[str, Any]:
+    from gatekit.identity.rules import Mapped, apply
+
+    try:
+        identity = _identity(connection, claims)
+    except GatekitError as refused:
+        return {"ok": False, "refused": getattr(refused, "detail", "") or str(refused)}
+    judged = apply(identity, connection.rules)
+    if not isinstance(judged, Mapped):
+        return {"ok": False, "login": identity.login, "refused": judged.reason}
+    found, rules = judged.identity, connection.rules
+    return {
+        "ok": True,
+        "connection": connection.name,
+        "issuer": found.issuer,
+        "subject": found.subject,
+        "login": found.login,
+        "named in lists as": f"{connection.name}:{found.login}",
+        "email": found.email or "",
+        "email verified": found.email_verified,
+        "display name": found.display_name,
+        "groups": sorted(judged.groups),
+        "provider groups": sorted(found.provider_groups) if rules.groups.keep else [],
+        "somebody new": "becomes a person here" if rules.create else "is refused (`create: false`)",
+    }
+
+
+def _identity(connection: Connection, claims: dict[str, Any]) -> ExternalIdentity:
+    from gatekit.identity.oidc import people
+    from gatekit.identity.oidc.tokens import check_issuer
+    from gatekit.model.connections import OidcConnection
+    from gatekit.model.people import ExternalIdentity
+
+    if isinstance(connection, OidcConnection):
+        claims = {"iss": connection.issuer, **claims}
+        check_issuer(connection, claims)
+        return people.identity(connection, claims)
+    said = people.attributes(claims)
+
+    def one(key: str) -> str:
+        return said.get(key, ("",))[0] if said.get(key) else ""
+
+    return ExternalIdentity(
+        connection=connection.name,
+        issuer=one("issuer") or connection.kind,
+        subject=one("subject") or one("id"),
+        login=one("login"),
+        email=one("email") or None,
+        email_verified=one("email_verified") == "true",
+        display_name=one("name"),
+        provider_groups=frozenset(said.get("groups", ())),
+        attributes=said,
+    )
+
+
+async def _asked(connection: Connection) -> dict[str, Any]:
+    """What the provider says about itself. Contacts it."""
+    from gatekit.model.connections import OidcConnection
+
+    if not isinstance(connection, OidcConnection):
+        advice = "this kind publishes nothing that could be asked for; try --claims, or sign in"
+        return {"ok": True, "connection": connection.name, "kind": connection.kind, "note": advice}
+    from gatekit.errors import KeysUnavailable
+    from gatekit.identity.oidc.provider import OidcProvider
+    from gatekit.outgoing import openid_provider
+    from gatekit.platform.clock import SystemClock, SystemEntropy
+
+    provider = openid_provider(connection, SystemClock(), SystemEntropy())
+    assert isinstance(provider, OidcProvider)
+    facts: dict[str, Any] = {"ok": True, "issuer": connection.issuer}
+    try:
+        for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
+            facts[name] = await provider.discovery.endpoint(name)
+        facts["keys"] = len(await provider.keys.keys(facts["jwks_uri"]))
+        document = await provider.discovery.document()
+    except KeysUnavailable as failed:
+        return {"ok": False, "issuer": connection.issuer, "trouble": failed.detail or str(failed)}
+    for name in ("userinfo_endpoint", "end_session_endpoint"):
+        facts[name] = document.get(name, "none")
+    facts["back-channel logout"] = bool(document.get("backchannel_logout_supported"))
+    if not facts["keys"]:
+        facts |= {"ok": False, "trouble": "none of its keys can verify a signature that is accepted here"}
+    return facts
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
