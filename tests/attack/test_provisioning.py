@@ -17,6 +17,7 @@ from gatekit.identity.scim.schema import GROUP_URN, USER_URN
 from gatekit.model.audit import AdminEvent, DoorRefused
 from gatekit.model.connections import Provisioning
 from gatekit.model.people import LOCAL, ExternalIdentity, Identity, Membership, User
+from gatekit.model.provisioning import Account, Provisioned
 from gatekit.platform.clock import SystemEntropy
 from gatekit.platform.limits import Rate
 from gatekit.web.scim import Rates
@@ -196,6 +197,28 @@ async def test_F3_what_an_administrator_did_is_not_undone_by_a_sync(scim: ScimWo
     assert (await scim.person(made["id"])).disabled, "held here before the directory deactivated them"
     await people.enable(operator("ops"), "ada")
     assert not (await scim.person(made["id"])).disabled
+
+
+async def test_F3_a_sync_in_the_same_moment_undoes_nothing(
+    scim: ScimWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F3: The directory's change was thought of before the administrator acted, and is written after it."""
+    made = await scim.okta.user()
+    people = People(*desk(scim))  # type: ignore[arg-type]
+    save = scim.store.accounts.save
+    tries = 0
+
+    async def late(before: Provisioned, person: User, account: Account) -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            await people.disable(operator("ops"), "ada")
+        await save(before, person, account)
+
+    monkeypatch.setattr(scim.store.accounts, "save", late)
+    answer = await scim.okta.patch(f"/Users/{made['id']}", {"op": "add", "path": "title", "value": "x"})
+    assert (answer.json()["title"], tries) == ("x", 2)
+    assert (await scim.person(made["id"])).disabled
 
 
 async def test_deactivated_is_out_at_once_and_comes_back(scim: ScimWorld) -> None:
