@@ -42,10 +42,7 @@ class Groups(Desk):
 
     async def create(self, actor: Actor, name: str, title: str = "") -> None:
         self._may(actor, "groups:write")
-        if not _NAME.fullmatch(name):
-            raise InvalidInput(f"{name!r} cannot be a group: letters, digits and . _ -, at most 64")
-        if len(title) > 200 or not title.isprintable():
-            raise InvalidInput("a title is at most 200 printable characters")
+        check_name(name, title)
         now = self._now()
         await self._store.groups.create(
             Group(id=self._entropy.ident("grp_"), name=name, title=title, created_at=now, updated_at=now)
@@ -86,9 +83,7 @@ class Groups(Desk):
     async def nest(self, actor: Actor, parent: str, child: str) -> None:
         """Members of ``child`` count as members of ``parent`` from now on."""
         await self._ours(actor, parent)
-        nesting = [*await self._store.groups.nesting(), (parent, child)]
-        if _depth(child, nesting, down=True) + _depth(parent, nesting, down=False) > MAX_DEPTH:
-            raise InvalidInput(f"groups are nested at most {MAX_DEPTH} deep")
+        check_depth([*await self._store.groups.nesting(), (parent, child)], parent, child)
         if await self._store.groups.nest(parent, child, self._now()):
             await self._record(actor, "group.nest", parent, after=child)
 
@@ -104,11 +99,7 @@ class Groups(Desk):
         ``policy.stored.parse_selector`` says how a selector is written.
         """
         await self._ours(actor, name)
-        if len(selectors) > MAX_SELECTORS:
-            raise InvalidInput(f"a rule has at most {MAX_SELECTORS} selectors")
-        written = tuple(dict.fromkeys(selector.strip() for selector in selectors))
-        if ByGroup(name) in map(parse_selector, written):
-            raise InvalidInput(f"{name} cannot be filled with itself")
+        written = checked_rule(name, selectors)
         before = next((rule for rule in await self._store.groups.rules() if rule.group == name), None)
         rule = GroupRule(group=name, selectors=written)
         await self._store.groups.set_rule(rule, self._now())
@@ -178,6 +169,30 @@ class Groups(Desk):
     async def _memberships(self, name: str, usernames: Sequence[str]) -> Sequence[tuple[Membership, str]]:
         users = [await self._person(username) for username in usernames]
         return [(Membership(user_id=user.id, group=name), user.username) for user in users]
+
+
+def check_name(name: str, title: str) -> None:
+    """Raise ``InvalidInput``."""
+    if not _NAME.fullmatch(name):
+        raise InvalidInput(f"{name!r} cannot be a group: letters, digits and . _ -, at most 64")
+    if len(title) > 200 or not title.isprintable():
+        raise InvalidInput("a title is at most 200 printable characters")
+
+
+def checked_rule(name: str, selectors: Sequence[str]) -> tuple[str, ...]:
+    """As they are stored. Raise ``InvalidInput``."""
+    if len(selectors) > MAX_SELECTORS:
+        raise InvalidInput(f"a rule has at most {MAX_SELECTORS} selectors")
+    written = tuple(dict.fromkeys(selector.strip() for selector in selectors))
+    if ByGroup(name) in list(map(parse_selector, written)):
+        raise InvalidInput(f"{name} cannot be filled with itself")
+    return written
+
+
+def check_depth(nesting: Sequence[tuple[str, str]], parent: str, child: str) -> None:
+    """Raise ``InvalidInput`` if groups are too deep around one tie."""
+    if _depth(child, nesting, down=True) + _depth(parent, nesting, down=False) > MAX_DEPTH:
+        raise InvalidInput(f"groups are nested at most {MAX_DEPTH} deep")
 
 
 def _beside(nesting: Sequence[tuple[str, str]], *, parent: str = "", child: str = "") -> tuple[str, ...]:

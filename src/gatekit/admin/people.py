@@ -193,6 +193,7 @@ class People(Desk):
     async def set_password(self, actor: Actor, username: str, password: str, hash_password: Hash) -> User:
         """Set a password; sign-ins that were made with the old one end."""
         user = self._local(await self._whom(actor, "people:write", username))
+        await self._gives(actor, user)  # whoever sets it can be that person
         hashed = await _hashed(password, hash_password)
         now = self._now()
         await self._store.users.set_password(user.id, hashed, now)
@@ -206,6 +207,7 @@ class People(Desk):
         ``valid_for`` is in seconds, at most 30 days.
         """
         user = await self._whom(actor, "people:write", username)
+        await self._gives(actor, user)
         if not 0 < valid_for <= MAX_INVITE_SECONDS:
             raise InvalidInput(f"an invite is good for at most {MAX_INVITE_SECONDS // 86400} days")
         user = self._local(user)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from gatekit.admin.service_accounts import ServiceAccounts
     from gatekit.admin.signing import SigningKeys
     from gatekit.admin.transfer import Transfer
+    from gatekit.admin.transfer_groups import GroupTransfer
     from gatekit.config.model import Connection
     from gatekit.model.connections import StoredConnection
     from gatekit.store.ports import Store
@@ -83,6 +84,12 @@ class Office:
         from gatekit.admin.transfer import Transfer
 
         return Transfer(*self._parts)
+
+    @property
+    def group_transfer(self) -> GroupTransfer:
+        from gatekit.admin.transfer_groups import GroupTransfer
+
+        return GroupTransfer(*self._parts)
 
     @property
     def roles(self) -> RoleDesk:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gatekit.cli.context import Office, Workspace, located, placed
+from gatekit.cli.groups_files import export, import_
 from gatekit.cli.output import as_json, listed, print_facts, print_json, print_table, yes
 from gatekit.model.people import LOCAL
 
@@ -160,6 +161,10 @@ def show(workspace: Workspace, /, group: str, as_json: bool) -> None:
         print_facts(
             {key: listed(value) if isinstance(value, list) else str(value) for key, value in facts.items()}
         )
+
+
+for _command in (export, import_):
+    groups.add_command(_command)
 
 
 @groups.command("list")

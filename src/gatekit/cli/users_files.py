@@ -57,7 +57,7 @@ def import_(workspace: Workspace, /, file: Path, form: Format | None, dry_run: b
     """
     from gatekit.admin.sheets import PersonRow, read
 
-    rows = read(_text(file), form or _by_name(file), PersonRow)
+    rows = read(text_of(file), form or form_of(file), PersonRow)
     if dry_run:
         _show(workspace.read(lambda office: office.transfer.plan(office.actor, rows)))
         return
@@ -86,11 +86,13 @@ def _show(plan: Plan) -> None:
     click.echo(counted or "the file holds nobody", err=True)
 
 
-def _by_name(file: Path) -> Format:
+def form_of(file: Path) -> Format:
+    """By its name."""
     return "json" if file.suffix.lower() == ".json" else "csv"
 
 
-def _text(file: Path) -> str:
+def text_of(file: Path) -> str:
+    """Raises ``InvalidInput``."""
     try:
         raw = sys.stdin.buffer.read(MAX_BYTES + 1) if str(file) == "-" else _content(file)
         if len(raw) > MAX_BYTES:

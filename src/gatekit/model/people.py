@@ -133,6 +133,17 @@ class Group(Struct, frozen=True, kw_only=True):
     updated_at: int = 0
 
 
+class GroupWrite(Struct, frozen=True, kw_only=True):
+    """One local group of a batch that is written as a whole. What is None stays as it is."""
+
+    group: Group
+    new: bool = False
+    members: tuple[str, ...] | None = None
+    """Ids of people."""
+    children: tuple[str, ...] | None = None
+    rule: tuple[str, ...] | None = None
+
+
 class GroupRule(Struct, frozen=True, kw_only=True):
     """Whoever a selector names is in the local group ``group``."""
 

@@ -13,6 +13,7 @@ from gatekit.model.people import (
     LOCAL,
     Group,
     GroupRule,
+    GroupWrite,
     Identity,
     Invite,
     Membership,
@@ -209,6 +210,10 @@ class Groups(Protocol):
 
     async def nesting(self) -> Sequence[tuple[str, str]]:
         """Every (parent, child), sorted."""
+        ...
+
+    async def write(self, batch: Sequence[GroupWrite], now: int) -> None:
+        """All of it or nothing. Raises what ``create``, ``update``, ``set_members`` and ``nest`` do."""
         ...
 
     async def rules(self) -> Sequence[GroupRule]:

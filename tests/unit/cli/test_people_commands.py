@@ -213,6 +213,19 @@ def test_groups_nest_and_have_rules(run: Run) -> None:
     assert "no group okta" not in refused(run, "groups", "show", "okta/Engineering")
 
 
+def test_groups_come_from_a_file_and_go_to_one(run: Run, tmp_path: Path) -> None:
+    sheet = tmp_path / "groups.csv"
+    sheet.write_text("name,children\nstaff,dev\ndev,\n", encoding="utf-8")
+    planned = run("groups", "import", str(sheet), "--dry-run")
+    assert ("staff" in planned.stdout, planned.stderr) == (True, "2 create\n")
+    assert run("groups", "import", str(sheet)).stderr == "2 create\n"
+    exported = run("groups", "export", "--format", "json").stdout
+    assert [each["children"] for each in json.loads(exported)] == [[], ["dev"]]
+    again = run("groups", "import", "-", "--format", "json", "--dry-run", input=exported)
+    assert again.stderr == "2 nothing\n"
+    assert run("groups", "export").stdout.startswith("name,title,members,children,rule\n")
+
+
 def test_service_accounts(run: Run) -> None:
     run("groups", "create", "readers")
     made = run("service-accounts", "create", "nightly", "--group", "readers", "--title", "export").stdout

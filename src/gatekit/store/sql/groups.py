@@ -6,7 +6,7 @@ import builtins
 from collections.abc import Collection, Mapping, Sequence
 
 from gatekit.errors import Conflict, InvalidInput, NotFound
-from gatekit.model.people import LOCAL, Group, GroupRule, Membership
+from gatekit.model.people import LOCAL, Group, GroupRule, GroupWrite, Membership
 from gatekit.store.sql.engine import Database, Row, Work
 from gatekit.store.sql.rows import as_list, decode, encode, insert, update
 
@@ -47,11 +47,7 @@ class SqlGroups:
 
     async def create(self, group: Group) -> None:
         async with self._database.transaction() as work:
-            try:
-                await work.run(INSERT_GROUP, encode(group))
-            except Conflict:
-                raise Conflict(f"there is a group {group.name} already") from None
-            await work.changed("group", group.name)
+            await _create(work, group)
 
     async def update(self, group: Group) -> None:
         async with self._database.transaction() as work:
@@ -99,18 +95,7 @@ class SqlGroups:
         async with self._database.transaction() as work:
             if source == LOCAL:
                 await _exists(work, name)
-            rows = await work.all(
-                "SELECT user_id FROM memberships WHERE group_name = :name AND source = :source",
-                name=name,
-                source=source,
-            )
-            had, wanted = {row["user_id"] for row in rows}, set(user_ids)
-            for user_id in sorted(had - wanted):
-                await part_group(work, Membership(user_id=user_id, group=name, source=source))
-            for user_id in sorted(wanted - had):
-                await join_group(work, Membership(user_id=user_id, group=name, source=source))
-            for user_id in sorted(had ^ wanted):
-                await work.changed("user", user_id)
+            await _set_members(work, name, source, user_ids)
 
     async def sizes(self) -> Mapping[tuple[str, str], int]:
         rows = await self._database.all(
@@ -138,20 +123,7 @@ class SqlGroups:
 
     async def nest(self, parent: str, child: str, now: int) -> bool:
         async with self._database.transaction() as work:
-            for name in (parent, child):
-                await _exists(work, name)
-            if await work.all(_BELOW, start=child, end=parent):
-                raise Conflict(f"{child} holds {parent} already, so {parent} cannot hold {child}")
-            nested = await work.all(
-                "INSERT INTO group_nesting (parent, child, created_at) VALUES (:parent, :child, :now) "
-                "ON CONFLICT (parent, child) DO NOTHING RETURNING child",
-                parent=parent,
-                child=child,
-                now=now,
-            )
-            if nested:
-                await work.changed("group", parent)
-            return bool(nested)
+            return await _nest(work, parent, child, now)
 
     async def unnest(self, parent: str, child: str) -> bool:
         async with self._database.transaction() as work:
@@ -177,16 +149,26 @@ class SqlGroups:
     async def set_rule(self, rule: GroupRule, now: int) -> None:
         async with self._database.transaction() as work:
             await _exists(work, rule.group)
-            await work.all("DELETE FROM group_rules WHERE group_name = :name", name=rule.group)
-            if rule.selectors:
-                await work.all(
-                    "INSERT INTO group_rules (group_name, selectors, updated_at) "
-                    "VALUES (:name, :selectors, :now)",
-                    name=rule.group,
-                    selectors=as_list(rule.selectors),
-                    now=now,
-                )
-            await work.changed("group", rule.group)
+            await _set_rule(work, rule, now)
+
+    async def write(self, batch: Sequence[GroupWrite], now: int) -> None:
+        async with self._database.transaction() as work:
+            for one in batch:
+                if one.new:
+                    await _create(work, one.group)
+                else:
+                    await replace_group(work, one.group)
+            # All old ties first: two groups may change places.
+            for one in batch:
+                if one.children is not None:
+                    await work.all("DELETE FROM group_nesting WHERE parent = :name", name=one.group.name)
+            for one in batch:
+                for child in one.children or ():
+                    await _nest(work, one.group.name, child, now)
+                if one.members is not None:
+                    await _set_members(work, one.group.name, LOCAL, one.members)
+                if one.rule is not None:
+                    await _set_rule(work, GroupRule(group=one.group.name, selectors=one.rule), now)
 
 
 _BELOW = (
@@ -202,6 +184,58 @@ async def _exists(work: Work, name: str) -> None:
         "SELECT 1 AS found FROM groups WHERE source = :source AND name = :name", source=LOCAL, name=name
     ):
         raise NotFound(f"there is no group {name}")
+
+
+async def _create(work: Work, group: Group) -> None:
+    try:
+        await work.run(INSERT_GROUP, encode(group))
+    except Conflict:
+        raise Conflict(f"there is a group {group.name} already") from None
+    await work.changed("group", group.name)
+
+
+async def _set_members(work: Work, name: str, source: str, user_ids: Collection[str]) -> None:
+    rows = await work.all(
+        "SELECT user_id FROM memberships WHERE group_name = :name AND source = :source",
+        name=name,
+        source=source,
+    )
+    had, wanted = {row["user_id"] for row in rows}, set(user_ids)
+    for user_id in sorted(had - wanted):
+        await part_group(work, Membership(user_id=user_id, group=name, source=source))
+    for user_id in sorted(wanted - had):
+        await join_group(work, Membership(user_id=user_id, group=name, source=source))
+    for user_id in sorted(had ^ wanted):
+        await work.changed("user", user_id)
+
+
+async def _nest(work: Work, parent: str, child: str, now: int) -> bool:
+    for name in (parent, child):
+        await _exists(work, name)
+    if await work.all(_BELOW, start=child, end=parent):
+        raise Conflict(f"{child} holds {parent} already, so {parent} cannot hold {child}")
+    nested = await work.all(
+        "INSERT INTO group_nesting (parent, child, created_at) VALUES (:parent, :child, :now) "
+        "ON CONFLICT (parent, child) DO NOTHING RETURNING child",
+        parent=parent,
+        child=child,
+        now=now,
+    )
+    if nested:
+        await work.changed("group", parent)
+    return bool(nested)
+
+
+async def _set_rule(work: Work, rule: GroupRule, now: int) -> None:
+    await work.all("DELETE FROM group_rules WHERE group_name = :name", name=rule.group)
+    if rule.selectors:
+        await work.all(
+            "INSERT INTO group_rules (group_name, selectors, updated_at) VALUES (:name, :selectors, :now)",
+            name=rule.group,
+            selectors=as_list(rule.selectors),
+            now=now,
+        )
+    await work.changed("group", rule.group)
 
 
 async def _provisioned(work: Work, name: str, source: str) -> bool:
