@@ -72,24 +72,20 @@ def read(data: bytes, trust: Trust, expected: Expected) -> Accepted:
     root = parse(data)
     if root.tag != tag("samlp:Response"):
         raise SamlRefused("structure", "not a samlp:Response")
-    held = _only_assertion(root)
-    if is_signed(root):
+    _check_places(root)
+    signed_response = is_signed(root)
+    if signed_response:
         # Its own signed form takes the place of the document, for everything that follows.
         root = verify(root, trust.signing, MAX_MESSAGE)
-        signed_response = True
-        held = child(root, _KINDS[0]) if held is not None else None
-        encrypted = child(root, _KINDS[1])
-    else:
-        signed_response = False
-        encrypted = child(root, _KINDS[1])
+    held, encrypted = (child(root, kind) for kind in _KINDS)
     judge_response(root, expected, signed=signed_response, empty=held is None and encrypted is None)
     assertion = _assertion(held, encrypted, ids(root), trust, signed_response=signed_response)
     return _accepted(assertion, expected)
 
 
-def _only_assertion(root: Element) -> Element | None:
-    """The assertion, None if it is encrypted or there is none. Everything that wrapping attacks need is
-    refused here: a second assertion anywhere, a signature anywhere but in the two places (checklist S1)."""
+def _check_places(root: Element) -> None:
+    """Refuse everything that wrapping attacks need: a second assertion anywhere, or one that is not the
+    response's own child; a signature anywhere but in the two places (checklist S1)."""
     everywhere = [node for kind in _KINDS for node in root.iter(tag(kind))]
     if len(everywhere) > 1:
         raise SamlRefused("structure", "more than one assertion in the document")
@@ -101,8 +97,6 @@ def _only_assertion(root: Element) -> Element | None:
         holder = signature.getparent()
         if holder is not root and holder not in everywhere:
             raise SamlRefused("structure", "a signature in a place where none belongs")
-    plain = everywhere and everywhere[0].tag == tag(_KINDS[0])
-    return everywhere[0] if plain else None
 
 
 def _assertion(

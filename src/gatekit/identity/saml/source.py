@@ -111,7 +111,9 @@ class Fetched:
         self._kept: Provider | None = None
         self._document = b""
         self._next = 0.0
-        """When it is time to ask again, on the monotonic clock."""
+        """When it is time to ask again, on the monotonic clock …"""
+        self._next_allowed = 0.0
+        """… and before when it may not be asked, whoever wants it."""
         self._lock = asyncio.Lock()
 
     async def current(self) -> Provider:
@@ -140,8 +142,6 @@ class Fetched:
             await self.renew()
         if self._kept is not None:
             warn(self._name, self._kept, self._clock.now())
-
-    _next_allowed = 0.0
 
     def _ended(self, provider: Provider) -> bool:
         return provider.valid_until is not None and provider.valid_until <= self._clock.now()
