@@ -141,6 +141,7 @@ def test_a_broken_provider_is_a_page_and_the_others_work(tmp_path: Path) -> None
 
 
 def test_the_certified_provider(tmp_path: Path) -> None:
+    """Also the recipe of docs/external.md: clients register here, and the provider knows one client alone."""
     port = free_port(0)
     callback = f"http://127.0.0.1:{port}/callback/acme"
     client = {**CLIENT, "redirect_uris": [callback], "grant_types": ["authorization_code", "refresh_token"]}

@@ -13,7 +13,8 @@ SIGN_IN: Mapping[str, Words] = {
         "The metadata has neither registration_endpoint nor client_id_metadata_document_supported, and these "
         "clients ask nobody for a client id.",
         "Set proxy.auth.registration.enabled to true, or enter the client in the file and tell people its "
-        "id.",
+        "id. If another authorization server is in charge (proxy.auth.external), make it a connection of the "
+        "type oidc instead: then clients register here (docs/external.md).",
     ),
     "document-unreachable": Words(
         "Client metadata documents are announced but cannot be fetched here",

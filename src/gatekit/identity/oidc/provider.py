@@ -136,17 +136,6 @@ class OidcProvider:
         now = self._clock.now()
         return await backchannel.ended(logout_token, self.connection, self.discovery, self.keys, replays, now)
 
-    async def end_session_url(self, back: str) -> str:
-        """Where the browser goes to sign out there as well (RP-Initiated Logout 1.0 §2); empty: nowhere."""
-        try:
-            if not await self.discovery.names("end_session_endpoint"):
-                return ""
-            endpoint = await self.discovery.endpoint("end_session_endpoint")
-        except KeysUnavailable:
-            return ""
-        params = urlencode({"client_id": self.connection.client_id, "post_logout_redirect_uri": back})
-        return f"{endpoint}{'&' if urlsplit(endpoint).query else '?'}{params}"
-
     # -- the way there and back ----------------------------------------------------------------------------
 
     def _scopes(self) -> list[str]:
