@@ -265,6 +265,35 @@ async def test_nobody_acts_on_a_higher_role(
     assert answer.status_code == 403, answer.text
 
 
+async def test_a_key_opens_no_way_to_be_somebody_who_may_more(office: Administration) -> None:
+    """I24: a key for `people:write` invites no owner, its own least of all, and links nobody to them: who
+    signs in as them has every scope."""
+    await office.person("eve", "admin")
+    await office.person("audrey", "auditor")
+    await office.person("alice")
+    away = {"connection": "okta", "issuer": "https://okta.example", "subject": "mallory"}
+    async with office.http(await office.key("root", ["people:write", "people:read"])) as http:
+        for name in ("root", "eve", "audrey"):
+            assert (await http.post(f"/people/{name}/invite", json={})).status_code == 403, name
+            assert (await http.post(f"/people/{name}/identities", json=away)).status_code == 403, name
+        assert (await http.post("/people/alice/invite", json={})).status_code == 201
+        assert (await http.post("/people/alice/identities", json=away)).status_code == 201
+
+
+async def test_a_group_gives_no_role_without_the_scope(tmp_path: Path) -> None:
+    """I24: where the file makes admins of a group, who may fill groups may not thereby make admins."""
+    roles = {"owner": ["root"], "admin": ["group:ops"]}
+    auth = {"enabled": True, "provider": "local", "allowed_users": ["*"], "roles": roles}
+    async with administration(tmp_path, auth=auth) as office:
+        await office.person("root")
+        await office.person("mallory")
+        async with office.http(await office.key("root")) as http:
+            assert (await http.post("/groups", json={"name": "ops"})).status_code == 201
+        for scopes, status in ((["groups:write"], 403), (["groups:write", "roles:write"], 204)):
+            async with office.http(await office.key("root", scopes)) as http:
+                assert (await http.put("/groups/ops/members/mallory")).status_code == status, scopes
+
+
 async def test_a_key_makes_no_admin_keys(office: Administration) -> None:
     """I24: a leaked key must end when it is revoked, so it cannot leave another one behind."""
     makers = [

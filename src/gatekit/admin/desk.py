@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from gatekit.admin.permissions import Permission, permitted, rank
+from gatekit.admin.permissions import Permission, permissions_of, permitted, rank
 from gatekit.errors import Forbidden, NotFound
 from gatekit.identity.names import canonical_username
 from gatekit.model.audit import AdminEvent, AuditEvent
@@ -116,6 +116,14 @@ class Desk:
         may make anybody (the file gives roles by name, by address and by group)."""
         self._grants(actor, await self._roles.of(user), user.username)
 
+    async def _opens_for(self, actor: Actor, user: User) -> None:
+        """Before somebody gets another way in: whoever makes it could go in by it themselves, and a key that
+        is good for less than that person may do would become more than its scopes (checklist I24)."""
+        if actor.scopes is None:
+            return
+        if not permissions_of(await self._roles.of(user)) <= actor.scopes:
+            raise Forbidden(f"{user.username} may do more than this key, and it would be a way to be them")
+
     def _gives_group(self, actor: Actor, group: str) -> None:
         """Before who is in a group changes."""
         self._grants(actor, self._roles.of_group(group), f"who is in {group}")
@@ -123,6 +131,8 @@ class Desk:
     def _grants(self, actor: Actor, role: Role, what: str) -> None:
         if actor.role != "owner" and rank(role) > rank("auditor"):
             raise Forbidden(f"{what} has the role {role}, and only an owner may give or take that")
+        if actor.scopes is not None and "roles:write" not in actor.scopes and role != "member":
+            raise Forbidden(f"{what} has the role {role}, and this key is not good for roles:write")
 
     async def _person(self, username: str) -> User:
         user = await self._store.users.by_username(canonical_username(username))

@@ -34,6 +34,7 @@ class Identities(Desk):
         One identity at each connection: with two, nobody could say which of them left.
         """
         user = await self._whom(actor, "people:write", username)
+        await self._opens_for(actor, user)
         await self._gives(actor, user)
         self._check(user, connection, issuer, subject, login)
         if any(row.connection == connection for row in await self._store.identities.of_user(user.id)):

@@ -194,6 +194,7 @@ class People(Desk):
         """Set a password; sign-ins that were made with the old one end."""
         user = self._local(await self._whom(actor, "people:write", username))
         await self._gives(actor, user)  # whoever sets it can be that person
+        await self._opens_for(actor, user)
         hashed = await _hashed(password, hash_password)
         now = self._now()
         await self._store.users.set_password(user.id, hashed, now)
@@ -211,6 +212,7 @@ class People(Desk):
         if not 0 < valid_for <= MAX_INVITE_SECONDS:
             raise InvalidInput(f"an invite is good for at most {MAX_INVITE_SECONDS // 86400} days")
         user = self._local(user)
+        await self._opens_for(actor, user)
         if user.disabled:
             raise Conflict(f"{user.username} is disabled; `gatekit users enable {user.username}` first")
         token, now = self._entropy.token(INVITE_PREFIX), self._now()
