@@ -86,6 +86,7 @@ class ScimDoor:
         self._audit = audit
         self._clock = clock
         self._issuer = issuer
+        self._per_minute = rates.connection.per_minute
         self._per_connection = KeyedBuckets(rates.connection, clock)
         self._per_stranger = KeyedBuckets(rates.stranger, clock)
 
@@ -105,9 +106,12 @@ class ScimDoor:
             return answer(problem(503, "", "not available right now"), 503, Retry_After=str(BUSY))
 
     def _spend(self, connection: str, requests: int) -> None:
-        waits = [self._per_connection.take(connection) for _ in range(requests)]
-        if (wait := max(waits)) > 0:
-            raise _later(wait)
+        """All or none: several in one that are refused must not use up what they wait for."""
+        for taken in range(requests):
+            if (wait := self._per_connection.take(connection)) > 0:
+                for _ in range(taken):
+                    self._per_connection.give_back(connection)
+                raise _later(wait + (requests - taken - 1) * 60 / self._per_minute)
 
     async def _connection(self, request: Request) -> str | None:
         given = request.headers.getlist("authorization")
