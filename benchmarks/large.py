@@ -88,7 +88,7 @@ def request(era: str, size: int, port: int, accept: str) -> tuple[dict[str, str]
 
 def drained(http: Http, wanted: bytes) -> int:
     """Send, and throw the answer away as it comes; its size."""
-    http._socket.sendall(wanted)
+    http.socket.sendall(wanted)
     data = http.more()
     while b"\r\n\r\n" not in data:
         data += http.more()

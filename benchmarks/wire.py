@@ -61,8 +61,8 @@ class Http:
     """One connection. ``post`` returns when the whole answer is there."""
 
     def __init__(self, port: int, timeout: float = 30) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def request(self, path: str, headers: dict[str, str], body: bytes, method: str = "POST") -> bytes:
         lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", *(f"{k}: {v}" for k, v in headers.items())]
@@ -72,7 +72,7 @@ class Http:
 
     def send(self, request: bytes) -> tuple[int, Head, bytes]:
         """(status, headers, body); the body of an event stream is read to its end."""
-        self._socket.sendall(request)
+        self.socket.sendall(request)
         data = b""
         while (end := data.find(b"\r\n\r\n")) < 0:
             data += self.more()
@@ -88,18 +88,18 @@ class Http:
 
     def first_bytes(self, request: bytes) -> bytes:
         """Send, and read only what comes first (for streams that do not end)."""
-        self._socket.sendall(request)
+        self.socket.sendall(request)
         return self.more()
 
     def more(self) -> bytes:
         """Whatever comes next."""
-        data = self._socket.recv(1 << 18)
+        data = self.socket.recv(1 << 18)
         if not data:
             raise ConnectionError("the server closed the connection")
         return data
 
     def close(self) -> None:
-        self._socket.close()
+        self.socket.close()
 
 
 class Pipes:

@@ -24,6 +24,7 @@ from gatekit.errors import ConfigError, StoreError, VaultError
 from gatekit.gateway.anonymous import OpenDoor
 from gatekit.gateway.core import Gateway
 from gatekit.gateway.endpoint import Read, Receive, Scope, Send, endpoint_of
+from gatekit.gateway.leaving import EVERYBODY
 from gatekit.gateway.legacy import legacy_of
 from gatekit.gateway.ports import Headers, Surroundings, Wire
 from gatekit.identity.directory import Directory
@@ -199,7 +200,7 @@ class Application:
             await self._restock()
         if touches(entries, "connection"):
             await self.signins.load()
-        await self._standing_changed()
+        await self._standing_changed(entries)
 
     async def _restock(self) -> None:
         """Nested groups and groups by rule, as the store has them now."""
@@ -208,10 +209,10 @@ class Application:
             self._stored, self._tables = stored, tables(self.config, stored)
             self.gateway.apply(self._tables)
 
-    async def _standing_changed(self) -> None:
+    async def _standing_changed(self, entries: Sequence[str] = EVERYBODY) -> None:
         self.directory.forget()
         await self.authorization.changed()
-        await self.gateway.recheck()
+        await self.gateway.recheck(entries)
 
     async def _tidy(self) -> None:
         while True:
@@ -281,10 +282,11 @@ class Application:
             sealer=self._vault,
             settings=gateway_settings(config),
             is_active=_always if open_door else self.authorization.is_active,
+            is_person_active=_always if open_door else self.authorization.is_person_active,
         )
 
 
-async def _always(access: Access) -> bool:  # noqa: ARG001
+async def _always(_: Access | str) -> bool:
     return True
 
 

@@ -839,6 +839,13 @@ class PersonIncomplete(UpstreamFault):
     code = -31020
 
 
+class AccessEnded(UpstreamFault):
+    """Whoever asked may no longer: person, client, grant or key was ended while the call ran."""
+
+    code = -31009
+    status = 401
+
+
 class GatewayStopping(UpstreamFault):
     """The gateway was told to stop and takes no new calls; another replica will, or it itself in a moment."""
 

@@ -94,6 +94,7 @@ class LocalApplication:
                 sealer=Vault(load_master_key(config.data_dir)),
                 settings=gateway_settings(config),
                 is_active=self._is_active,
+                is_person_active=self._is_person_active,
             ),
             tables(config, stored),
         )
@@ -179,6 +180,9 @@ class LocalApplication:
 
     async def _is_active(self, access: Access) -> bool:
         return not self._door.refusal and access.principal.id == self._door.access.principal.id
+
+    async def _is_person_active(self, principal_id: str) -> bool:
+        return not self._door.refusal and principal_id == self._door.access.principal.id
 
     def _on_process(self, event: ProcessEvent) -> None:
         self._recorder.record(event).add_done_callback(_seen)

@@ -15,7 +15,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from gatekit.config.load import Attempt, try_load
-from gatekit.config.model import Config, LocalConnection
+from gatekit.config.model import Config
 from gatekit.errors import ConfigError, GatekitError
 
 POLL_SECONDS = 1.0
@@ -155,7 +155,7 @@ class Reloader:
             auth, rules = replace(config.auth, enabled=enabled), replace(config.rules, auth_enabled=enabled)
             config = replace(config, auth=auth, rules=rules)
             waiting.append("proxy.auth.enabled")
-        if _has_local(wanted) != _has_local(current) or "external" in changed:
+        if "external" in changed:
             held = replace(config.auth, connections=current.auth.connections)
             config = replace(config, auth=held)
             waiting.append("proxy.auth.providers")
@@ -164,11 +164,6 @@ class Reloader:
     def _signature(self) -> _Signature:
         """Changes whenever one of the files may have changed."""
         return tuple(_stat(path) for path in (self._path, *self._secret_files))
-
-
-def _has_local(config: Config) -> bool:
-    """Whether there are passwords of our own, which the services are built with or without."""
-    return any(isinstance(c, LocalConnection) and c.rules.enabled for c in config.auth.connections)
 
 
 def _stat(path: Path) -> tuple[int, ...]:

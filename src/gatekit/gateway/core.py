@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 from gatekit.errors import GatekitError
 from gatekit.gateway.aggregate import Aggregate
@@ -15,6 +16,7 @@ from gatekit.gateway.endpoint import Endpoint, LegacyEndpoint
 from gatekit.gateway.exchange import Exchange
 from gatekit.gateway.feeds import Feeds
 from gatekit.gateway.handshake import HandshakeDoor
+from gatekit.gateway.leaving import EVERYBODY, Leaving
 from gatekit.gateway.legacy import LegacyDoor
 from gatekit.gateway.ports import Surroundings
 from gatekit.gateway.published import Published, Shelf
@@ -56,6 +58,13 @@ class Gateway:
         self.endpoint = Endpoint(self._dispatch, around.entropy.token("", 6) + "-")
         self.legacy = LegacyDoor(around, self._handshake, self._stateless)
         self.legacy_endpoint = LegacyEndpoint(self.legacy, around.entropy.token("", 6) + "-")
+        self._leaving = Leaving(
+            around,
+            self._shelf,
+            (self._handshake, self._stateless, self.legacy),
+            self.rounds,
+            self._exchange,
+        )
         self._sweeper: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -71,25 +80,10 @@ class Gateway:
             stream.lists_changed(comparison.changed(stream))
             self._stateless.widen(stream)
 
-    async def recheck(self) -> None:
-        """Somebody's standing may have changed: end what is open for those who no longer may."""
-        for session in self.sessions:
-            if not await self._still(session.access, session.server):
-                await self._handshake.end(session, "access ended")
-        for stream in list(self._stateless.subscriptions):
-            if not await self._still(stream.access, stream.endpoint):
-                stream.end()
-        for line in list(self.legacy.lines.values()):
-            if not await self._still(line.access, line.server):
-                line.reply.abandon()
-        for nonce, opened in self.rounds.parking.parked():
-            if not await self._still(opened.access, opened.endpoint):
-                self.rounds.drop(nonce, "access ended")
-
-    async def _still(self, access: Access, server: str) -> bool:
-        if server and not self._shelf.current.admits(access, server):
-            return False
-        return await self._around.is_active(access)
+    async def recheck(self, entries: Sequence[str] = EVERYBODY) -> None:
+        """Somebody's standing may have changed: end what is open for those who no longer may. ``entries`` of
+        the store's feed say whose. Raises ``StoreError``."""
+        await self._leaving.recheck(entries)
 
     @property
     def replays(self) -> ReplayStore | None:

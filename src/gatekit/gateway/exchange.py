@@ -108,7 +108,9 @@ class Exchange:
         ``local`` replaces the trip to the upstream for what the gateway answers itself.
         """
         target, decision = self.judge(call)
-        flight = InFlight(reply, asyncio.current_task(), call.client.era == "stateless")
+        flight = InFlight(
+            reply, asyncio.current_task(), call.client.era == "stateless", call.access, call.server
+        )
         self.flights.add(flight)
         if session is not None:
             session.calls[call.id] = flight

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -73,6 +73,10 @@ class LinkPool(Protocol):
 
     async def stop(self, key: UpstreamKey, reason: str) -> None: ...
 
+    def principals(self) -> Collection[str]: ...
+
+    def stop_principal(self, principal_id: str) -> None: ...
+
     def hold(self, key: UpstreamKey) -> None: ...
 
     def unhold(self, key: UpstreamKey) -> None: ...
@@ -126,6 +130,8 @@ class Surroundings(Struct, frozen=True, kw_only=True):
     settings: GatewaySettings
     is_active: Callable[[Access], Awaitable[bool]]
     """Asked for everybody with something open when somebody's standing may have changed."""
+    is_person_active: Callable[[str], Awaitable[bool]]
+    """The same about a person (by id) whatever they came with: for processes of their own."""
 
 
 ServerInfo = dict[str, Any]

@@ -44,10 +44,30 @@ _SESSION_ENDED = Fault(-32000, "the client's session ended")
 class InFlight:
     """One call that the client may cancel."""
 
-    __slots__ = ("cancelled", "disconnect_cancels", "ending", "left", "reply", "said", "task", "watched")
+    __slots__ = (
+        "access",
+        "cancelled",
+        "disconnect_cancels",
+        "ending",
+        "left",
+        "reply",
+        "said",
+        "server",
+        "task",
+        "watched",
+    )
 
-    def __init__(self, reply: Reply, task: asyncio.Task[Any] | None, disconnect_cancels: bool) -> None:
+    def __init__(
+        self,
+        reply: Reply,
+        task: asyncio.Task[Any] | None,
+        disconnect_cancels: bool,
+        access: Access,
+        server: str,
+    ) -> None:
         self.reply = reply
+        self.access = access
+        self.server = server
         self.task = task
         self.cancelled = False
         self.disconnect_cancels = disconnect_cancels

@@ -153,6 +153,11 @@ class Standings:
         user = await self._rows.users.get(user_id)
         return await self._judge(user, NOT_INVOLVED, NOT_INVOLVED, now)
 
+    async def known(self, user_id: str, now: float) -> Upright | Inactive:
+        """Judge a person alone, whomever the policy admits: there is no token that says groups."""
+        user = await self._rows.users.get(user_id)
+        return await self._judge(user, NOT_INVOLVED, NOT_INVOLVED, now, admitted=True)
+
     async def asserted(
         self, user_id: str, said: frozenset[tuple[str, str]], now: float
     ) -> Upright | Inactive:
@@ -184,6 +189,8 @@ class Standings:
         grant: Grant | NotInvolved,
         now: float,
         said: frozenset[tuple[str, str]] | None = None,
+        *,
+        admitted: bool = False,
     ) -> Upright | Inactive:
         principal = await self._directory.principal(user.id) if user is not None else None
         if principal is not None and said is not None:
@@ -198,7 +205,7 @@ class Standings:
             client,
             grant,
             connection_enabled=user is not None and await self._vouched_for(user),
-            admitted=principal is not None and self._policy().admits(principal),
+            admitted=principal is not None and (admitted or self._policy().admits(principal)),
             now=now,
         )
         if isinstance(standing, Inactive):

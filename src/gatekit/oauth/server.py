@@ -203,6 +203,15 @@ class AuthorizationServer:
         found = await core.standings.grant(access.grant_id, now)
         return isinstance(found, Upright) and within(found.client, access)
 
+    async def is_person_active(self, user_id: str) -> bool:
+        """The same for a person by id: for processes that serve nobody else."""
+        core = self._core
+        now = core.services.clock.now()
+        if core.settings.external is not None:
+            # Whether they are admitted depends on the groups of a token, and nobody shows one here.
+            return isinstance(await core.standings.known(user_id, now), Upright)
+        return isinstance(await core.standings.person(user_id, now), Upright)
+
     def forward(self, targets: Targets) -> tuple[Judge, Passes]:
         """What answers reverse proxies; ``web.forward_auth`` is its door."""
         passes = Passes(self._core)

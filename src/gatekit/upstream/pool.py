@@ -122,6 +122,10 @@ class Pool:
     def stop_server(self, name: str, reason: str = "the server was stopped") -> None:
         self._stop_all((key for key in self._owners if key.server == name), reason, PROMPT)
 
+    def principals(self) -> frozenset[str]:
+        """Ids of the people who have an instance of their own."""
+        return frozenset(key.principal_id for key in self._owners if key.principal_id)
+
     def stop_principal(self, principal_id: str, reason: str = "access was withdrawn") -> None:
         self._stop_all((key for key in self._owners if key.principal_id == principal_id), reason, PROMPT)
 

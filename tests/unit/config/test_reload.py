@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gatekit.config.load import load
-from gatekit.config.model import Config, LocalConnection
+from gatekit.config.model import Config
 from gatekit.config.reload import Reloader
 from gatekit.errors import ConfigError, Conflict
 from tests.unit.config.write import write
@@ -178,12 +178,12 @@ async def test_settings_that_services_were_built_with_wait_as_well(tmp_path: Pat
     assert all(config.tokens.access_ttl == 3600 for config in watched.applied)
 
 
-async def test_local_accounts_do_not_come_or_go_without_a_restart(tmp_path: Path) -> None:
+async def test_local_accounts_come_and_go_like_other_connections(tmp_path: Path) -> None:
     watched = Watched(tmp_path)
     watched.replace("proxy: {auth: {provider: github, client_id: a, client_secret: b}}\n" + SECOND)
     assert await watched.reloader.reload()
-    assert watched.waiting == [("proxy.auth.providers",)]
-    assert watched.applied[0].auth.connections == (LocalConnection(),)
+    assert watched.waiting == []
+    assert [connection.name for connection in watched.applied[0].auth.connections] == ["github"]
 
 
 async def test_authentication_is_not_switched_off_while_a_public_address_is_open(tmp_path: Path) -> None:

@@ -195,6 +195,7 @@ class Rig:
                     **{"max_body_bytes": 1 << 20, "version": "test", "keepalive": 15, **settings}
                 ),
                 is_active=self._is_active,
+                is_person_active=self._is_person_active,
             ),
             self.tables(servers, rules, virtual, merging),
         )
@@ -202,6 +203,9 @@ class Rig:
 
     async def _is_active(self, access: Access) -> bool:
         return access.principal.username not in self.inactive
+
+    async def _is_person_active(self, principal_id: str) -> bool:
+        return principal_id.removeprefix("usr_") not in self.inactive
 
     @staticmethod
     def tables(
