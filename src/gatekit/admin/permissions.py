@@ -37,8 +37,9 @@ Permission = Literal[
 PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 
 _READ: frozenset[Permission] = frozenset(name for name in PERMISSIONS if name.endswith(":read"))
-_OWNERS: frozenset[Permission] = frozenset({"signing_keys:write"})
-"""What ends or forges everybody's tokens."""
+_OWNERS: frozenset[Permission] = frozenset({"signing_keys:write", "connections:write"})
+"""What ends or forges everybody's tokens, and what says who anybody is: whoever adds a provider of their own
+can be every address that a list or a role names."""
 
 _TABLE: dict[Role, frozenset[Permission]] = {
     "member": frozenset(),

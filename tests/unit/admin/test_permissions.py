@@ -43,7 +43,9 @@ def test_each_role_may_more_than_the_one_before() -> None:
     assert permissions_of("owner") == set(PERMISSIONS)
     assert not permissions_of("member")
     assert all(name.endswith(":read") for name in permissions_of("auditor"))
-    assert not permitted("admin", "signing_keys:write")
+    for forging in ("signing_keys:write", "connections:write"):
+        assert not permitted("admin", forging)
+        assert permitted("owner", forging)
 
 
 ACTS: dict[str, tuple[Permission, Act]] = {
