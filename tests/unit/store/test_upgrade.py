@@ -5,9 +5,17 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from gatekit.model.people import Identity, Membership
+from gatekit.identity.directory import Directory
+from gatekit.identity.mapping import Mapping
+from gatekit.identity.standing import Standings, Upright
+from gatekit.model.people import ExternalIdentity, Identity, Membership
+from gatekit.model.rules import ByProviderGroup, Rules
+from gatekit.platform.clock import SystemEntropy
+from gatekit.policy.engine import Policy
 from gatekit.store.sql.migrate import upgrade
 from gatekit.store.sql.store import open_store
+from tests.contract.samples import refresh
+from tests.support.clock import ManualClock
 
 ROWS_OF_0010 = """
 INSERT INTO users VALUES
@@ -20,6 +28,12 @@ INSERT INTO browser_sessions (token_hash, user_id, auth_time, created_at, expire
   VALUES ('bs', 'usr_1', 5, 5, 100);
 INSERT INTO api_keys (id, token_hash, user_id, name, servers, hint, created_at, expires_at)
   VALUES ('key_1', 'hash', 'usr_2', 'laptop', '[]', 'wxyz', 5, 100);
+INSERT INTO clients (id, name, redirect_uris, auth_method, grant_types, scope, application_type, client_uri,
+  metadata, source, disabled, created_at)
+  VALUES ('cli_1', 'Inspector', '[]', 'none', '["refresh_token"]', '', 'native', '', '', 'dynamic', 0, 5);
+INSERT INTO grants VALUES ('grt_1', 'usr_1', 'cli_1', '[]', '["mcp"]', 5, 5, 100, NULL, '');
+INSERT INTO refresh_tokens (token_hash, grant_id, client_id, created_at, expires_at)
+  VALUES ('rt', 'grt_1', 'cli_1', 5, 100);
 """
 
 
@@ -61,5 +75,30 @@ async def test_people_groups_and_what_hangs_on_them_survive_0011(tmp_path: Path)
         assert session is not None
         assert session.connection == session.provider_session == ""
         assert await store.api_keys.by_hash("hash") is not None
+        directory = Directory(store.users, store.groups, store.identities)
+        policy = Policy.compile(Rules(gateway=(ByProviderGroup("github", "acme/web"),)))
+        standings = Standings(store, directory, lambda: policy, lambda: frozenset({"github"}))
+        assert isinstance(await standings.grant("grt_1", 10), Upright), "tokens go on"
+        assert await store.grants.rotate("rt", 10, refresh("rt-2"), "sealed") is not None
+        people = Mapping(
+            store.users,
+            store.groups,
+            store.identities,
+            clock=ManualClock(),
+            entropy=SystemEntropy(),
+            admits=policy.admits,
+        )
+        again = await people.admit(
+            ExternalIdentity(
+                connection="github",
+                issuer="https://github.com",
+                subject="583231",
+                login="octocat",
+                email=None,
+                email_verified=False,
+                provider_groups=frozenset({"acme/web"}),
+            )
+        )
+        assert again.id == "usr_1", "and the same person signs in"
     finally:
         await store.close()
