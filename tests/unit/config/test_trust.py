@@ -159,5 +159,7 @@ def test_warnings(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", re.findall(r"```yaml\n(.*?)```", DOCUMENT, re.DOTALL))
 def test_examples_of_the_page_load(tmp_path: Path, text: str) -> None:
     """docs/external.md."""
-    environ = dict.fromkeys(("INTROSPECTION_SECRET", "OFFICE_AGENT_SECRET"), "a secret of some length")
+    environ = dict.fromkeys(
+        ("INTROSPECTION_SECRET", "OFFICE_AGENT_SECRET", "ACME_SECRET"), "a secret of some length"
+    )
     assert faults(tmp_path, text, environ) == ()
