@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Never
 
 import msgspec
 from starlette.routing import BaseRoute
@@ -12,6 +13,7 @@ from starlette.types import ASGIApp
 from gatekit.admin.admin_keys import AdminKeys
 from gatekit.admin.browser_sessions import BrowserSessions
 from gatekit.admin.clients import Clients
+from gatekit.admin.connections import Connections
 from gatekit.admin.desk import Roles
 from gatekit.admin.entry import Entry
 from gatekit.admin.grants import Grants
@@ -24,13 +26,14 @@ from gatekit.admin.servers import ServerUsers
 from gatekit.admin.service_accounts import ServiceAccounts
 from gatekit.audit.recorder import Recorder
 from gatekit.config.model import Config
+from gatekit.errors import InvalidInput
 from gatekit.gateway.published import Published
 from gatekit.identity.standing import Standings
 from gatekit.model.ports import Clock, Entropy
 from gatekit.oauth.refusals import Refusals
 from gatekit.platform.vault import Vault
 from gatekit.store.ports import Store
-from gatekit.web.api.desks import ConnectionFacts, Desks, ServerFacts
+from gatekit.web.api.desks import Desks, ServerFacts
 from gatekit.web.api.door import ApiDoor, Elsewhere
 from gatekit.web.api.openapi import document
 from gatekit.web.api.operations import OPERATIONS
@@ -57,6 +60,10 @@ def api_routes(
         entries += [(entry.virtual.name, entry.virtual.title) for entry in found.virtual]
         return [ServerFacts(name, f"{found.public_url}/s/{name}/mcp", title) for name, title in entries]
 
+    def connections() -> Connections:
+        in_file = {entry.name: (entry.kind, entry.rules.enabled) for entry in config().auth.connections}
+        return Connections(*desk[:4], vault=lambda: vault, read=_not_here, in_file=in_file)
+
     desks = Desks(
         people=People(*desk),
         identities=Identities(*desk),
@@ -77,9 +84,7 @@ def api_routes(
         trail=config().data_dir / "audit",
         reading=asyncio.Semaphore(1),
         servers=servers,
-        connections=lambda: [
-            ConnectionFacts(entry.name, entry.kind, entry.rules) for entry in config().auth.connections
-        ],
+        connections=connections,
         invite_link=lambda token: f"{config().public_url}/invite/{token}",
     )
     routes = ApiDoor(
@@ -92,3 +97,7 @@ def api_routes(
         clock,
     ).routes()
     return routes, Elsewhere(routes)
+
+
+def _not_here(name: str, entry: object) -> Never:  # noqa: ARG001
+    raise InvalidInput("connections are added at the command line")

@@ -14,6 +14,7 @@ import pytest
 
 from gatekit.errors import ApiProblem, NotAcceptable
 from gatekit.model.audit import AdminEvent
+from gatekit.model.connections import StoredConnection
 from gatekit.web.api.door import MAX_BODY, tag_of
 from gatekit.web.api.openapi import PREFIX, document
 from gatekit.web.api.operation import Paged, cursor, paged, uncursor
@@ -435,10 +436,17 @@ async def test_ways_of_signing_in(office: Administration, http: httpx2.AsyncClie
     assert kind(await http.delete("/people/alice/identities/local")) == (409, "conflict")
 
 
-async def test_connections(http: httpx2.AsyncClient) -> None:
+async def test_connections(office: Administration, http: httpx2.AsyncClient) -> None:
     (connection,) = (await http.get("/connections")).json()["items"]
     assert (connection["name"], connection["kind"], connection["enabled"]) == ("local", "local", True)
     assert (await http.get("/connections/local")).json() == connection
+    assert kind(await http.patch("/connections/local", json={"enabled": False})) == (409, "conflict")
+    row = StoredConnection(name="acme", kind="okta", document_sealed="sealed")
+    await office.store.connections.add(row)
+    assert (await http.patch("/connections/acme", json={"enabled": False})).json()["enabled"] is False
+    enabled = (await http.get("/connections", params={"enabled": "true"})).json()["items"]
+    assert [item["name"] for item in enabled] == ["local"]
+    assert (await http.delete("/connections/acme")).status_code == 204
     assert kind(await http.get("/connections/none")) == (404, "not-found")
 
 

@@ -1,14 +1,21 @@
-"""Ways for people to sign in, as far as they may be told. Their secrets and addresses are not."""
+"""Ways for people to sign in, as far as they may be told. Their secrets and addresses are not.
+
+They are added at the command line or in the file, where what is said of them is checked.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from gatekit.errors import NotFound
-from gatekit.web.api.desks import ConnectionFacts, Desks
+from gatekit.admin.connections import ConnectionView
+from gatekit.web.api.desks import Desks
 from gatekit.web.api.operation import Operation, Page, Paged, Wanted, paged
+
+
+class ConnectionQuery(Paged, frozen=True, forbid_unknown_fields=True):
+    enabled: bool | None = None
 
 
 class Connection(Struct, frozen=True):
@@ -16,46 +23,50 @@ class Connection(Struct, frozen=True):
 
     name: str
     kind: str
-    title: str
     enabled: bool
-    domains: Annotated[tuple[str, ...], Meta(description="E-mail domains that belong to it.")]
-    create: Annotated[bool, Meta(description="Who is seen for the first time becomes a person here.")]
-    link: Annotated[bool, Meta(description="It may become another way in for somebody who is known.")]
-    provisioning: Annotated[bool, Meta(description="Its directory keeps people here, by SCIM.")]
+    source: Annotated[
+        Literal["file", "store"], Meta(description="Those of the file are changed in the file.")
+    ]
 
 
 class ConnectionPage(Page[Connection], frozen=True):
     """One page."""
 
 
-def _out(facts: ConnectionFacts) -> Connection:
-    rules = facts.rules
-    return Connection(
-        name=facts.name,
-        kind=facts.kind,
-        title=rules.title or facts.name,
-        enabled=rules.enabled,
-        domains=rules.domains,
-        create=rules.create,
-        link=rules.link,
-        provisioning=rules.provisioning is not None,
-    )
+class ConnectionChange(Struct, frozen=True, forbid_unknown_fields=True):
+    enabled: Annotated[bool, Meta(description="False: whoever came over it is out at once.")]
 
 
-def _name(facts: ConnectionFacts) -> str:
-    return facts.name
+def _out(view: ConnectionView) -> Connection:
+    return Connection(name=view.name, kind=view.kind, enabled=view.enabled, source=view.source)
+
+
+def _name(view: ConnectionView) -> str:
+    return view.name
 
 
 async def _list(desks: Desks, wanted: Wanted) -> Page[Connection]:
-    return paged(sorted(desks.connections(), key=_name), wanted.query, _name, _out)
+    query: ConnectionQuery = wanted.query
+    views = await desks.connections().list(wanted.actor)
+    fitting = [view for view in views if query.enabled in (None, view.enabled)]
+    return paged(sorted(fitting, key=_name), query, _name, _out)
 
 
 async def _show(desks: Desks, wanted: Wanted) -> Connection:
-    for facts in desks.connections():
-        if facts.name == wanted["connection"]:
-            return _out(facts)
-    raise NotFound(f"there is no connection {wanted['connection']}")
+    return _out(await desks.connections().show(wanted.actor, wanted["connection"]))
 
+
+async def _change(desks: Desks, wanted: Wanted) -> Connection:
+    change: ConnectionChange = wanted.body
+    await desks.connections().set_enabled(wanted.actor, wanted["connection"], change.enabled)
+    return await _show(desks, wanted.looking)
+
+
+async def _remove(desks: Desks, wanted: Wanted) -> None:
+    await desks.connections().remove(wanted.actor, wanted["connection"])
+
+
+CONNECTION = "/connections/{connection}"
 
 OPERATIONS = (
     Operation(
@@ -64,17 +75,39 @@ OPERATIONS = (
         path="/connections",
         permission="connections:read",
         summary="Ways for people to sign in, by name",
-        query=Paged,
+        query=ConnectionQuery,
         answer=ConnectionPage,
         run=_list,
     ),
     Operation(
         name="connections.get",
         method="GET",
-        path="/connections/{connection}",
+        path=CONNECTION,
         permission="connections:read",
         summary="One way to sign in",
         answer=Connection,
+        tagged=True,
         run=_show,
+    ),
+    Operation(
+        name="connections.change",
+        method="PATCH",
+        path=CONNECTION,
+        permission="connections:write",
+        summary="Disable a connection that was added at run time, or take that back",
+        body=ConnectionChange,
+        answer=Connection,
+        tagged=True,
+        current=_show,
+        run=_change,
+    ),
+    Operation(
+        name="connections.remove",
+        method="DELETE",
+        path=CONNECTION,
+        permission="connections:write",
+        summary="Remove a connection that was added at run time; its people stay, and cannot come in",
+        current=_show,
+        run=_remove,
     ),
 )

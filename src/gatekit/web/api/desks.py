@@ -11,6 +11,7 @@ from msgspec import Struct
 from gatekit.admin.admin_keys import AdminKeys
 from gatekit.admin.browser_sessions import BrowserSessions
 from gatekit.admin.clients import Clients
+from gatekit.admin.connections import Connections
 from gatekit.admin.grants import Grants
 from gatekit.admin.groups import Groups
 from gatekit.admin.identities import Identities
@@ -19,7 +20,6 @@ from gatekit.admin.people import People
 from gatekit.admin.roles import RoleDesk
 from gatekit.admin.servers import ServerUsers
 from gatekit.admin.service_accounts import ServiceAccounts
-from gatekit.model.connections import ConnectionRules
 from gatekit.model.ports import Clock
 
 
@@ -29,12 +29,6 @@ class ServerFacts(Struct, frozen=True):
     name: str
     url: str
     title: str = ""
-
-
-class ConnectionFacts(Struct, frozen=True):
-    name: str
-    kind: str
-    rules: ConnectionRules
 
 
 class Desks(Struct, frozen=True, kw_only=True):
@@ -57,5 +51,5 @@ class Desks(Struct, frozen=True, kw_only=True):
     reading: asyncio.Semaphore
     """Who reads them waits for whoever does already."""
     servers: Callable[[], Sequence[ServerFacts]]
-    connections: Callable[[], Sequence[ConnectionFacts]]
+    connections: Callable[[], Connections]
     invite_link: Callable[[str], str]
