@@ -18,7 +18,7 @@ from gatekit.model.people import PROVISIONED, ExternalIdentity
 from gatekit.platform.foreign import text
 
 MAX_ATTRIBUTES = 200
-MAX_VALUES = 100
+MAX_VALUES = 1000
 MAX_VALUE = 256
 MAX_SUBJECT = 255
 """OpenID Connect Core §2: ``sub`` must not exceed 255 characters."""
@@ -56,11 +56,14 @@ def identity(
 
 
 def attributes(claims: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Claims as names with texts, for mapping rules and their preview. Bounded."""
+    """Claims as names with texts, for mapping rules and their preview. Bounded; what is too long is left out
+    and never cut, because a part of a name may be another name."""
     found: dict[str, tuple[str, ...]] = {}
     for name, value in list(claims.items())[:MAX_ATTRIBUTES]:
         values = value if isinstance(value, list) else [value]
-        found[name[:MAX_VALUE]] = tuple(_word(item)[:MAX_VALUE] for item in values[:MAX_VALUES])
+        words = [_word(item) for item in values]
+        if len(name) <= MAX_VALUE and len(words) <= MAX_VALUES:
+            found[name] = tuple(word for word in words if len(word) <= MAX_VALUE)
     return found
 
 
