@@ -14,6 +14,7 @@ from pathlib import Path
 from gatekit.config.addresses import is_loopback
 from gatekit.config.checks_saml import saml_warnings
 from gatekit.config.model import Config, GitHubConnection, ServerConfig
+from gatekit.model.connections import OidcConnection
 from gatekit.model.rules import AccessList, Anyone
 
 _PLACEHOLDERS = ("your-", "your_", "change-me", "changeme", "replace-me", "example-", "<", "xxx", "todo")
@@ -38,6 +39,8 @@ def _sign_in(config: Config) -> Iterator[str]:
         yield "proxy.auth.enabled: is false, so every program on this machine may use every server"
         return
     for connection in config.auth.connections:
+        if isinstance(connection, OidcConnection):
+            yield from _openid(connection, config)
         if not isinstance(connection, GitHubConnection):
             continue
         keys = ("client_id", "client_secret")
@@ -50,6 +53,22 @@ def _sign_in(config: Config) -> Iterator[str]:
             )
         if _open_to_strangers(config) and not connection.allowed_orgs:
             yield f"{connection.name}: a list holds `*`, so everybody in the world may come in"
+
+
+def _openid(connection: OidcConnection, config: Config) -> Iterator[str]:
+    """Providers where anybody can have an account."""
+    rules = connection.rules
+    bounded = connection.hosted_domains or rules.domains or rules.admit.domains or rules.admit.groups
+    if connection.kind == "google" and not bounded and rules.create and _open_to_strangers(config):
+        yield (
+            f"{connection.name}: a list holds `*` and there are no hosted_domains, so everybody with a Google "
+            "account may come in"
+        )
+    if connection.trust_email and rules.link:
+        yield (
+            f"{connection.name}: trust_email and link together: whoever sets an address there can become "
+            "another person here"
+        )
 
 
 def _other_issuers(config: Config) -> Iterator[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gatekit.config.checks import warnings
 from gatekit.config.load import load
 from gatekit.config.provider_schema import SECTIONS
 from tests.unit.config.write import write
@@ -36,3 +37,17 @@ def test_every_kind_has_a_page_that_the_index_names() -> None:
     for kind in SECTIONS.keys() - {"local"}:
         assert f"]({kind}.md)" in index
         assert kind in {page.stem for page in PAGES}
+
+
+def test_check_warns_of_an_open_door(tmp_path: Path) -> None:
+    def said(keys: str) -> str:
+        google = f"google: {{client_id: a, client_secret: b{keys}}}"
+        servers = "servers: {x: {command: ls, allowed_users: ['*']}}"
+        text = f"proxy: {{auth: {{providers: {{{google}}}}}}}\n{servers}"
+        found = load(write(tmp_path, text), {})
+        return "\n".join(warnings(found, {"PATH": "/usr/bin:/bin"}))
+
+    assert "everybody with a Google account may come in" in said("")
+    assert "Google account" not in said(", hosted_domains: [example.com]")
+    assert "Google account" not in said(", create: false")
+    assert "can become another person" in said(", trust_email: true, link: true, trusted_domains: [a.b]")
