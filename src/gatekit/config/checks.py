@@ -61,8 +61,8 @@ def _openid(connection: OidcConnection, config: Config) -> Iterator[str]:
     bounded = connection.hosted_domains or rules.domains or rules.admit.domains or rules.admit.groups
     if connection.kind == "google" and not bounded and rules.create and _open_to_strangers(config):
         yield (
-            f"{connection.name}: a list holds `*` and there are no hosted_domains, so everybody with a Google "
-            "account may come in"
+            f"{connection.name}: a list holds `*` and there are no hosted_domains, so everybody with a "
+            "Google account may come in"
         )
     if connection.trust_email and rules.link:
         yield (
