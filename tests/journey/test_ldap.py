@@ -6,12 +6,12 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urljoin
+from urllib.parse import urlencode, urljoin
 
 import pytest
 
 from gatekit.demo.browser import Page, Person, StoryError
-from gatekit.demo.wire import Login, McpClient
+from gatekit.demo.wire import Login, McpClient, fetch
 from tests.support.running import ECHO, RunningGateway, eventually, started
 from tests.support.slapd import BASE, READER, READER_PASSWORD, Slapd, group, group_dn, person, user_dn
 
@@ -64,11 +64,15 @@ class CorpGateway(RunningGateway):
         draft.write_text(json.dumps(document), encoding="utf-8")
         draft.replace(self.config)
 
-    def sign_in(self, somebody: Person, server: str = "echo") -> McpClient:
+    def login(self, somebody: Person, server: str = "echo") -> Login:
         login = Login(self.endpoint(server))
         login.discover()
         login.register("journey")
         login.redeem(login.authorize(somebody))
+        return login
+
+    def sign_in(self, somebody: Person, server: str = "echo") -> McpClient:
+        login = self.login(somebody, server)
         client = McpClient(login.url, str(login.token["access_token"]))
         client.initialize()
         return client
@@ -135,3 +139,32 @@ def test_switching_the_connection_off_ends_what_it_opened(gateway: CorpGateway) 
         return client.attempt("tools/list", {})[0] == 401
 
     eventually(refused)
+
+
+def refreshed(gateway: CorpGateway, login: Login) -> tuple[int, str]:
+    """Status and error of a refresh."""
+    fields = {
+        "grant_type": "refresh_token",
+        "refresh_token": str(login.token["refresh_token"]),
+        "client_id": login.client_id,
+    }
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = fetch(f"{gateway.url}/token", urlencode(fields).encode(), form)
+    return answer.status, str(answer.json().get("error", ""))
+
+
+def test_whoever_left_the_directory_is_out_at_the_next_refresh(gateway: CorpGateway) -> None:
+    """F7, U5: a directory that says no ends what was granted, and one that says nothing does not."""
+    gateway.directory.modify(
+        f"dn: {group_dn('team')}\nchangetype: modify\nadd: member\nmember: {user_dn('bob')}"
+    )
+    alice = gateway.login(somebody("alice", "alice password"))
+    bob = gateway.login(somebody("bob", "bob password"))
+    gateway.directory.stop()
+    assert refreshed(gateway, bob) == (200, "")
+    gateway.directory.start()
+    gateway.directory.modify(f"dn: {user_dn('alice')}\nchangetype: delete")
+    assert refreshed(gateway, alice) == (400, "invalid_grant")
+    client = McpClient(alice.url, str(alice.token["access_token"]))
+    assert client.attempt("tools/list", {})[0] == 401
+    assert gateway.audit("--event", "refused", "--user", "alice")
