@@ -54,6 +54,15 @@ class Directories:
         return LocalPasswords(self._users, self._hasher, self._clock, self._attempts, title)
 
 
+def looking(connection: LdapConnection, threads: Threads, clock: Clock) -> LdapPasswords:
+    """To look people up in a directory, not to sign them in."""
+
+    async def admit(identity: ExternalIdentity) -> User:
+        raise NotImplementedError(f"{identity.login} is only looked up")
+
+    return LdapPasswords(connection, connect, admit, Attempts(clock), threads, clock)
+
+
 def connect(url: str, settings: LdapConnection) -> AbstractContextManager[Link]:
     """``wire.connected``, imported where there is an LDAP connection: it is an extra, and not small."""
     try:

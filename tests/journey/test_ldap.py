@@ -168,3 +168,13 @@ def test_whoever_left_the_directory_is_out_at_the_next_refresh(gateway: CorpGate
     client = McpClient(alice.url, str(alice.token["access_token"]))
     assert client.attempt("tools/list", {})[0] == 401
     assert gateway.audit("--event", "refused", "--user", "alice")
+
+
+def test_the_command_line_shows_what_a_sign_in_would_become(gateway: CorpGateway) -> None:
+    found = json.loads(gateway.gatekit("connections", "test", "corp", "--user", "ALICE", "--json"))
+    assert (found["ok"], found["named in lists as"]) == (True, "corp:alice")
+    assert found["provider groups"] == ["company", "team"]
+    assert json.loads(gateway.gatekit("connections", "test", "corp", "--json"))["lets us search"] is True
+    assert "no entry" in gateway.gatekit("connections", "test", "corp", "--user", "nobody", check=False)
+    gateway.directory.stop()
+    assert "Can't contact" in gateway.gatekit("connections", "test", "corp", check=False)

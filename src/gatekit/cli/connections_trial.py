@@ -11,10 +11,11 @@ import click
 
 from gatekit.cli.context import Workspace, located
 from gatekit.cli.output import as_json, print_facts, print_json
-from gatekit.errors import ConfigError, GatekitError, NotFound
+from gatekit.errors import ConfigError, GatekitError, InvalidInput, NotFound
 
 if TYPE_CHECKING:
     from gatekit.config.model import Connection
+    from gatekit.model.directory import LdapConnection
     from gatekit.model.people import ExternalIdentity
 
 
@@ -25,21 +26,25 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Claims of an id_token (or attributes, as names with values) as JSON: shows what they become.",
 )
+@click.option(
+    "--user", help="LDAP: look this login up in the directory and show what a sign-in would become."
+)
 @as_json
 @located
-def test(workspace: Workspace, /, name: str, claims: Path | None, as_json: bool) -> None:
-    """Ask the provider for its metadata and keys; or show what a sign-in would become.
+def test(workspace: Workspace, /, name: str, claims: Path | None, user: str | None, as_json: bool) -> None:
+    """Ask the provider for its metadata and keys, or a directory for a person; show what a sign-in becomes.
 
     Nothing is stored, and nobody is signed in.
 
     \b
     Example:
       gatekit connections test okta --claims ada.json
+      gatekit connections test corp --user ada
     """
     connection = workspace.connection(name)
     if connection is None:
         raise NotFound(f"there is no connection {name}; `gatekit connections list` shows which there are")
-    facts = _preview(connection, _claims(claims)) if claims else asyncio.run(_asked(connection))
+    facts = _preview(connection, _claims(claims)) if claims else asyncio.run(_asked(connection, user))
     if as_json:
         print_json(facts)
     else:
@@ -59,12 +64,16 @@ def _claims(path: Path) -> dict[str, Any]:
 
 
 def _preview(connection: Connection, claims: dict[str, Any]) -> dict[str, Any]:
-    from gatekit.identity.rules import Mapped, apply
-
     try:
         identity = _identity(connection, claims)
     except GatekitError as refused:
         return {"ok": False, "refused": getattr(refused, "detail", "") or str(refused)}
+    return _become(connection, identity)
+
+
+def _become(connection: Connection, identity: ExternalIdentity) -> dict[str, Any]:
+    from gatekit.identity.rules import Mapped, apply
+
     judged = apply(identity, connection.rules)
     if not isinstance(judged, Mapped):
         return {"ok": False, "login": identity.login, "refused": judged.reason}
@@ -113,10 +122,38 @@ def _identity(connection: Connection, claims: dict[str, Any]) -> ExternalIdentit
     )
 
 
-async def _asked(connection: Connection) -> dict[str, Any]:
+async def _directory(connection: LdapConnection, user: str | None) -> dict[str, Any]:
+    """Whether the directory lets us look people up, and what it says about one of them."""
+    from gatekit.directories import ldap_threads, looking
+    from gatekit.errors import ProviderFailed, SignInRefused
+    from gatekit.platform.clock import SystemClock
+
+    threads = ldap_threads()
+    provider = looking(connection, threads, SystemClock())
+    servers = ", ".join(connection.urls)
+    try:
+        identity = await provider.preview(user or "gatekit-connections-test")
+    except ProviderFailed as failed:
+        return {"ok": False, "servers": servers, "trouble": failed.detail}
+    except SignInRefused as refused:
+        if user is None:
+            account = connection.bind_dn or "none"
+            return {"ok": True, "servers": servers, "account": account, "lets us search": True}
+        return {"ok": False, "servers": servers, "refused": refused.public}
+    finally:
+        threads.close()
+    return _become(connection, identity)
+
+
+async def _asked(connection: Connection, user: str | None) -> dict[str, Any]:
     """What the provider says about itself. Contacts it."""
     from gatekit.model.connections import OidcConnection
+    from gatekit.model.directory import LdapConnection
 
+    if isinstance(connection, LdapConnection):
+        return await _directory(connection, user)
+    if user is not None:
+        raise InvalidInput("--user is for LDAP: other providers say who somebody is only when they sign in")
     if not isinstance(connection, OidcConnection):
         advice = "this kind publishes nothing that could be asked for; try --claims, or sign in"
         return {"ok": True, "connection": connection.name, "kind": connection.kind, "note": advice}
