@@ -76,7 +76,7 @@ class Application:
             store.users,
             store.groups,
             store.identities,
-            group_rules=lambda name: self.signins.rules(name).groups,
+            rules=self.signins.rules,
         )
         supervisor = Supervisor(self._clock, os.environ, __version__)
         remote = RemoteTransport(self._clock, store.settings, supervisor.info, dialler(self._clock))

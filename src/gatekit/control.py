@@ -124,9 +124,7 @@ def readiness(parts: Parts, draining: Callable[[], bool]) -> Readiness:
 
 def desk_parts(parts: Parts) -> tuple[Store, Recorder, Clock, Entropy, EffectiveRoles]:
     """What every use case of ``admin`` is made of, at doors where others than the operator stand."""
-    roles = EffectiveRoles(
-        parts.store, lambda: parts.tables().policy, lambda name: parts.signins.rules(name).groups
-    )
+    roles = EffectiveRoles(parts.store, lambda: parts.tables().policy, parts.signins.rules)
     return parts.store, parts.recorder, parts.clock, parts.entropy, roles
 
 

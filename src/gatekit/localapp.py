@@ -11,7 +11,7 @@ import itertools
 import logging
 import os
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 from gatekit import __version__
@@ -28,6 +28,7 @@ from gatekit.local.person import LocalDoor, People, os_person
 from gatekit.local.pump import Pump
 from gatekit.model.access import Access
 from gatekit.model.audit import ConfigEvent, ProcessEvent
+from gatekit.model.connections import ConnectionRules
 from gatekit.model.people import Principal
 from gatekit.outgoing import dialler
 from gatekit.platform.clock import SystemClock, SystemEntropy
@@ -78,7 +79,7 @@ class LocalApplication:
         self._store = store
         self._recorder = recorder
         self._clock = SystemClock()
-        self._directory = Directory(store.users, store.groups, store.identities)
+        self._directory = _directory(store, lambda: self.config)
         self._people = People(store.users, self._directory)
         self._door = LocalDoor(principal, local.server)
         supervisor = Supervisor(self._clock, os.environ, __version__)
@@ -113,7 +114,7 @@ class LocalApplication:
             raise NotFound(f"{config.path}: there is no server called {local.server!r} (there are: {there})")
         store = await open_store(config.data_dir / "gatekit.db")
         try:
-            people = People(store.users, Directory(store.users, store.groups, store.identities))
+            people = People(store.users, _directory(store, lambda: config))
             stored = await read_stored(store.groups)
             principal = await _person(config, stored, local, people, SystemClock().now())
             recorder = _recorder(config)
@@ -197,6 +198,16 @@ async def _person(config: Config, stored: Stored, local: Local, people: People, 
     connections = frozenset(entry.name for entry in config.auth.connections if entry.rules.enabled)
     rules = with_stored(config.rules, stored)
     return await people.find(local.user or local.os_name, rules, connections, now)
+
+
+def _directory(store: Store, config: Callable[[], Config]) -> Directory:
+    """Connections that were added at run time are not looked at here; what they say counts in the gateway."""
+
+    def rules(name: str) -> ConnectionRules:
+        found = (entry.rules for entry in config().auth.connections if entry.name == name)
+        return next(found, ConnectionRules(enabled=False))
+
+    return Directory(store.users, store.groups, store.identities, rules=rules)
 
 
 def _recorder(config: Config) -> Recorder:

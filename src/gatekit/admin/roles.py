@@ -11,7 +11,7 @@ from gatekit.admin.desk import Actor, Desk
 from gatekit.admin.permissions import higher, rank
 from gatekit.errors import Forbidden, InvalidInput
 from gatekit.identity.directory import as_principal
-from gatekit.model.connections import GroupRules
+from gatekit.model.connections import ConnectionRules
 from gatekit.model.people import SERVICE, SERVICE_ACCOUNT, Principal, Role, User
 from gatekit.store.ports import Store
 
@@ -31,10 +31,10 @@ class EffectiveRoles:
         self,
         store: Store,
         policy: Callable[[], RolePolicy],
-        group_rules: Callable[[str], GroupRules] = lambda _: GroupRules(),
+        rules: Callable[[str], ConnectionRules] = lambda _: ConnectionRules(),
     ) -> None:
-        """``group_rules``: what becomes of the groups of a connection, by its name, now."""
-        self._group_rules = group_rules
+        """``rules``: of a connection, by its name, now."""
+        self._rules = rules
         self._store = store
         self._policy = policy
 
@@ -42,7 +42,7 @@ class EffectiveRoles:
         # From the store and not from the directory: it knows nobody who is disabled or not stored yet.
         memberships = await self._store.groups.of_user(user.id)
         identities = await self._store.identities.of_user(user.id)
-        principal = as_principal(user, memberships, identities, self._group_rules)
+        principal = as_principal(user, memberships, identities, self._rules)
         return higher(user.role, self._policy().role(principal))
 
     def of_group(self, group: str) -> Role:

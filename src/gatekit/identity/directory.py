@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 from gatekit.identity.rules import local_groups
-from gatekit.model.connections import GroupRules
+from gatekit.model.connections import ConnectionRules
 from gatekit.model.people import LOCAL, Identity, Membership, Principal, User
 from gatekit.store.people_ports import Groups, Identities, Users
 
@@ -26,10 +26,10 @@ class Directory:
         groups: Groups,
         identities: Identities,
         max_kept: int = MAX_KEPT,
-        group_rules: Callable[[str], GroupRules] = lambda _: GroupRules(),
+        rules: Callable[[str], ConnectionRules] = lambda _: ConnectionRules(),
     ) -> None:
-        """``group_rules``: what becomes of the groups of a connection, by its name, now."""
-        self._group_rules = group_rules
+        """``rules``: of a connection, by its name, now."""
+        self._rules = rules
         self._users = users
         self._identities = identities
         self._groups = groups
@@ -49,7 +49,7 @@ class Directory:
             return None
         identities = await self._identities.of_user(user_id)
         memberships = await self._groups.of_user(user_id)
-        principal = as_principal(user, memberships, identities, self._group_rules)
+        principal = as_principal(user, memberships, identities, self._rules)
         if forgotten == self._forgotten:
             self._keep(principal)
         return principal
@@ -72,20 +72,24 @@ def as_principal(
     user: User,
     memberships: Sequence[Membership],
     identities: Sequence[Identity] = (),
-    group_rules: Callable[[str], GroupRules] = lambda _: GroupRules(),
+    rules: Callable[[str], ConnectionRules] = lambda _: ConnectionRules(),
 ) -> Principal:
     """A row, its memberships and the ways in which the person signs in.
 
     Only connections at which the person has an identity may assert groups about them, and each of them only
     its own. ``identities`` may leave out the home identity: the row says what that provider says.
-    What ``group_rules`` maps is looked up here, at each reading: a rule that is taken back counts no more.
+    What ``rules`` say is looked up here, at each reading: one that is taken back counts no more, and neither
+    does a linked connection that is switched off (checklist F2). Whether the home is, ``standing`` asks.
     """
     home = user.connection
+    identities = [one for one in identities if one.connection == home or rules(one.connection).enabled]
     linked = {identity.connection for identity in identities} - {home, LOCAL}
     asserted = {source: [m.group for m in memberships if m.source == source] for source in (home, *linked)}
     asserted.pop(LOCAL, None)
-    mapped = {name for source, names in asserted.items() for name in local_groups(group_rules(source), names)}
-    kept = {source: names for source, names in asserted.items() if group_rules(source).keep}
+    mapped = {
+        name for source, names in asserted.items() for name in local_groups(rules(source).groups, names)
+    }
+    kept = {source: names for source, names in asserted.items() if rules(source).groups.keep}
     logins = {
         # At the embedded connection the username is the login.
         (identity.connection, user.username if identity.connection == LOCAL else identity.login)

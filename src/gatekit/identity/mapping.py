@@ -93,7 +93,7 @@ class Mapping:
             user,
             await self._groups.of_user(user.id),
             await self._identities.of_user(user.id),
-            lambda name: self._rules(name).groups,
+            self._rules,
         )
 
     async def _powerful(self, user: User) -> bool:
@@ -179,7 +179,7 @@ class Mapping:
                 Membership(user_id=user_id, group=name, source=user.connection)
                 for name in identity.provider_groups
             ]
-            if not self._admits(as_principal(user, asserted, (), lambda name: self._rules(name).groups)):
+            if not self._admits(as_principal(user, asserted, (), self._rules)):
                 raise self._not_admitted(identity)
             if await self._users.by_username(username) is not None:
                 continue

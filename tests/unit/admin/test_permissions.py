@@ -22,7 +22,7 @@ from gatekit.admin.roles import EffectiveRoles, RoleDesk
 from gatekit.admin.service_accounts import ServiceAccounts
 from gatekit.admin.transfer import Transfer
 from gatekit.errors import Conflict, Forbidden, NotFound
-from gatekit.model.connections import GroupRules
+from gatekit.model.connections import ConnectionRules, GroupRules
 from gatekit.model.people import ROLES, Membership, Role
 from gatekit.model.rules import ByEmail, ByGroup, ByLogin, Rules
 from gatekit.policy.engine import Policy
@@ -308,8 +308,9 @@ async def test_a_role_that_comes_by_a_mapped_group_of_a_provider_counts(house: S
     await house.store.users.add(user("chief", connection="okta", subject="00u1"))
     await house.store.groups.replace_provider_groups("usr_chief", "okta", ["Directors"])
     policy = Policy.compile(FILE)
-    rules = {"okta": GroupRules(mapped=(("Directors", "bosses"),), keep=False)}
-    roles = EffectiveRoles(house.store, lambda: policy, lambda name: rules.get(name, GroupRules()))
+    mapped = GroupRules(mapped=(("Directors", "bosses"),), keep=False)
+    rules = {"okta": ConnectionRules(groups=mapped)}
+    roles = EffectiveRoles(house.store, lambda: policy, lambda name: rules.get(name, ConnectionRules()))
     chief = await house.store.users.get("usr_chief")
     assert chief is not None
     assert await roles.of(chief) == "owner"

@@ -7,7 +7,8 @@ import asyncio
 import msgspec
 
 from gatekit.identity.directory import Directory
-from gatekit.model.people import Membership, User
+from gatekit.model.connections import ConnectionRules
+from gatekit.model.people import Identity, Membership, User
 from gatekit.store.people_ports import Groups, Users
 from gatekit.store.sql.store import SqlStore
 from tests.contract.samples import group
@@ -92,3 +93,28 @@ async def test_memory_is_bounded(store: SqlStore) -> None:
     await directory.principal("usr_c")
     assert await directory.principal("usr_a") is kept["a"]
     assert await directory.principal("usr_b") is not kept["b"]
+
+
+async def test_a_linked_connection_that_is_switched_off_says_nothing(store: SqlStore) -> None:
+    """F2: neither its groups nor its logins open anything, and the person stays who they are at home."""
+    user = msgspec.structs.replace(local("ada"), connection="okta", issuer="i", login="ada")
+    await store.users.add(user)
+    other = Identity(
+        user_id=user.id, connection="github", issuer="g", subject="1", login="octo-ada", created_at=1
+    )
+    await store.identities.add(other)
+    await store.groups.replace_provider_groups(user.id, "github", ["acme"])
+    await store.groups.replace_provider_groups(user.id, "okta", ["staff"])
+    rules = {"github": ConnectionRules(), "okta": ConnectionRules()}
+    directory = Directory(store.users, store.groups, store.identities, rules=rules.__getitem__)
+    before = await directory.principal(user.id)
+    assert before is not None
+    assert before.linked_groups == {("github", "acme")}
+    assert ("github", "octo-ada") in before.logins
+    rules["github"] = ConnectionRules(enabled=False)
+    directory.forget()
+    after = await directory.principal(user.id)
+    assert after is not None
+    assert after.linked_groups == frozenset()
+    assert after.logins == {("okta", "ada")}
+    assert after.provider_groups == {"staff"}
