@@ -32,6 +32,7 @@ SECTIONS = (
     ("U", "People: passwords, devices, other directories"),
     ("S", "SAML"),
     ("F", "Federation"),
+    ("N", "Tenants"),
     ("I", "Incidents of 2025 and 2026"),
 )
 

@@ -8,6 +8,7 @@ import gc
 import logging
 import signal
 import socket
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -42,14 +43,18 @@ def serve(path: Path, quiet: bool) -> None:
       gatekit serve --config gatekit.yaml
     """
     from gatekit.config.load import load
+    from gatekit.config.tenants import is_tenants_file, load_tenants
     from gatekit.platform.telemetry import start_logging
 
     start_logging(level=logging.WARNING if quiet else logging.INFO)
-    config = load(path)
-    listener = _bind(config.host, config.port)
     import uvloop
 
-    uvloop.run(_serve(config, listener))
+    if is_tenants_file(path):
+        common = load_tenants(path)
+        uvloop.run(_serve_tenants(common, _bind(common.host, common.port)))
+        return
+    config = load(path)
+    uvloop.run(_serve(config, _bind(config.host, config.port)))
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -85,12 +90,41 @@ async def _serve(config: Any, listener: socket.socket) -> None:
 
 
 async def _run(application: Any, config: Any, listener: socket.socket) -> None:
+    from gatekit.config.reload import Reloader
+
+    server = _server(application)
+    await application.start()
+    reloader = Reloader(
+        config.path, config, application.apply, application.refused, application.restart_needed
+    )
+    names = ", ".join(rules.server for rules in config.rules.servers) or "none yet"
+    ready = f"Gatekit is ready at {config.public_url} (servers: {names})"
+    await _until_told(server, listener, reloader.run(), reloader.poke, ready)
+
+
+async def _serve_tenants(common: Any, listener: socket.socket) -> None:
+    from gatekit.tenants import Building
+    from gatekit.web.strangers import ask_for_descriptors
+
+    ask_for_descriptors()
+    building = Building(common)
+    try:
+        server = _server(building)
+        await building.start()
+        names = ", ".join(tenant.name for tenant in common.tenants if tenant.enabled) or "none yet"
+        ready = f"Gatekit is ready at {common.host}:{common.port} (tenants: {names})"
+        await _until_told(server, listener, building.follow(), building.poke, ready)
+    finally:
+        await building.close()
+
+
+def _server(application: Any) -> Any:
+    """A web server for something with ``front`` and ``drain``."""
     import uvicorn
 
-    from gatekit.config.reload import Reloader
     from gatekit.web.server import DrainingServer
 
-    server = DrainingServer(
+    return DrainingServer(
         uvicorn.Config(
             application,
             loop="none",
@@ -106,13 +140,18 @@ async def _run(application: Any, config: Any, listener: socket.socket) -> None:
         ),
         application.drain,
     )
-    await application.start()
-    reloader = Reloader(
-        config.path, config, application.apply, application.refused, application.restart_needed
-    )
-    jobs = [asyncio.ensure_future(reloader.run()), asyncio.ensure_future(_announce(server, config))]
+
+
+async def _until_told(
+    server: Any,
+    listener: socket.socket,
+    follow: Coroutine[Any, Any, None],
+    poke: Callable[[], None],
+    ready: str,
+) -> None:
+    jobs = [asyncio.ensure_future(follow), asyncio.ensure_future(_announce(server, ready))]
     jobs[0].add_done_callback(_stopped_following)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloader.poke)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, poke)
     # Everything alive now lives until the end: the collector need not look at it again.
     gc.collect()
     gc.freeze()
@@ -130,8 +169,7 @@ def _stopped_following(job: asyncio.Future[None]) -> None:
         _log.error("the configuration file is not followed any more error=%r", job.exception())
 
 
-async def _announce(server: Any, config: Any) -> None:
+async def _announce(server: Any, ready: str) -> None:
     while not server.started:  # noqa: ASYNC110 - uvicorn offers a flag and no event
         await asyncio.sleep(0.01)
-    names = ", ".join(rules.server for rules in config.rules.servers) or "none yet"
-    click.echo(f"Gatekit is ready at {config.public_url} (servers: {names})", err=True)
+    click.echo(ready, err=True)

@@ -39,15 +39,18 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> Config:
     return attempt.outcome
 
 
-def try_load(path: Path, environ: Mapping[str, str] | None = None) -> Attempt:
-    """Like ``load``, but a refusal is a value and tells which files a repair may concern."""
+def try_load(path: Path, environ: Mapping[str, str] | None = None, root: Path | None = None) -> Attempt:
+    """Like ``load``, but a refusal is a value and tells which files a repair may concern.
+
+    ``root``: the directory that files with secrets must lie in; None: anywhere.
+    """
     path = path.absolute()
-    text = _text(path)
+    text = read_text(path)
     if isinstance(text, ConfigError):
         return Attempt(text)
     document = doc.read(text)
     syntax_ok = bool(document.data) or not document.faults
-    references = References(document, path.parent, os.environ if environ is None else environ)
+    references = References(document, path.parent, os.environ if environ is None else environ, root)
     config = None
     if syntax_ok:
         references.resolve_all()
@@ -62,7 +65,8 @@ def try_load(path: Path, environ: Mapping[str, str] | None = None) -> Attempt:
     )
 
 
-def _text(path: Path) -> str | ConfigError:
+def read_text(path: Path) -> str | ConfigError:
+    """A file of configuration as text, or why not."""
     try:
         with path.open("rb") as stream:
             content = stream.read(MAX_FILE_BYTES + 1)

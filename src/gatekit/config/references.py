@@ -21,8 +21,11 @@ _REFERENCE = re.compile(r"\$(\$)?\{([^}]*)\}")
 class References:
     """Resolves the references of one document and remembers which files they named."""
 
-    def __init__(self, document: doc.Document, base: Path, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, document: doc.Document, base: Path, environ: Mapping[str, str], root: Path | None = None
+    ) -> None:
         self._document = document
+        self._root = root and root.resolve()
         self._base = base
         self._environ = environ
         self.files: dict[Path, None] = {}
@@ -97,6 +100,11 @@ class References:
 
     def _file(self, name: str, path: doc.Path) -> str:
         place = (self._base / name).absolute()
+        if self._root is not None:
+            place = place.resolve()
+            if not place.is_relative_to(self._root):  # said before anybody looks whether it is there
+                self._document.fault(path, f"the file {name} lies outside of the directory of this file")
+                return ""
         self.files[place] = None
         try:
             with place.open("rb") as stream:

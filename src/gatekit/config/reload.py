@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -51,7 +52,8 @@ class Reloader:
 
     ``apply`` gets each new Config and switches everything to it; if it raises ``GatekitError`` the old one
     stays. ``on_refused`` gets what is wrong with a file that was not taken. ``on_restart_needed`` gets the
-    names of changed settings that wait for a restart; the rest of such a file applies.
+    names of changed settings that wait for a restart; the rest of such a file applies. ``read`` reads the
+    file, if that takes more than ``try_load``.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Reloader:
         on_restart_needed: Callable[[tuple[str, ...]], None] | None = None,
         *,
         environ: Mapping[str, str] | None = None,
+        read: Callable[[], Attempt] | None = None,
         poll: float = POLL_SECONDS,
         settle: float = SETTLE_SECONDS,
     ) -> None:
@@ -71,7 +74,7 @@ class Reloader:
         self._apply = apply
         self._on_refused = on_refused
         self._on_restart_needed = on_restart_needed
-        self._environ = environ
+        self._read = read or partial(try_load, self._path, environ)
         self._poll = poll
         self._settle = settle
         self._secret_files = current.secret_files
@@ -100,7 +103,7 @@ class Reloader:
         async with self._busy:
             while True:
                 self._seen = self._signature()
-                attempt = await asyncio.to_thread(try_load, self._path, self._environ)
+                attempt = await asyncio.to_thread(self._read)
                 # A refused file may name no secrets only because it could not be read that far.
                 self._secret_files = attempt.files or self._secret_files
                 if self._signature() == self._seen:

@@ -74,7 +74,7 @@ class HostGuard:
         """Whether a Host header's value is one of ours."""
         known = self._known.get(host)
         if known is None:
-            known = _name_of(host) in self._names
+            known = host_name(host) in self._names
             if len(self._known) < 256:
                 self._known[host] = known
         return known
@@ -148,7 +148,7 @@ async def _refuse(send: Send, status: int, text: bytes) -> None:
     await send({"type": "http.response.body", "body": text})
 
 
-def _name_of(host: bytes) -> str:
+def host_name(host: bytes) -> str:
     """The name in a Host header, lower case, without the port; empty for one that is not well-formed."""
     try:
         text = host.decode("ascii").lower()
@@ -163,10 +163,15 @@ def _name_of(host: bytes) -> str:
 def _is_address(host: bytes) -> bool:
     """Whether it is a bare IP address. Kubernetes probes pods by theirs, and an address cannot be rebound."""
     try:
-        ip_address(_name_of(host).strip("[]"))
+        ip_address(host_name(host).strip("[]"))
     except ValueError:
         return False
     return True
+
+
+def is_address_or_loopback(host: bytes) -> bool:
+    """Whether a Host header's value is what probes use: an address, or a name of this machine."""
+    return _is_address(host) or host_name(host) in LOOPBACK
 
 
 def _bracketed(name: str) -> str:
