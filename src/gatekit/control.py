@@ -34,6 +34,7 @@ from gatekit.signin import SignIns
 from gatekit.store.ports import Store
 from gatekit.web.api.mount import Api
 from gatekit.web.assets import asset_routes
+from gatekit.web.console.route import Answer, console_routes
 from gatekit.web.forward_auth import ForwardAuth
 from gatekit.web.health import health_routes
 from gatekit.web.middleware import Hardening
@@ -95,6 +96,7 @@ def routes(parts: Parts, authorization: AuthorizationServer, ready: Readiness) -
         found += authorization.routes()
         if config.external is None:  # our own pages need our own sign-in
             found += _own_pages(parts, authorization).routes()
+            found += console_routes(lambda: _console(parts, authorization), HtmlPages())
             found += scim_routes(lambda: _scim_door(parts))
         found += _rest(parts, authorization).routes()
     return tuple(found)
@@ -158,6 +160,14 @@ def _own_pages(parts: Parts, authorization: AuthorizationServer) -> OwnPages:
         servers=lambda principal: parts.tables().policy.rights(principal).servers(),
         pages=HtmlPages(),
     )
+
+
+def _console(parts: Parts, authorization: AuthorizationServer) -> Callable[[str, str], Answer]:
+    from gatekit.consoles import console  # noqa: PLC0415 - loaded when the first administrator looks
+
+    return console(
+        desk_parts(parts), authorization.browser, authorization.sign_in_for, config=parts.config
+    ).answer
 
 
 def _forward_auth(parts: Parts, authorization: AuthorizationServer) -> ForwardAuth:

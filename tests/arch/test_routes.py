@@ -38,6 +38,7 @@ from gatekit.platform.vault import Vault, load_master_key
 from gatekit.store.sql.store import open_store
 from gatekit.web.api.openapi import PREFIX
 from gatekit.web.api.operations import OPERATIONS
+from gatekit.web.console.route import DOORS
 from tests.support.administration import opened
 from tests.support.raw import ACCEPT, HANDSHAKE
 from tests.support.running import ECHO, RunningGateway, started
@@ -75,6 +76,9 @@ FORM = "a form without the page's own token does nothing"
 
 OWN = "what he may use, which is something"
 NOT_HERE = "nothing is behind this method without a session"
+
+CONSOLE = Row(200, 403, 200, "the sign-in page; a member has no part in administration")
+CONSOLE_FORM = Row(303, 403, 303, FORM + "; leads to the sign-in page")
 
 MCP = {
     ("GET", "/s/private/sse"): Row(401, 403, 401),
@@ -157,6 +161,7 @@ WALK = {
     ("POST", "/account/sessions/end"): Row(303, 403, 303, FORM),
     ("POST", "/account/sessions/end-all"): Row(303, 403, 303, FORM),
     ("GET", "/account/again"): same(200, "the sign-in page"),
+    **{(method, path): CONSOLE if method == "GET" else CONSOLE_FORM for path, method in DOORS},
     **{(method, "/scim/v2/{rest:path}"): same(401) for method in ("GET", "POST", "PUT", "PATCH", "DELETE")},
     ("GET", "/"): same(200, "shows what is one's own, and nothing to a stranger"),
     ("POST", "/logout"): Row(303, 403, 303, FORM + "; nobody is signed in otherwise"),

@@ -17,6 +17,7 @@ from gatekit.oauth.pages import (
     SignOutView,
 )
 from gatekit.web.assets import STYLESHEET
+from gatekit.web.console.views import Question, Sheet
 from gatekit.web.hints import hints
 from gatekit.web.text import shown
 from gatekit.web.views import AccountView
@@ -65,6 +66,10 @@ class HtmlPages:
 
     def account(self, view: AccountView) -> str:
         return self._render("account.html", view=view)
+
+    def console(self, view: Sheet | Question) -> str:
+        """A page of administrators."""
+        return self._render(f"console/{type(view).__name__.lower()}.html", view=view)
 
     def problem(self, *, title: str, message: str, remedy: str = "", reference: str = "") -> str:
         return self._render("problem.html", title=title, message=message, remedy=remedy, reference=reference)

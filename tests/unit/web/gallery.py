@@ -19,6 +19,7 @@ from gatekit.oauth.pages import (
     SignOutView,
 )
 from gatekit.web.assets import ICON, STATIC, STYLESHEET
+from gatekit.web.console.views import Choice, Frame, Link, Question, Row, Section, Sheet
 from gatekit.web.pages import HtmlPages
 from gatekit.web.views import AccountView, AppRow, BrowserRow, KeyRow
 
@@ -215,6 +216,82 @@ def account(**changes: object) -> AccountView:
     return AccountView(**{**values, **changes})  # type: ignore[arg-type]
 
 
+FRAME = Frame(username="olga", role="owner", logout_csrf="csrf-value", here="/admin/people")
+
+
+def _row(name: str, full: str, seen: str, *badges: str) -> Row:
+    facts = (("Name", full), ("Comes in by", "okta"), ("Last seen", seen))
+    return Row(title=name, href=f"/admin/person?name={name}", badges=badges, facts=facts)
+
+
+def people_sheet(**changes: object) -> Sheet:
+    values: dict[str, object] = {
+        "frame": FRAME,
+        "title": "People",
+        "lead": "1204 people.",
+        "links": (Link("Add a person", "/admin/people/new"),),
+        "search": (
+            Choice(name="q", label="Search", hint="Part of a name or an address."),
+            Choice(name="role", label="Role", options=(("", "Any"), ("owner", "Owner"))),
+            Choice(name="state", label="State", options=(("", "Any"), ("disabled", "Disabled"))),
+        ),
+        "sections": (
+            Section(
+                title="Everybody",
+                rows=(
+                    _row("ada", "Ada Lovelace", "2026-11-23", "admin"),
+                    _row("bob", "Bob Stone", "2026-11-20"),
+                    _row("carol", "Carol de Vries", "never", "disabled"),
+                ),
+                more=Link("Next page", "/admin/people?after=carol"),
+            ),
+        ),
+    }
+    return Sheet(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def person_sheet() -> Sheet:
+    words = ("Make an invitation link", "Disable", "Sign out everywhere", "Change the role", "Delete")
+    return people_sheet(
+        title="ada",
+        lead="Ada Lovelace",
+        badges=("admin",),
+        notice="The invitation is ready.",
+        secret=f"{ORIGIN}/invite/gk_inv_" + "x1Y2" * 8,
+        secret_label="The link, shown this once",
+        warnings=("The admin key “nightly” of ada ends on 2026-12-01.",),
+        facts=(("Role", "admin"), ("State", "enabled"), ("Address", "ada@example.com (verified)")),
+        links=tuple(Link(each, "/admin/person/disable?name=ada") for each in words),
+        search=(),
+        sections=(Section(title="Groups", empty="In no group."),),
+    )
+
+
+def deletion() -> Question:
+    return Question(
+        frame=FRAME,
+        title="Delete: bob",
+        csrf="csrf-value",
+        action="/admin/person/delete?name=bob",
+        changes=(
+            "Sessions, connected applications, keys and memberships are removed.",
+            "This cannot be taken back. To keep somebody out for a while, disable them instead.",
+        ),
+        fields=(
+            Choice(
+                name="audit",
+                label="Their records",
+                value="keep",
+                options=(("keep", "Keep the name in the audit"), ("pseudonymise", "Show a pseudonym")),
+            ),
+            Choice(name="why", label="Why", hint="For the record."),
+        ),
+        button="Delete",
+        back="/admin/person?name=bob",
+        error="Choose one of them.",
+    )
+
+
 def every_page() -> dict[str, str]:
     """Name → document."""
     pages = HtmlPages()
@@ -242,6 +319,9 @@ def every_page() -> dict[str, str]:
         "account-refused": pages.account(
             account(error="choose at least one server that the key opens, or all of them", key_name="Build")
         ),
+        "admin-people": pages.console(people_sheet()),
+        "admin-person": pages.console(person_sheet()),
+        "admin-delete": pages.console(deletion()),
         "invite": pages.invite(invite()),
         "home": pages.home(home()),
         "home-stranger": pages.home(HomeView(username="", servers=(), sign_in_url="/login")),

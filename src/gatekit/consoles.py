@@ -1,0 +1,51 @@
+"""The pages of administrators put together. ``control`` calls this at the first visit below ``/admin``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gatekit.admin.admin_keys import AdminKeys
+from gatekit.admin.browser_sessions import BrowserSessions
+from gatekit.admin.desk import Roles
+from gatekit.admin.grants import Grants
+from gatekit.admin.groups import Groups
+from gatekit.admin.identities import Identities
+from gatekit.admin.keys import Keys
+from gatekit.admin.people import People
+from gatekit.admin.roles import RoleDesk
+from gatekit.audit.recorder import Recorder
+from gatekit.config.model import Config
+from gatekit.model.ports import Clock, Entropy
+from gatekit.oauth.browser import Browser
+from gatekit.store.ports import Store
+from gatekit.web.console.door import ConnectionFacts, ConsoleDoor, Desks, SignInPage
+from gatekit.web.console.pages import Console
+from gatekit.web.pages import HtmlPages
+
+
+def console(
+    desk: tuple[Store, Recorder, Clock, Entropy, Roles],
+    browser: Browser,
+    sign_in: SignInPage,
+    *,
+    config: Callable[[], Config],
+) -> Console:
+    """``desk`` is what every use case is made of; ``config`` gives what is in force now."""
+    _, _, clock, _, roles = desk
+    desks = Desks(
+        people=People(*desk),
+        identities=Identities(*desk),
+        roles=RoleDesk(*desk),
+        groups=Groups(*desk),
+        keys=Keys(*desk),
+        grants=Grants(*desk),
+        sessions=BrowserSessions(*desk),
+        admin_keys=AdminKeys(*desk),
+        standing=roles,
+        clock=clock,
+        connections=lambda: [
+            ConnectionFacts(entry.name, entry.kind, entry.rules) for entry in config().auth.connections
+        ],
+        invite_link=lambda token: f"{config().public_url}/invite/{token}",
+    )
+    return Console(ConsoleDoor(browser, sign_in, roles, HtmlPages(), clock), desks)

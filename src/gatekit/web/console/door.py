@@ -1,0 +1,193 @@
+"""Who stands at the door of these pages, and what becomes of a refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import Protocol
+from urllib.parse import quote
+
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gatekit.admin.admin_keys import AdminKeys
+from gatekit.admin.browser_sessions import BrowserSessions
+from gatekit.admin.desk import Actor, Roles
+from gatekit.admin.grants import Grants
+from gatekit.admin.groups import Groups
+from gatekit.admin.identities import Identities
+from gatekit.admin.keys import Keys
+from gatekit.admin.people import People
+from gatekit.admin.permissions import Permission, permitted
+from gatekit.admin.roles import RoleDesk
+from gatekit.errors import AdminError, Conflict, Forbidden, NotFound, PageProblem
+from gatekit.model.connections import ConnectionRules
+from gatekit.model.ports import Clock
+from gatekit.oauth.browser import Browser, SignedIn
+from gatekit.oauth.http import Form, address, form, page, query, redirect, request_id
+from gatekit.web.console.route import PATH, PERSON
+from gatekit.web.console.views import Frame, Question, Sheet
+from gatekit.web.pages import HtmlPages
+
+_FORM_BYTES = 16 * 1024
+_STATUS: tuple[tuple[type[AdminError], int, str], ...] = (
+    (Forbidden, 403, "You may not do this"),
+    (NotFound, 404, "There is nothing like this"),
+    (Conflict, 409, "This does not fit with how things are"),
+)
+
+
+class SignInPage(Protocol):
+    """``oauth.server.AuthorizationServer.sign_in_for``."""
+
+    async def __call__(self, request: Request, path: str) -> Response: ...
+
+
+class ConnectionFacts(Struct, frozen=True):
+    """A connection that is in force now."""
+
+    name: str
+    kind: str
+    rules: ConnectionRules
+
+
+class Desks(Struct, frozen=True, kw_only=True):
+    """The use cases that the pages are made of, and what they ask of the running gateway."""
+
+    people: People
+    identities: Identities
+    roles: RoleDesk
+    groups: Groups
+    keys: Keys
+    grants: Grants
+    sessions: BrowserSessions
+    admin_keys: AdminKeys
+    standing: Roles
+    """What somebody is now, by their row or by the file."""
+    clock: Clock
+    connections: Callable[[], Sequence[ConnectionFacts]]
+    invite_link: Callable[[str], str]
+
+
+class Visit(Struct, frozen=True, kw_only=True):
+    """A request of somebody whose role opens the pages."""
+
+    request: Request
+    someone: SignedIn
+    actor: Actor
+    asked: Form
+    """Parameters of the address."""
+    sent: Form
+    """What a form sent; empty otherwise."""
+
+    def may(self, permission: Permission) -> bool:
+        """Whether to offer it; the use case judges."""
+        return permitted(self.actor.role, permission)
+
+
+Handler = Callable[[Visit], Awaitable[Response]]
+
+
+class ConsoleDoor:
+    """Lets visitors in and answers them."""
+
+    def __init__(
+        self, browser: Browser, sign_in: SignInPage, standing: Roles, pages: HtmlPages, clock: Clock
+    ) -> None:
+        self._browser = browser
+        self._sign_in = sign_in
+        self._standing = standing
+        self._pages = pages
+        self._clock = clock
+
+    async def look(self, request: Request, handler: Handler) -> Response:
+        """A page to look at; the sign-in page for who is not signed in."""
+        visit = await self._visit(request, Form({}))
+        if visit is None:
+            return await self._sign_in(request, PATH)
+        return await _answered(handler, visit)
+
+    async def sent(self, request: Request, handler: Handler) -> Response:
+        """A form. ``handler`` checks that the form is ours before it does anything (``check``)."""
+        visit = await self._visit(request, await form(request, _FORM_BYTES))
+        return redirect(PATH) if visit is None else await _answered(handler, visit)
+
+    async def _visit(self, request: Request, sent: Form) -> Visit | None:
+        someone = await self._browser.signed_in(request)
+        if not isinstance(someone, SignedIn):
+            return None
+        user = someone.person.user
+        role = await self._standing.of(user)
+        if role == "member":
+            raise PageProblem(
+                403,
+                "This is for administrators",
+                f"You are signed in as {user.username}, who has no part in running this gateway.",
+                "If you should have one, ask whoever runs it.",
+                detail="the role member opens no page of the console",
+            )
+        actor = Actor(
+            user.username, "page", user.id, role, request_id=request_id(request), address=address(request)
+        )
+        return Visit(request=request, someone=someone, actor=actor, asked=query(request), sent=sent)
+
+    # -- for the pages ---------------------------------------------------------------------------------------
+
+    async def again(self, visit: Visit, path: str) -> Response | None:
+        """The sign-in page, which leads to ``path``, unless the visitor signed in a moment ago."""
+        return None if self._browser.recent(visit.someone) else await self._sign_in(visit.request, path)
+
+    def csrf(self, visit: Visit, *facts: str) -> str:
+        """For a form: bound to the session and to what the page shows."""
+        return self._browser.session_csrf(visit.request, "admin", *facts)
+
+    def check(self, visit: Visit, *facts: str) -> None:
+        """Raise ``PageProblem`` unless the form was shown to this browser session with these ``facts``."""
+        self._browser.check_session_csrf(visit.request, visit.sent.get("csrf"), "admin", *facts)
+
+    def frame(self, visit: Visit, here: str) -> Frame:
+        return Frame(
+            username=visit.actor.name,
+            role=visit.actor.role,
+            logout_csrf=self._browser.session_csrf(visit.request),
+            here=here,
+        )
+
+    def show(self, view: Sheet | Question, status: int = 200) -> Response:
+        return page(self._pages.console(view), status)
+
+    def now(self) -> float:
+        return self._clock.now()
+
+
+async def _answered(handler: Handler, visit: Visit) -> Response:
+    try:
+        return await handler(visit)
+    except AdminError as refused:
+        status, title = next(
+            ((code, words) for kind, code, words in _STATUS if isinstance(refused, kind)),
+            (400, "This cannot be done"),
+        )
+        raise PageProblem(status, title, sentence(str(refused)), "Go back; nothing was changed.") from refused
+
+
+def sentence(text: str) -> str:
+    """With a capital letter and a full stop."""
+    return text[:1].upper() + text[1:].rstrip(".") + "."
+
+
+def person_url(username: str, act: str = "", **more: str) -> str:
+    """Names travel in the query: some hold what a path would give a meaning to."""
+    base = f"{PERSON}/{act}" if act else PERSON
+    rest = "".join(f"&{key}={quote(value, safe='')}" for key, value in more.items())
+    return f"{base}?name={quote(username, safe='')}{rest}"
+
+
+def day(seconds: int | None) -> str:
+    """ISO date, UTC; ``never`` for None."""
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat() if seconds else "never"
+
+
+def minute(seconds: int | None) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC") if seconds else "never"

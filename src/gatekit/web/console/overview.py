@@ -1,0 +1,86 @@
+"""The first page: who there is, and what somebody should look after."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from starlette.responses import Response
+
+from gatekit.admin.admin_keys import AdminKeyView
+from gatekit.model.people import SERVICE_ACCOUNT, PeopleQuery
+from gatekit.web.console.door import ConsoleDoor, Desks, Visit, day
+from gatekit.web.console.route import CONNECTIONS, KEYS, OVERVIEW, PEOPLE
+from gatekit.web.console.views import Fact, Row, Section, Sheet
+
+SOON = 14 * 86400
+"""Seconds before its end from which on a key is warned of."""
+
+
+class OverviewPage:
+    """``/admin``."""
+
+    def __init__(self, door: ConsoleDoor, desks: Desks) -> None:
+        self._door = door
+        self._desks = desks
+
+    async def show(self, visit: Visit) -> Response:
+        async def count(query: PeopleQuery) -> int:
+            return await self._desks.people.count(visit.actor, query)
+
+        keys = await self._desks.admin_keys.list(visit.actor)
+        good = [view for view in keys if view.state == "active"]
+        owners = await count(PeopleQuery(role="owner", disabled=False))
+        connections = self._desks.connections()
+        numbers = (
+            ("All", await count(PeopleQuery()), ""),
+            ("Disabled", await count(PeopleQuery(disabled=True)), "state=disabled"),
+            ("Owners", await count(PeopleQuery(role="owner")), "role=owner"),
+            ("Admins", await count(PeopleQuery(role="admin")), "role=admin"),
+            ("Auditors", await count(PeopleQuery(role="auditor")), "role=auditor"),
+            (
+                "Service accounts",
+                await count(PeopleQuery(connection=SERVICE_ACCOUNT)),
+                f"connection={SERVICE_ACCOUNT}",
+            ),
+        )
+        off = [facts.name for facts in connections if not facts.rules.enabled]
+        sheet = Sheet(
+            frame=self._door.frame(visit, OVERVIEW),
+            title="Overview",
+            lead="Who there is, and what wants looking after.",
+            warnings=(
+                *(_late(good, self._door.now())),
+                *(f"The connection {name} is turned off: nobody comes in by it." for name in off),
+                *(("Nobody has the role owner in the store.",) if owners == 0 else ()),
+                *(("There is one owner only: a second one can help when the first cannot.",) * (owners == 1)),
+            ),
+            sections=(
+                Section(
+                    title="People",
+                    rows=tuple(
+                        Row(title=words, href=f"{PEOPLE}?{asked}" if asked else PEOPLE, facts=_many(number))
+                        for words, number, asked in numbers
+                    ),
+                ),
+                Section(
+                    title="Ways in",
+                    rows=(
+                        Row(title="Connections", href=CONNECTIONS, facts=_many(len(connections))),
+                        Row(title="Admin keys that are good", href=KEYS, facts=_many(len(good))),
+                    ),
+                ),
+            ),
+        )
+        return self._door.show(sheet)
+
+
+def _many(number: int) -> tuple[Fact, ...]:
+    return (("How many", str(number)),)
+
+
+def _late(keys: Sequence[AdminKeyView], now: float) -> list[str]:
+    soon = sorted((view for view in keys if view.key.expires_at - now < SOON), key=lambda v: v.key.expires_at)
+    return [
+        f"The admin key “{view.key.name}” of {view.owner} ends on {day(view.key.expires_at)}."
+        for view in soon[:10]
+    ]

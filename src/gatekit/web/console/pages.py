@@ -1,0 +1,54 @@
+"""The pages put together: which of them answers where."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gatekit.web.console.door import ConsoleDoor, Desks, Handler
+from gatekit.web.console.lists import ListPages
+from gatekit.web.console.overview import OverviewPage
+from gatekit.web.console.people import PeoplePages
+from gatekit.web.console.route import (
+    ACT,
+    CONNECTIONS,
+    GROUP,
+    GROUPS,
+    KEYS,
+    NEW_PERSON,
+    OVERVIEW,
+    PEOPLE,
+    PERSON,
+    Answer,
+)
+
+
+class Console:
+    """Every page of ``route.DOORS``."""
+
+    def __init__(self, door: ConsoleDoor, desks: Desks) -> None:
+        people, lists = PeoplePages(door, desks), ListPages(door, desks)
+        self._door = door
+        self._handlers: dict[tuple[str, str], Handler] = {
+            (OVERVIEW, "GET"): OverviewPage(door, desks).show,
+            (PEOPLE, "GET"): people.list,
+            (NEW_PERSON, "GET"): people.blank,
+            (NEW_PERSON, "POST"): people.add,
+            (PERSON, "GET"): people.person,
+            (ACT, "GET"): people.ask,
+            (ACT, "POST"): people.do,
+            (GROUPS, "GET"): lists.groups,
+            (GROUP, "GET"): lists.group,
+            (CONNECTIONS, "GET"): lists.connections,
+            (KEYS, "GET"): lists.keys,
+        }
+
+    def answer(self, path: str, method: str) -> Answer:
+        """What answers at one of ``route.DOORS``."""
+        handler = self._handlers[path, method]
+
+        async def handle(request: Request) -> Response:
+            enter = self._door.sent if method == "POST" else self._door.look
+            return await enter(request, handler)
+
+        return handle
