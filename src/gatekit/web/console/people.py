@@ -199,17 +199,6 @@ class PeoplePages:
             )
             for row in await desks.identities.list(actor, username)
         )
-        browsers = tuple(
-            Row(
-                title=browser_name(each.session.agent),
-                facts=(
-                    ("From", each.session.address or "unknown"),
-                    ("Signed in", minute(each.session.auth_time)),
-                    ("Ends", minute(each.session.expires_at)),
-                ),
-            )
-            for each in (await desks.sessions.list(actor, username))[:ON_A_PAGE]
-        )
         apps = tuple(
             Row(
                 title=each.client_name or "Unnamed application",
@@ -236,9 +225,23 @@ class PeoplePages:
         return (
             Section(title="Groups", rows=groups, empty="In no group."),
             Section(title="Ways of signing in", rows=identities, empty="None: only keys open anything."),
-            Section(title="Browsers", rows=browsers, empty="Signed in nowhere."),
+            Section(title="Browsers", rows=await self._browsers(visit, username), empty="Signed in nowhere."),
             Section(title="Connected applications", rows=apps, empty="None."),
             Section(title="API keys", rows=keys, empty="None that is good."),
+        )
+
+    async def _browsers(self, visit: Visit, username: str) -> tuple[Row, ...]:
+        views = await self._desks.sessions.list(visit.actor, username)
+        return tuple(
+            Row(
+                title=browser_name(each.session.agent),
+                facts=(
+                    ("From", each.session.address or "unknown"),
+                    ("Signed in", minute(each.session.auth_time)),
+                    ("Ends", minute(each.session.expires_at)),
+                ),
+            )
+            for each in views[:ON_A_PAGE]
         )
 
 
