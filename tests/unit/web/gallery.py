@@ -284,11 +284,9 @@ def deletion() -> Question:
                 value="keep",
                 options=(("keep", "Keep the name in the audit"), ("pseudonymise", "Show a pseudonym")),
             ),
-            Choice(name="why", label="Why", hint="For the record."),
         ),
         button="Delete",
         back="/admin/person?name=bob",
-        error="Choose one of them.",
     )
 
 
