@@ -11,6 +11,7 @@ import signal
 import sys
 import tomllib
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -58,19 +59,9 @@ async def children() -> AsyncIterator[list[Child]]:
 def audit(config: Path, *arguments: str) -> list[dict[str, Any]]:
     from click.testing import CliRunner
 
-    done = CliRunner().invoke(
-        cli,
-        [
-            "audit",
-            "--data-dir",
-            str(config.parent / "data"),
-            "search",
-            "--json",
-            "--limit",
-            "10000",
-            *arguments,
-        ],
-    )
+    words = ["audit", "--data-dir", str(config.parent / "data"), "search", "--json", "--limit", "10000"]
+    with ThreadPoolExecutor(1) as apart:  # the command has an event loop of its own
+        done = apart.submit(lambda: CliRunner().invoke(cli, [*words, *arguments])).result()
     assert done.exit_code == 0, done.output
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
