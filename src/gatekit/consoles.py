@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from gatekit.admin.admin_keys import AdminKeys
 from gatekit.admin.browser_sessions import BrowserSessions
+from gatekit.admin.connections import Connections
 from gatekit.admin.desk import Roles
 from gatekit.admin.grants import Grants
 from gatekit.admin.groups import Groups
@@ -15,10 +16,11 @@ from gatekit.admin.people import People
 from gatekit.admin.roles import RoleDesk
 from gatekit.audit.recorder import Recorder
 from gatekit.config.model import Config
+from gatekit.model.connections import ConnectionRules
 from gatekit.model.ports import Clock, Entropy
 from gatekit.oauth.browser import Browser
 from gatekit.store.ports import Store
-from gatekit.web.console.door import ConnectionFacts, ConsoleDoor, Desks, SignInPage
+from gatekit.web.console.door import ConsoleDoor, Desks, SignInPage
 from gatekit.web.console.pages import Console
 from gatekit.web.pages import HtmlPages
 
@@ -29,8 +31,10 @@ def console(
     sign_in: SignInPage,
     *,
     config: Callable[[], Config],
+    connections: Callable[[], Connections],
+    rules: Callable[[str], ConnectionRules],
 ) -> Console:
-    """``desk`` is what every use case is made of; ``config`` gives what is in force now."""
+    """``desk`` is what every use case is made of; the others give what is in force now."""
     _, _, clock, _, roles = desk
     desks = Desks(
         people=People(*desk),
@@ -43,9 +47,8 @@ def console(
         admin_keys=AdminKeys(*desk),
         standing=roles,
         clock=clock,
-        connections=lambda: [
-            ConnectionFacts(entry.name, entry.kind, entry.rules) for entry in config().auth.connections
-        ],
+        connections=connections,
+        rules=rules,
         invite_link=lambda token: f"{config().public_url}/invite/{token}",
     )
     return Console(ConsoleDoor(browser, sign_in, roles, HtmlPages(), clock), desks)

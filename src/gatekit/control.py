@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Never
 
 from msgspec import Struct
 from starlette.applications import Starlette
@@ -13,13 +14,14 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from gatekit.admin.browser_sessions import BrowserSessions
+from gatekit.admin.connections import Connections
 from gatekit.admin.grants import Grants
 from gatekit.admin.keys import Keys
 from gatekit.admin.people import People
 from gatekit.admin.roles import EffectiveRoles
 from gatekit.audit.recorder import Recorder
 from gatekit.config.model import Config
-from gatekit.errors import StoreError
+from gatekit.errors import InvalidInput, StoreError
 from gatekit.gateway.published import Published
 from gatekit.identity.directory import Directory
 from gatekit.identity.local import Invitations
@@ -166,8 +168,24 @@ def _console(parts: Parts, authorization: AuthorizationServer) -> Callable[[str,
     from gatekit.consoles import console  # noqa: PLC0415 - loaded when the first administrator looks
 
     return console(
-        desk_parts(parts), authorization.browser, authorization.sign_in_for, config=parts.config
+        desk_parts(parts),
+        authorization.browser,
+        authorization.sign_in_for,
+        config=parts.config,
+        connections=lambda: _connections(parts),
+        rules=parts.signins.rules,
     ).answer
+
+
+def _connections(parts: Parts) -> Connections:
+    """What administrators may do with connections at doors where none is added."""
+
+    def read(name: str, entry: object) -> Never:  # noqa: ARG001
+        raise InvalidInput("connections are added at the command line")
+
+    in_file = {entry.name: (entry.kind, entry.rules.enabled) for entry in parts.config().auth.connections}
+    desk = (parts.store, parts.recorder, parts.clock, parts.entropy)
+    return Connections(*desk, vault=lambda: parts.vault, read=read, in_file=in_file)
 
 
 def _forward_auth(parts: Parts, authorization: AuthorizationServer) -> ForwardAuth:
@@ -192,6 +210,7 @@ def _rest(parts: Parts, authorization: AuthorizationServer) -> Api:
             standings=authorization.standings,
             config=parts.config,
             tables=parts.tables,
+            connections=lambda: _connections(parts),
         )
 
     return Api(opened)

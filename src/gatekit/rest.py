@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Never
 
 import msgspec
 from starlette.routing import BaseRoute
@@ -26,7 +25,6 @@ from gatekit.admin.servers import ServerUsers
 from gatekit.admin.service_accounts import ServiceAccounts
 from gatekit.audit.recorder import Recorder
 from gatekit.config.model import Config
-from gatekit.errors import InvalidInput
 from gatekit.gateway.published import Published
 from gatekit.identity.standing import Standings
 from gatekit.model.ports import Clock, Entropy
@@ -47,10 +45,12 @@ def api_routes(
     standings: Standings,
     config: Callable[[], Config],
     tables: Callable[[], Published],
+    connections: Callable[[], Connections],
 ) -> tuple[list[BaseRoute], ASGIApp]:
     """Routes of the interface, and what answers for paths below ``/api`` that are none.
 
-    ``desk`` is what every use case is made of; ``config`` and ``tables`` give what is in force now.
+    ``desk`` is what every use case is made of; ``config``, ``tables`` and ``connections`` give what is in
+    force now.
     """
     store, recorder, clock, _, roles = desk
 
@@ -59,10 +59,6 @@ def api_routes(
         entries = [(entry.server.name, entry.server.title) for entry in found.servers]
         entries += [(entry.virtual.name, entry.virtual.title) for entry in found.virtual]
         return [ServerFacts(name, f"{found.public_url}/s/{name}/mcp", title) for name, title in entries]
-
-    def connections() -> Connections:
-        in_file = {entry.name: (entry.kind, entry.rules.enabled) for entry in config().auth.connections}
-        return Connections(*desk[:4], vault=lambda: vault, read=_not_here, in_file=in_file)
 
     desks = Desks(
         people=People(*desk),
@@ -97,7 +93,3 @@ def api_routes(
         clock,
     ).routes()
     return routes, Elsewhere(routes)
-
-
-def _not_here(name: str, entry: object) -> Never:  # noqa: ARG001
-    raise InvalidInput("connections are added at the command line")

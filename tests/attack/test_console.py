@@ -12,6 +12,7 @@ import pytest
 
 from gatekit.admin.people import People
 from gatekit.audit.query import Filter, search
+from gatekit.model.connections import StoredConnection
 from gatekit.model.people import BrowserSession, Role
 from gatekit.platform.clock import SystemClock
 from gatekit.platform.vault import token_hash
@@ -234,3 +235,17 @@ async def test_an_address_that_leads_nowhere_is_a_page_for_people(gate: Administ
     answer = await admin.get(path)
     assert answer.status_code in {200, 404}
     assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+
+
+async def test_connections_of_the_file_and_of_the_store_are_shown(gate: Administration) -> None:
+    """I12: To auditors too; what was added at run time and is turned off is warned of."""
+    row = StoredConnection(
+        name="acme", kind="okta", document_sealed="x", enabled=False, created_at=1, updated_at=1
+    )
+    await gate.store.connections.add(row)
+    auditor = await browser(gate, "aud", "auditor")
+    page = (await auditor.get("/admin/connections")).text
+    assert "local" in page
+    assert "acme" in page
+    assert "the store" in page
+    assert "The connection acme is turned off" in (await auditor.get("/admin")).text

@@ -91,8 +91,8 @@ def _roles(view: PersonView) -> tuple[Choice, ...]:
     words = {
         "member": "Member: uses servers",
         "auditor": "Auditor: sees everything here, changes nothing",
-        "admin": "Admin: manages people, groups, keys and connections",
-        "owner": "Owner: everything, and makes admins",
+        "admin": "Admin: manages people, groups, clients and keys",
+        "owner": "Owner: everything; makes admins, adds connections",
     }
     options = tuple((role, words[role]) for role in get_args(Role))
     return (Choice(name="role", label="New role", value=view.user.role, options=options),)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Protocol
 from urllib.parse import quote
@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from gatekit.admin.admin_keys import AdminKeys
 from gatekit.admin.browser_sessions import BrowserSessions
+from gatekit.admin.connections import Connections
 from gatekit.admin.desk import Actor, Roles
 from gatekit.admin.grants import Grants
 from gatekit.admin.groups import Groups
@@ -44,14 +45,6 @@ class SignInPage(Protocol):
     async def __call__(self, request: Request, path: str) -> Response: ...
 
 
-class ConnectionFacts(Struct, frozen=True):
-    """A connection that is in force now."""
-
-    name: str
-    kind: str
-    rules: ConnectionRules
-
-
 class Desks(Struct, frozen=True, kw_only=True):
     """The use cases that the pages are made of, and what they ask of the running gateway."""
 
@@ -66,7 +59,9 @@ class Desks(Struct, frozen=True, kw_only=True):
     standing: Roles
     """What somebody is now, by their row or by the file."""
     clock: Clock
-    connections: Callable[[], Sequence[ConnectionFacts]]
+    connections: Callable[[], Connections]
+    """Made anew for what stands in the file now."""
+    rules: Callable[[str], ConnectionRules]
     invite_link: Callable[[str], str]
 
 

@@ -6,9 +6,10 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from gatekit.errors import NotFound
+from gatekit.admin.connections import ConnectionView
+from gatekit.model.connections import ConnectionRules
 from gatekit.model.people import LOCAL
-from gatekit.web.console.door import ConnectionFacts, ConsoleDoor, Desks, Visit, day, person_url
+from gatekit.web.console.door import ConsoleDoor, Desks, Visit, day, person_url
 from gatekit.web.console.route import CONNECTIONS, GROUP, GROUPS, KEYS, PEOPLE
 from gatekit.web.console.views import Link, Row, Section, Sheet
 
@@ -79,10 +80,10 @@ class ListPages:
         return self._door.show(sheet)
 
     async def connections(self, visit: Visit) -> Response:
-        if not visit.may("connections:read"):
-            raise NotFound("there is no such page")
+        views = await self._desks.connections().list(visit.actor)
         rows = tuple(
-            _connection(facts) for facts in sorted(self._desks.connections(), key=lambda facts: facts.name)
+            _connection(view, self._desks.rules(view.name))
+            for view in sorted(views, key=lambda view: view.name)
         )
         sheet = Sheet(
             frame=self._door.frame(visit, CONNECTIONS),
@@ -131,15 +132,15 @@ class ListPages:
         return self._door.show(sheet)
 
 
-def _connection(facts: ConnectionFacts) -> Row:
-    rules = facts.rules
+def _connection(view: ConnectionView, rules: ConnectionRules) -> Row:
     return Row(
-        title=rules.title or facts.name,
-        href=f"{PEOPLE}?{urlencode({'connection': facts.name})}",
-        badges=() if rules.enabled else ("disabled",),
+        title=rules.title or view.name,
+        href=f"{PEOPLE}?{urlencode({'connection': view.name})}",
+        badges=() if view.enabled else ("disabled",),
         facts=(
-            ("Name", facts.name),
-            ("Kind", facts.kind),
+            ("Name", view.name),
+            ("Kind", view.kind),
+            ("Stands in", "the configuration file" if view.source == "file" else "the store"),
             ("Domains", ", ".join(rules.domains) or "none"),
             ("New people", "are added at their first sign-in" if rules.create else "are not added"),
             ("Its directory", "keeps people here (SCIM)" if rules.provisioning else "keeps nobody here"),

@@ -30,7 +30,7 @@ class OverviewPage:
         keys = await self._desks.admin_keys.list(visit.actor)
         good = [view for view in keys if view.state == "active"]
         owners = await count(PeopleQuery(role="owner", disabled=False))
-        connections = self._desks.connections()
+        connections = await self._desks.connections().list(visit.actor)
         numbers = (
             ("All", await count(PeopleQuery()), ""),
             ("Disabled", await count(PeopleQuery(disabled=True)), "state=disabled"),
@@ -43,7 +43,7 @@ class OverviewPage:
                 f"connection={SERVICE_ACCOUNT}",
             ),
         )
-        off = [facts.name for facts in connections if not facts.rules.enabled]
+        off = [view.name for view in connections if not view.enabled]
         sheet = Sheet(
             frame=self._door.frame(visit, OVERVIEW),
             title="Overview",
