@@ -17,6 +17,7 @@ from gatekit.admin.browser_sessions import BrowserSessions
 from gatekit.admin.connections import Connections
 from gatekit.admin.grants import Grants
 from gatekit.admin.keys import Keys
+from gatekit.admin.passkeys import Passkeys
 from gatekit.admin.people import People
 from gatekit.admin.roles import EffectiveRoles
 from gatekit.audit.recorder import Recorder
@@ -41,6 +42,7 @@ from gatekit.web.forward_auth import ForwardAuth
 from gatekit.web.health import health_routes
 from gatekit.web.middleware import Hardening
 from gatekit.web.own import OwnPages
+from gatekit.web.own_passkeys import OwnPasskeys
 from gatekit.web.pages import HtmlPages
 from gatekit.web.scim_route import scim_routes
 
@@ -99,6 +101,7 @@ def routes(parts: Parts, authorization: AuthorizationServer, ready: Readiness) -
         if config.external is None:  # our own pages need our own sign-in
             found += _own_pages(parts, authorization).routes()
             found += console_routes(lambda: _console(parts, authorization), HtmlPages())
+            found += _own_passkeys(parts, authorization).routes()
             found += scim_routes(lambda: _scim_door(parts))
         found += _rest(parts, authorization).routes()
     return tuple(found)
@@ -186,6 +189,19 @@ def _connections(parts: Parts) -> Connections:
     in_file = {entry.name: (entry.kind, entry.rules.enabled) for entry in parts.config().auth.connections}
     desk = (parts.store, parts.recorder, parts.clock, parts.entropy)
     return Connections(*desk, vault=lambda: parts.vault, read=read, in_file=in_file)
+
+
+def _own_passkeys(parts: Parts, authorization: AuthorizationServer) -> OwnPasskeys:
+    return OwnPasskeys(
+        authorization.browser,
+        authorization.sign_in_for,
+        origin=parts.config().public_url,
+        passkeys=Passkeys(*desk_parts(parts)),
+        replays=parts.store.replays,
+        clock=parts.clock,
+        entropy=parts.entropy,
+        pages=HtmlPages(),
+    )
 
 
 def _forward_auth(parts: Parts, authorization: AuthorizationServer) -> ForwardAuth:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from gatekit.admin.groups import Groups
     from gatekit.admin.identities import Identities
     from gatekit.admin.keys import Keys
+    from gatekit.admin.passkeys import Passkeys
     from gatekit.admin.people import People
     from gatekit.admin.roles import RoleDesk
     from gatekit.admin.scim_tokens import ScimTokens
@@ -72,6 +73,10 @@ class Office:
         from gatekit.admin.identities import Identities
 
         return Identities(*self._parts)
+
+    @property
+    def passkeys(self) -> Passkeys:
+        pass
 
     @property
     def sessions(self) -> BrowserSessions:

@@ -12,6 +12,7 @@ from gatekit.cli.output import as_json, listed, minute, moment, print_json, prin
 if TYPE_CHECKING:
     from gatekit.admin.browser_sessions import BrowserSessionView
     from gatekit.admin.grants import GrantView
+    from gatekit.model.passkeys import Passkey
     from gatekit.model.people import Identity
 
 
@@ -77,6 +78,47 @@ def unlink(workspace: Workspace, /, username: str, connection: str) -> None:
     """
     workspace.change(lambda office: office.identities.unlink(office.actor, username, connection))
     click.echo(f"{username} does not sign in with {connection} any more")
+
+
+@click.command()
+@click.argument("username")
+@click.option("--remove", is_flag=True, help="Remove them all: lost, or made by somebody else.")
+@as_json
+@located
+def passkeys(workspace: Workspace, /, username: str, remove: bool, as_json: bool) -> None:
+    """List the passkeys of a person, or remove them all.
+
+    \b
+    Example:
+      gatekit users passkeys alice --remove
+    """
+    if remove:
+        count = workspace.change(lambda office: office.passkeys.remove_all(office.actor, username))
+        click.echo(f"{username} has no passkeys any more (there were {count})")
+        return
+
+    async def work(office: Office) -> list[Passkey]:
+        return list(await office.passkeys.list(office.actor, username))
+
+    found = workspace.read(work)
+    if as_json:
+        print_json(
+            [
+                {
+                    "id": one.id,
+                    "name": one.name,
+                    "created_at": moment(one.created_at),
+                    "last_used_at": moment(one.last_used_at) if one.last_used_at else None,
+                }
+                for one in found
+            ]
+        )
+        return
+    rows = [
+        (one.name, minute(one.created_at), minute(one.last_used_at) if one.last_used_at else "never")
+        for one in found
+    ]
+    print_table(("name", "made", "last used"), rows)
 
 
 @click.command()

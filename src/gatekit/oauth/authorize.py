@@ -34,6 +34,7 @@ from gatekit.oauth.core import Core
 from gatekit.oauth.documents import Documents
 from gatekit.oauth.http import Form, address, form, page, place, query, redirect, request_id
 from gatekit.oauth.pages import ProviderButton, SignInView
+from gatekit.oauth.passkey_form import passkey_form
 from gatekit.oauth.pushed import Opened, Pushed
 from gatekit.oauth.readmission import Readmission
 from gatekit.oauth.relying import Relying, sign_in_only
@@ -172,6 +173,7 @@ class Authorize:
                 ProviderButton(provider.title, f"/go/{provider.name}?{urlencode({'txn': run.id})}")
                 for provider in others
             ),
+            passkey=passkey_form(self._core, self._browser, run),
             error=error,
             username=username,
         )

@@ -51,12 +51,12 @@ class Interaction:
         try:
             user = await passwords.authenticate(username, fields.get("password") or "", address(request))
         except IdentityError as refused:
-            await self._record(request, run, passwords.name, None, refused.detail)
+            await self.record(request, run, passwords.name, None, refused.detail)
             status = 502 if isinstance(refused, ProviderFailed) else 403
-            return await self._again(
+            return await self.again(
                 request, run, refused.public, username=username, connection=passwords.name, status=status
             )
-        return await self._welcome(request, run, user, passwords.name)
+        return await self.welcome(request, run, user, passwords.name)
 
     async def home(self, request: Request) -> Response:
         """POST /login/home: an e-mail address, whose domain says which connection it belongs to.
@@ -71,9 +71,9 @@ class Interaction:
         if name in self._core.services.providers:
             return redirect(f"/go/{name}?{urlencode({'txn': run.id})}")
         if name in self._core.services.passwords:
-            return await self._again(request, run, "", username=email, connection=name, status=200)
+            return await self.again(request, run, "", username=email, connection=name, status=200)
         unknown = "No company of this gateway has addresses like that. Choose another way to sign in."
-        return await self._again(request, run, unknown, status=200)
+        return await self.again(request, run, unknown, status=200)
 
     async def go(self, request: Request) -> Response:
         """Start a trip to an identity provider (GET, so that a plain link can do it), or show the form of a
@@ -81,15 +81,15 @@ class Interaction:
         name = request.path_params["connection"]
         if name in self._core.services.passwords:
             run = await self._browser.run(request, query(request).get("txn"))
-            return await self._again(request, run, "", connection=name, status=200)
+            return await self.again(request, run, "", connection=name, status=200)
         provider = self._provider(request)
         run = await self._browser.run(request, query(request).get("txn"))
         self._authorize.spend(request)
         try:
             leg = await provider.begin(self._callback_url(provider))
         except IdentityError as failed:
-            await self._record(request, run, provider.name, None, failed.detail)
-            return await self._again(request, run, failed.public, status=502)
+            await self.record(request, run, provider.name, None, failed.detail)
+            return await self.again(request, run, failed.public, status=502)
         state = json.loads(leg.secret)["state"]
         parent = run.transaction
         sealed = self._core.services.vault.seal(
@@ -140,10 +140,10 @@ class Interaction:
             identity = await provider.complete(plain, kept["secret"], self._callback_url(provider))
             user = await self._core.services.mapping.admit(identity)
         except IdentityError as refused:
-            await self._record(request, run, provider.name, None, refused.detail)
+            await self.record(request, run, provider.name, None, refused.detail)
             status = 502 if isinstance(refused, ProviderFailed) else 403
-            return await self._again(request, run, refused.public, status=status)
-        return await self._welcome(request, run, user, provider.name, identity)
+            return await self.again(request, run, refused.public, status=status)
+        return await self.welcome(request, run, user, provider.name, identity)
 
     async def consent(self, request: Request) -> Response:
         """The person's answer on the consent page."""
@@ -172,7 +172,7 @@ class Interaction:
     def _callback_url(self, provider: RedirectProvider) -> str:
         return f"{self._core.settings.issuer}/callback/{provider.name}"
 
-    async def _again(
+    async def again(
         self,
         request: Request,
         run: Run,
@@ -192,7 +192,7 @@ class Interaction:
             request, run, name, error=error, username=username, connection=connection, status=status
         )
 
-    async def _welcome(
+    async def welcome(
         self,
         request: Request,
         run: Run,
@@ -202,9 +202,9 @@ class Interaction:
     ) -> Response:
         standing = await self._core.standings.person(user.id, self._core.at())
         if isinstance(standing, Inactive):
-            await self._record(request, run, connection, user, standing.reason)
-            return await self._again(request, run, "This account may not use this gateway.")
-        await self._record(request, run, connection, user, "")
+            await self.record(request, run, connection, user, standing.reason)
+            return await self.again(request, run, "This account may not use this gateway.")
+        await self.record(request, run, connection, user, "")
         run.transaction = msgspec.structs.replace(run.transaction, user_id=user.id)
         if run.transaction.client_id:
             await self._browser.keep(run)
@@ -218,7 +218,7 @@ class Interaction:
         await self._browser.sign_in(request, response, user.id, way)
         return response
 
-    async def _record(
+    async def record(
         self, request: Request, run: Run, connection: str, user: User | None, reason: str
     ) -> None:
         await self._core.services.audit.write(

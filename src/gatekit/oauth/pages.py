@@ -12,6 +12,15 @@ class ProviderButton(Struct, frozen=True):
     url: str
 
 
+class PasskeyForm(Struct, frozen=True, kw_only=True):
+    """Needs the script; fields ``txn``, ``nonce``, ``credential``."""
+
+    action: str
+    nonce: str
+    options: str
+    """JSON for the browser (WebAuthn §5.5)."""
+
+
 class SignInView(Struct, frozen=True, kw_only=True):
     action: str
     """URL the form is POSTed to; fields ``username``, ``password``, ``connection``, ``csrf``, ``txn``."""
@@ -26,6 +35,7 @@ class SignInView(Struct, frozen=True, kw_only=True):
     home: str = ""
     """URL that finds the connection of an address: fields ``email``, ``csrf``, ``txn``; empty: none."""
     providers: tuple[ProviderButton, ...] = ()
+    passkey: PasskeyForm | None = None
     error: str = ""
     username: str = ""
 

@@ -52,6 +52,7 @@ from gatekit.oauth.issuing import Issuer
 from gatekit.oauth.logout import Logout
 from gatekit.oauth.management import Management
 from gatekit.oauth.metadata import Metadata
+from gatekit.oauth.passkeys import PasskeySignIn
 from gatekit.oauth.posted import Posted
 from gatekit.oauth.provider_logout import ProviderLogout
 from gatekit.oauth.pushed import Pushed
@@ -84,6 +85,7 @@ class AuthorizationServer:
         self._pushed = Pushed(self._core, clients)
         self._authorize = Authorize(self._core, browser, consents, codes, documents, self._pushed)
         self._interaction = Interaction(self._core, browser, self._authorize, consents, codes)
+        self._passkeys = PasskeySignIn(self._core, browser, self._authorize, self._interaction)
         self.notices = Notices(self._core)
         """Tells relying parties of the end of sessions; ``app`` runs it."""
         self._provider_logout = ProviderLogout(self._core, self.notices)
@@ -284,7 +286,7 @@ class AuthorizationServer:
             ("/logout", self._account.logout, ["POST"]),
         ]
         routes = [page_route(path, endpoint, methods, pages) for path, endpoint, methods in doors]
-        return [*routes, *self._posted.routes(), *self._saml.routes()]
+        return [*routes, *self._passkeys.routes(), *self._posted.routes(), *self._saml.routes()]
 
 
 async def _not_found(_request: Request) -> Response:

@@ -30,6 +30,7 @@ from gatekit.store.api_ports import AdminKeys, ApiReplies
 from gatekit.store.browser_ports import BrowserSessions, RelyingSessions
 from gatekit.store.client_ports import Clients
 from gatekit.store.connection_ports import StoredConnections
+from gatekit.store.passkey_ports import Passkeys
 from gatekit.store.people_ports import Groups, Identities, Invites, Pseudonyms, Users
 from gatekit.store.scim_ports import Accounts, ScimGroups, ScimTokens
 
@@ -322,6 +323,8 @@ class Store(Protocol):
     def signing_keys(self) -> SigningKeys: ...
     @property
     def connections(self) -> StoredConnections: ...
+    @property
+    def passkeys(self) -> Passkeys: ...
     @property
     def settings(self) -> Settings: ...
     @property

@@ -1,4 +1,4 @@
-"""The files that pages refer to: one stylesheet and one icon."""
+"""The files that pages refer to: one stylesheet, one icon, one script."""
 
 from __future__ import annotations
 
@@ -34,13 +34,15 @@ def _load(name: str, media_type: str) -> Asset:
 
 
 STYLESHEET = _load("gatekit.css", "text/css")
+PASSKEYS = _load("passkeys.js", "text/javascript")
 ICON = _load("icon.svg", "image/svg+xml")
 
 
 def asset_routes() -> list[Route]:
-    """``/static/gatekit.css``, ``/static/icon.svg`` and the icon's traditional name."""
+    """The stylesheet, the script of passkeys, the icon and its traditional name."""
     return [
         Route(STYLESHEET.path, _endpoint(STYLESHEET), methods=["GET"]),
+        Route(PASSKEYS.path, _endpoint(PASSKEYS), methods=["GET"]),
         Route(ICON.path, _endpoint(ICON), methods=["GET"]),
         Route("/favicon.ico", _endpoint(ICON), methods=["GET"]),
     ]

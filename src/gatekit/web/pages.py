@@ -1,4 +1,5 @@
-"""The HTML of the authorization server, from Jinja2 templates. Everything is escaped, nothing is scripted."""
+"""The HTML of the authorization server, from Jinja2 templates. Everything is escaped; only passkeys need a
+script."""
 
 from __future__ import annotations
 
@@ -16,11 +17,11 @@ from gatekit.oauth.pages import (
     SignInView,
     SignOutView,
 )
-from gatekit.web.assets import STYLESHEET
+from gatekit.web.assets import PASSKEYS, STYLESHEET
 from gatekit.web.console.views import Question, Sheet
 from gatekit.web.hints import hints
 from gatekit.web.text import shown
-from gatekit.web.views import AccountView
+from gatekit.web.views import AccountView, PasskeysView
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -71,6 +72,9 @@ class HtmlPages:
         """A page of administrators."""
         return self._render(f"console/{type(view).__name__.lower()}.html", view=view)
 
+    def passkeys(self, view: PasskeysView) -> str:
+        return self._render("passkeys.html", view=view)
+
     def problem(self, *, title: str, message: str, remedy: str = "", reference: str = "") -> str:
         return self._render("problem.html", title=title, message=message, remedy=remedy, reference=reference)
 
@@ -94,6 +98,8 @@ class HtmlPages:
             lstrip_blocks=True,
         )
         environment.filters["shown"] = shown
-        environment.globals.update(product=self._product, stylesheet=STYLESHEET.url)
+        environment.globals.update(
+            product=self._product, stylesheet=STYLESHEET.url, passkeys_script=PASSKEYS.url
+        )
         self._environment = environment
         return environment

@@ -66,3 +66,26 @@ class AccountView(Struct, frozen=True, kw_only=True):
     error: str = ""
     key_name: str = ""
     """As it was typed, after an error."""
+
+
+class PasskeyRow(Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    since: str
+    used: str
+    """Empty: never."""
+
+
+class PasskeysView(Struct, frozen=True, kw_only=True):
+    username: str
+    csrf: str
+    logout_csrf: str
+    passkeys: tuple[PasskeyRow, ...]
+    possible: bool
+    """Whether this person can have any, here."""
+    recent: bool
+    """As in ``AccountView``."""
+    nonce: str
+    options: str
+    """JSON for the browser (WebAuthn §5.4)."""
+    error: str = ""

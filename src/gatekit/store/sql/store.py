@@ -18,6 +18,7 @@ from gatekit.store.sql.facts import SqlChanges, SqlReplays, SqlSettings, SqlSign
 from gatekit.store.sql.grants import SqlGrants
 from gatekit.store.sql.groups import SqlGroups
 from gatekit.store.sql.identities import SqlIdentities, SqlPseudonyms
+from gatekit.store.sql.passkeys import SqlPasskeys
 from gatekit.store.sql.people import SqlInvites, SqlUsers
 from gatekit.store.sql.pushed import SqlPushedRequests
 from gatekit.store.sql.relying import SqlRelyingSessions
@@ -54,6 +55,7 @@ class SqlStore:
         self.replays = SqlReplays(database)
         self.signing_keys = SqlSigningKeys(database)
         self.connections = SqlConnections(database)
+        self.passkeys = SqlPasskeys(database)
         self.settings = SqlSettings(database)
         self.changes = SqlChanges(database)
 
