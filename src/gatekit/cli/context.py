@@ -76,7 +76,9 @@ class Office:
 
     @property
     def passkeys(self) -> Passkeys:
-        pass
+        from gatekit.admin.passkeys import Passkeys
+
+        return Passkeys(*self._parts)
 
     @property
     def sessions(self) -> BrowserSessions:

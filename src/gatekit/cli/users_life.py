@@ -118,7 +118,7 @@ def passkeys(workspace: Workspace, /, username: str, remove: bool, as_json: bool
         (one.name, minute(one.created_at), minute(one.last_used_at) if one.last_used_at else "never")
         for one in found
     ]
-    print_table(("name", "made", "last used"), rows)
+    print_table(("NAME", "MADE (UTC)", "LAST USED (UTC)"), rows, nothing=f"{username} has no passkeys")
 
 
 @click.command()
