@@ -13,6 +13,7 @@ from gatekit.oauth.pages import (
     HomeView,
     InviteView,
     OnwardView,
+    PasskeyForm,
     ProviderButton,
     ServerChoice,
     SignInView,
@@ -21,7 +22,7 @@ from gatekit.oauth.pages import (
 from gatekit.web.assets import ICON, STATIC, STYLESHEET
 from gatekit.web.console.views import Choice, Frame, Link, Question, Row, Section, Sheet
 from gatekit.web.pages import HtmlPages
-from gatekit.web.views import AccountView, AppRow, BrowserRow, KeyRow
+from gatekit.web.views import AccountView, AppRow, BrowserRow, KeyRow, PasskeyRow, PasskeysView
 
 ORIGIN = "https://mcp.example.com"
 
@@ -154,6 +155,26 @@ def device_consent(**changes: object) -> DeviceConsentView:
         "scopes": ("mcp:read", "mcp:call"),
     }
     return DeviceConsentView(**{**values, **changes})  # type: ignore[arg-type]
+
+
+PASSKEY = PasskeyForm(action="/login/passkey", nonce="gk_pk_sample", options='{"challenge": "c2FtcGxl"}')
+
+
+def passkeys(**changes: object) -> PasskeysView:
+    values: dict[str, object] = {
+        "username": "alice",
+        "csrf": "csrf-value",
+        "logout_csrf": "csrf-value",
+        "passkeys": (
+            PasskeyRow(id="cred-1", name="my phone", since="2026-11-01", used="2026-11-23"),
+            PasskeyRow(id="cred-2", name="key on the ring", since="2026-11-20", used=""),
+        ),
+        "possible": True,
+        "recent": True,
+        "nonce": "gk_pk_sample",
+        "options": '{"challenge": "c2FtcGxl"}',
+    }
+    return PasskeysView(**{**values, **changes})  # type: ignore[arg-type]
 
 
 def account(**changes: object) -> AccountView:
@@ -312,6 +333,10 @@ def every_page() -> dict[str, str]:
         "device-consent": pages.device_consent(device_consent()),
         "device-done": pages.done(DoneView(title="Connected", message="Go back to your device.")),
         "account": pages.account(account()),
+        "sign-in-passkey": pages.sign_in(sign_in(passkey=PASSKEY)),
+        "passkeys": pages.passkeys(passkeys()),
+        "passkeys-none": pages.passkeys(passkeys(passkeys=(), possible=False)),
+        "passkeys-refused": pages.passkeys(passkeys(recent=False, error="The passkey could not be made.")),
         "account-new-key": pages.account(account(token="gk_key_" + "x1Y2" * 10)),
         "account-empty": pages.account(account(apps=(), keys=(), recent=False)),
         "account-refused": pages.account(
