@@ -31,6 +31,7 @@ WALK = {
     ("GET", "/healthz"): 200,
     ("GET", "/readyz"): 200,
     ("GET", "/static/gatekit.css"): 200,
+    ("GET", "/static/passkeys.js"): 200,
     ("GET", "/static/icon.svg"): 200,
     ("GET", "/favicon.ico"): 200,
     ("GET", f"{DOCUMENT}/s/{{server}}/mcp"): 200,
