@@ -173,7 +173,10 @@ def redirect_provider(
     if isinstance(connection, OidcConnection):
         return openid_provider(connection, clock, entropy)
     if isinstance(connection, GitHubConnection):
-        return _github(config, connection, clock, entropy)
+        rules = connection.rules
+        asks = bool(connection.allowed_orgs or rules.groups.mapped or rules.admit.groups)
+        groups = asks or _asks_for_groups(config, connection.name)
+        return github_provider(connection, clock, entropy, groups=groups)
     if isinstance(connection, SamlConnection):
         return saml_provider(connection, config, store, vault, clock, entropy)
     raise ValueError(f"nobody is sent anywhere by the kind {connection.kind}")
@@ -190,19 +193,20 @@ def openid_provider(connection: OidcConnection, clock: Clock, entropy: Entropy) 
     return OidcProvider(connection, Outbound(clock, hosts).fetch, clock, entropy)
 
 
-def _github(config: Config, connection: GitHubConnection, clock: Clock, entropy: Entropy) -> RedirectProvider:
+def github_provider(
+    connection: GitHubConnection, clock: Clock, entropy: Entropy, *, groups: bool
+) -> RedirectProvider:
+    """``groups``: whether people are asked to show their organisations and teams."""
     from gatekit.identity.github import GitHubProvider, GitHubSettings  # noqa: PLC0415
     from gatekit.platform.outbound import Outbound  # noqa: PLC0415
 
-    rules = connection.rules
-    asks = bool(connection.allowed_orgs or rules.groups.mapped or rules.admit.groups)
     settings = GitHubSettings(
         name=connection.name,
         client_id=connection.client_id,
         client_secret=str(connection.client_secret),
         base_url=connection.base_url,
         api_url=connection.api_url,
-        fetch_orgs=asks or _asks_for_groups(config, connection.name),
+        fetch_orgs=groups,
         allowed_orgs=connection.allowed_orgs,
         title=connection.title,
     )

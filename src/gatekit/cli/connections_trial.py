@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gatekit.cli.connections_signin import PORT, signed_in
 from gatekit.cli.context import Workspace, located
 from gatekit.cli.output import as_json, print_facts, print_json
-from gatekit.errors import ConfigError, GatekitError, InvalidInput, NotFound
+from gatekit.errors import ConfigError, GatekitError, IdentityError, InvalidInput, NotFound
 
 if TYPE_CHECKING:
     from gatekit.config.model import Connection
@@ -29,22 +30,51 @@ if TYPE_CHECKING:
 @click.option(
     "--user", help="LDAP: look this login up in the directory and show what a sign-in would become."
 )
+@click.option(
+    "--sign-in", is_flag=True, help="Sign in at the provider in a browser, and show what that becomes."
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=PORT,
+    show_default=True,
+    help="With --sign-in: where the browser comes back to, on this machine.",
+)
+@click.option(
+    "--browser/--no-browser", default=True, help="With --sign-in: open a browser, or only say where."
+)
 @as_json
 @located
-def test(workspace: Workspace, /, name: str, claims: Path | None, user: str | None, as_json: bool) -> None:
+def test(
+    workspace: Workspace,
+    /,
+    name: str,
+    claims: Path | None,
+    user: str | None,
+    sign_in: bool,
+    port: int,
+    browser: bool,
+    as_json: bool,
+) -> None:
     """Ask the provider for its metadata and keys, or a directory for a person; show what a sign-in becomes.
 
-    Nothing is stored, and nobody is signed in.
+    Nothing is stored, and nobody is signed in here.
 
     \b
     Example:
       gatekit connections test okta --claims ada.json
       gatekit connections test corp --user ada
+      gatekit connections test okta --sign-in
     """
+    if sum((claims is not None, user is not None, sign_in)) > 1:
+        raise InvalidInput("--claims, --user and --sign-in are three ways to say who: use one")
     connection = workspace.connection(name)
     if connection is None:
         raise NotFound(f"there is no connection {name}; `gatekit connections list` shows which there are")
-    facts = _preview(connection, _claims(claims)) if claims else asyncio.run(_asked(connection, user))
+    if sign_in:
+        facts = _tried(connection, port, browser)
+    else:
+        facts = _preview(connection, _claims(claims)) if claims else asyncio.run(_asked(connection, user))
     if as_json:
         print_json(facts)
     else:
@@ -69,6 +99,16 @@ def _preview(connection: Connection, claims: dict[str, Any]) -> dict[str, Any]:
     except GatekitError as refused:
         return {"ok": False, "refused": getattr(refused, "detail", "") or str(refused)}
     return _become(connection, identity)
+
+
+def _tried(connection: Connection, port: int, browser: bool) -> dict[str, Any]:
+    from gatekit.cli.bridge import browse, tell
+
+    try:
+        found = asyncio.run(signed_in(connection, port, browse if browser else lambda _: False, tell))
+    except IdentityError as refused:
+        return {"ok": False, "refused": refused.public, "reason": refused.detail}
+    return _become(connection, found)
 
 
 def _become(connection: Connection, identity: ExternalIdentity) -> dict[str, Any]:

@@ -26,9 +26,11 @@ _PAGE = (
 class Loopback:
     """Listens from ``async with`` on; ``answer`` is the first authorization response with the right state."""
 
-    def __init__(self, state: str, port: int = 0) -> None:
-        """``port`` 0: any. Raises ``ChannelError`` if it is taken."""
+    def __init__(self, state: str, port: int = 0, path: str = PATH) -> None:
+        """``state`` empty: nobody is believed before ``expect``. ``port`` 0: any. Raises ``ChannelError`` if
+        it is taken."""
         self._state = state
+        self._path = path
         self._answer: asyncio.Future[dict[str, str]] = asyncio.get_running_loop().create_future()
         self._server: asyncio.Server | None = None
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -38,7 +40,7 @@ class Loopback:
         except OSError as error:
             self._socket.close()
             raise ChannelError(f"port {port} for the answer of the sign-in is taken") from error
-        self.redirect_uri = f"http://{HOST}:{self._socket.getsockname()[1]}{PATH}"
+        self.redirect_uri = f"http://{HOST}:{self._socket.getsockname()[1]}{path}"
 
     async def __aenter__(self) -> Loopback:
         self._server = await asyncio.start_server(self._serve, sock=self._socket, limit=_MAX_REQUEST)
@@ -49,6 +51,10 @@ class Loopback:
     ) -> None:
         if self._server is not None:
             self._server.close()
+
+    def expect(self, state: str) -> None:
+        """The state of the sign-in that has begun now."""
+        self._state = state
 
     async def answer(self) -> dict[str, str]:
         """The parameters that the browser brought."""
@@ -70,12 +76,12 @@ class Loopback:
     def _taken(self, line: str) -> tuple[str, str, str]:
         method, _, rest = line.partition(" ")
         target = urlsplit(rest.rpartition(" ")[0])
-        if method != "GET" or target.path != PATH:
+        if method != "GET" or target.path != self._path:
             return "404 Not Found", "Nothing here", "This page only waits for the end of a sign-in."
         pairs = parse_qsl(target.query, keep_blank_values=True)
         found = dict(pairs)
         # Anybody on this machine can knock; only who was sent by us knows the state (RFC 9700 §4.7).
-        if len(found) != len(pairs) or found.get("state") != self._state:
+        if not self._state or len(found) != len(pairs) or found.get("state") != self._state:
             return "400 Bad Request", "Not this sign-in", "Start again from your client."
         if not self._answer.done():
             self._answer.set_result(found)
