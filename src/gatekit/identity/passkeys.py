@@ -134,7 +134,7 @@ class RelyingParty:
             )
         except (WebAuthnException, ValueError, TypeError, KeyError) as wrong:
             raise SignInRefused(REFUSED, f"passkey not shown: {wrong}") from wrong
-        return judged.new_sign_count
+        return int(judged.new_sign_count)
 
 
 def credential_of(answer: str) -> str:
