@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from gatekit.errors import StoreCorrupt, StoreError, StoreFull, StoreLocked
-from gatekit.store.sql import engine
+from gatekit.errors import InvalidInput, StoreCorrupt, StoreError, StoreFull, StoreLocked
+from gatekit.store.sql import access_tokens, clients, engine, grants, people
 from gatekit.store.sql.store import SqlStore, open_store
+
+SETTING = "SELECT name, value FROM settings WHERE name = :name"
 
 
 @pytest.fixture
@@ -164,6 +166,51 @@ async def test_reading_does_not_wait_for_a_writer(store: SqlStore) -> None:
         await work.all("INSERT INTO settings VALUES ('half', 'done')")
         assert await asyncio.wait_for(store.settings.get("half"), 5) is None
     assert await store.settings.get("half") == "done"
+
+
+async def test_a_glance_sees_what_was_committed_a_moment_ago(store: SqlStore) -> None:
+    await store.settings.put("x", "1")
+    assert await store._database.glance(SETTING, name="x") == ("x", "1")
+    raw = sqlite3.connect(store.path, isolation_level=None)
+    raw.execute("UPDATE settings SET value = '2' WHERE name = 'x'")
+    assert await store._database.glance(SETTING, name="x") == ("x", "2")
+    assert await store._database.glance(SETTING, name="y") is None
+    # A transaction that was left open would keep the log from being emptied, and show old rows.
+    assert raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+    raw.close()
+
+
+async def test_a_glance_that_is_in_the_way_of_something_goes_to_the_thread(store: SqlStore) -> None:
+    await store.settings.put("x", "1")
+    store._database._glancer.close()
+    assert await store._database.glance(SETTING, name="x") == ("x", "1")
+    assert await store._database.glance(SETTING, name="y") is None
+    with pytest.raises(StoreError, match="no such table"):
+        await store._database.glance("SELECT a AS a FROM nowhere")
+
+
+async def test_a_glance_at_what_is_no_unicode(store: SqlStore) -> None:
+    with pytest.raises(InvalidInput):
+        await store._database.glance(SETTING, name="\ud800")
+
+
+async def test_the_glancing_connection_never_waits_and_never_writes(store: SqlStore) -> None:
+    glancer = store._database._glancer
+    assert glancer.execute("PRAGMA busy_timeout").fetchone() == (0,)
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        glancer.execute("DELETE FROM settings")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [grants._WITH_PARTIES, access_tokens._BY_HASH, clients._KEY_BY_HASH, people._USER_BY_ID],
+)
+async def test_everything_that_is_glanced_at_is_found_by_a_key(store: SqlStore, statement: str) -> None:
+    raw = sqlite3.connect(store.path)
+    plan = raw.execute(f"EXPLAIN QUERY PLAN {statement}", {"id": "x", "hash": "x"}).fetchall()
+    raw.close()
+    assert plan
+    assert all(step[3].startswith("SEARCH ") and "=?" in step[3] for step in plan), plan
 
 
 async def test_an_exception_in_the_body_rolls_back(store: SqlStore) -> None:

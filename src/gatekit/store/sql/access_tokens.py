@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from gatekit.model.oauth import AccessToken
 from gatekit.store.sql.engine import Database
-from gatekit.store.sql.rows import decode, encode, insert
+from gatekit.store.sql.rows import built, columns, encode, insert
 
 _INSERT = insert("access_tokens", AccessToken)
+_BY_HASH = f"SELECT {columns(AccessToken, 't')} FROM access_tokens AS t WHERE token_hash = :hash"  # noqa: S608
 
 
 class SqlAccessTokens:
@@ -20,10 +21,8 @@ class SqlAccessTokens:
             await work.run(_INSERT, encode(token))
 
     async def by_hash(self, token_hash: str) -> AccessToken | None:
-        row = await self._database.one(
-            "SELECT * FROM access_tokens WHERE token_hash = :hash", hash=token_hash
-        )
-        return decode(AccessToken, row) if row else None
+        row = await self._database.glance(_BY_HASH, hash=token_hash)
+        return built(AccessToken, row) if row else None
 
     async def purge(self, now: int) -> None:
         async with self._database.transaction() as work:

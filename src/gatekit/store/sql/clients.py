@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from gatekit.errors import Conflict, NotFound
 from gatekit.model.oauth import ApiKey, Client, KeyQuery
 from gatekit.store.sql.engine import Database, Row, Work
-from gatekit.store.sql.rows import decode, encode, insert
+from gatekit.store.sql.rows import built, columns, decode, encode, insert
 
 _INSERT_CLIENT = insert("clients", Client)
 _RESTORE_CLIENT = _INSERT_CLIENT + " ON CONFLICT (id) DO UPDATE SET redirect_uris = excluded.redirect_uris"
@@ -36,6 +36,7 @@ Its value is 1, or the time at which the client withdrew by itself."""
 _WITHDRAWN_SECONDS = 30 * 86_400
 """How long that is remembered: a month of somebody's patience must not fill the store."""
 _INSERT_KEY = insert("api_keys", ApiKey)
+_KEY_BY_HASH = f"SELECT {columns(ApiKey, 'k')} FROM api_keys AS k WHERE token_hash = :hash"  # noqa: S608
 
 
 class SqlClients:
@@ -172,9 +173,8 @@ class SqlApiKeys:
                 raise NotFound("the owner of the key does not exist") from None
 
     async def by_hash(self, token_hash: str) -> ApiKey | None:
-        return _key(
-            await self._database.one("SELECT * FROM api_keys WHERE token_hash = :hash", hash=token_hash)
-        )
+        row = await self._database.glance(_KEY_BY_HASH, hash=token_hash)
+        return built(ApiKey, row) if row else None
 
     async def get(self, key_id: str) -> ApiKey | None:
         return _key(await self._database.one("SELECT * FROM api_keys WHERE id = :id", id=key_id))

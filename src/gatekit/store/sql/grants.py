@@ -16,7 +16,7 @@ from gatekit.errors import NotFound
 from gatekit.model.oauth import AuthorizationCode, Client, Grant, GrantQuery, RefreshToken
 from gatekit.model.people import User
 from gatekit.store.sql.engine import Database
-from gatekit.store.sql.rows import columns, decode, encode, insert
+from gatekit.store.sql.rows import built, columns, decode, encode, insert
 
 KEPT_SECONDS = 30 * 86400
 """How long an ended grant stays visible to an administrator."""
@@ -39,6 +39,9 @@ _WITH_PARTIES = (
     f"SELECT {columns(Grant, 'g')}, {columns(User, 'u')}, {columns(Client, 'c')} FROM grants AS g "  # noqa: S608
     "LEFT JOIN users AS u ON u.id = g.user_id LEFT JOIN clients AS c ON c.id = g.client_id WHERE g.id = :id"
 )
+_OF_GRANT = slice(0, len(Grant.__struct_fields__))
+_OF_USER = slice(_OF_GRANT.stop, _OF_GRANT.stop + len(User.__struct_fields__))
+_OF_CLIENT = slice(_OF_USER.stop, None)
 
 
 class SqlGrants:
@@ -52,12 +55,15 @@ class SqlGrants:
         return decode(Grant, row) if row else None
 
     async def with_parties(self, grant_id: str) -> tuple[Grant, User | None, Client | None] | None:
-        row = await self._database.one(_WITH_PARTIES, id=grant_id)
+        row = await self._database.glance(_WITH_PARTIES, id=grant_id)
         if row is None:
             return None
-        person = decode(User, row, "u_") if row["u_id"] is not None else None
-        client = decode(Client, row, "c_") if row["c_id"] is not None else None
-        return decode(Grant, row, "g_"), person, client
+        user, client = row[_OF_USER], row[_OF_CLIENT]  # where there is none, every column is NULL
+        return (
+            built(Grant, row[_OF_GRANT]),
+            built(User, user) if user[0] is not None else None,
+            built(Client, client) if client[0] is not None else None,
+        )
 
     async def list(self, user_id: str | None = None, client_id: str | None = None) -> list[Grant]:
         rows = await self._database.all(

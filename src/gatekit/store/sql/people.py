@@ -9,10 +9,11 @@ from gatekit.model.people import SERVICE, SERVICE_ACCOUNT, Identity, Invite, Peo
 from gatekit.store.sql.browsers import sign_out_everywhere
 from gatekit.store.sql.engine import Database, Row, Work
 from gatekit.store.sql.groups import set_local_groups
-from gatekit.store.sql.rows import decode, encode, insert, update
+from gatekit.store.sql.rows import built, columns, decode, encode, insert, update
 
 _INSERT_USER = insert("users", User)
 _UPDATE_USER = update("users", User, "id") + " RETURNING id"
+_USER_BY_ID = f"SELECT {columns(User, 'u')} FROM users AS u WHERE id = :id"  # noqa: S608
 _INSERT_INVITE = insert("invites", Invite)
 INSERT_IDENTITY = insert("identities", Identity)
 
@@ -35,7 +36,8 @@ class SqlUsers:
                 )
 
     async def get(self, user_id: str) -> User | None:
-        return _user(await self._database.one("SELECT * FROM users WHERE id = :id", id=user_id))
+        row = await self._database.glance(_USER_BY_ID, id=user_id)
+        return built(User, row) if row else None
 
     async def by_username(self, username: str) -> User | None:
         return _user(

@@ -33,8 +33,13 @@ def encode(record: Struct) -> dict[str, object]:
 
 def decode(kind: type[Record], row: Row, prefix: str = "") -> Record:
     """The record in a row; in the columns that begin with ``prefix``, see ``columns``."""
-    names, pick, lists, flags = _plan(kind, prefix)
-    found = dict(zip(names, pick(row), strict=True))
+    return built(kind, _plan(kind, prefix).pick(row))
+
+
+def built(kind: type[Record], values: tuple[Any, ...]) -> Record:
+    """The record whose columns are ``values``, in the order of ``columns``."""
+    names, _, lists, flags = _plan(kind)
+    found = dict(zip(names, values, strict=True))
     for name in lists:
         if isinstance(found[name], str):
             found[name] = _TEXTS.decode(found[name])
@@ -80,7 +85,7 @@ class _Plan(NamedTuple):
 
 
 @cache
-def _plan(kind: type[Struct], prefix: str) -> _Plan:
+def _plan(kind: type[Struct], prefix: str = "") -> _Plan:
     names = kind.__struct_fields__
     keys = [prefix + name for name in names]
     return _Plan(
