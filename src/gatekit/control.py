@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Never
 
 from msgspec import Struct
 from starlette.applications import Starlette
@@ -21,8 +20,9 @@ from gatekit.admin.passkeys import Passkeys
 from gatekit.admin.people import People
 from gatekit.admin.roles import EffectiveRoles
 from gatekit.audit.recorder import Recorder
+from gatekit.config.connections import read_literal
 from gatekit.config.model import Config
-from gatekit.errors import InvalidInput, StoreError
+from gatekit.errors import StoreError
 from gatekit.gateway.published import Published
 from gatekit.identity.directory import Directory
 from gatekit.identity.local import Invitations
@@ -33,7 +33,7 @@ from gatekit.oauth.http import Endpoint
 from gatekit.oauth.server import AuthorizationServer
 from gatekit.outgoing import document_fetch, key_fetch, key_hosts, logout_send, trusted_exchange
 from gatekit.platform.vault import Vault
-from gatekit.signin import SignIns
+from gatekit.signin import SignIns, settings
 from gatekit.store.ports import Store
 from gatekit.web.api.mount import Api
 from gatekit.web.assets import asset_routes
@@ -181,14 +181,17 @@ def _console(parts: Parts, authorization: AuthorizationServer) -> Callable[[str,
 
 
 def _connections(parts: Parts) -> Connections:
-    """What administrators may do with connections at doors where none is added."""
-
-    def read(name: str, entry: object) -> Never:  # noqa: ARG001
-        raise InvalidInput("connections are added at the command line")
-
-    in_file = {entry.name: (entry.kind, entry.rules.enabled) for entry in parts.config().auth.connections}
-    desk = (parts.store, parts.recorder, parts.clock, parts.entropy)
-    return Connections(*desk, vault=lambda: parts.vault, read=read, in_file=in_file)
+    """What administrators may do with connections over the network."""
+    config = parts.config()
+    issuers = [*config.assertions, *([config.external] if config.external else [])]
+    return Connections(
+        *(parts.store, parts.recorder, parts.clock, parts.entropy),
+        vault=lambda: parts.vault,
+        read=lambda name, entry: read_literal(name, entry).kind,
+        in_file={entry.name: (entry.kind, entry.rules.enabled) for entry in config.auth.connections},
+        reserved=[issuer.name for issuer in issuers],
+        settings=settings(config.auth.connections, lambda: parts.vault),
+    )
 
 
 def _own_passkeys(parts: Parts, authorization: AuthorizationServer) -> OwnPasskeys:

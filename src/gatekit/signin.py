@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from collections.abc import Mapping as Facts
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from gatekit.admin.connections import Settings
 from gatekit.config.connections import read_entry
 from gatekit.config.model import Config, Connection
+from gatekit.config.show_connections import shown_connection
 from gatekit.directories import Directories
 from gatekit.errors import ConfigError, VaultError
 from gatekit.identity.claiming import Claims
@@ -62,6 +66,17 @@ def stored_connection(row: StoredConnection, vault: Vault) -> Connection | None:
     if row.enabled:
         return found
     return replace(found, rules=replace(found.rules, enabled=False))
+
+
+def settings(connections: Iterable[Connection], vault: Callable[[], Vault]) -> Settings:
+    """What ``admin.connections`` shows; ``connections``: those of the file."""
+    in_file = {connection.name: connection for connection in connections}
+
+    def shown(name: str, row: StoredConnection | None) -> Facts[str, Any]:
+        found = stored_connection(row, vault()) if row is not None else in_file.get(name)
+        return shown_connection(found) if found is not None else {}
+
+    return shown
 
 
 class SignIns:

@@ -170,7 +170,7 @@ async def test_guesses_are_bounded_and_do_not_lock_anybody_out(office: Administr
 ALLOWED: dict[Role, Callable[[Operation], bool]] = {
     "member": lambda operation: operation.name == "me.get",
     "auditor": lambda operation: operation.method == "GET",
-    "admin": lambda operation: operation.name not in {"connections.change", "connections.remove"},
+    "admin": lambda operation: operation.name.partition(".")[0] != "connections" or operation.method == "GET",
     "owner": lambda operation: True,
 }
 """Written down a second time on purpose: an operation that gets the wrong permission shows here."""

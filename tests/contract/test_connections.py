@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from gatekit.errors import Conflict, NotFound
 from gatekit.model.connections import StoredConnection
@@ -36,3 +37,16 @@ async def test_what_is_not_there(store: Store) -> None:
         await store.connections.set_enabled("okta", True, 1)
     with pytest.raises(NotFound):
         await store.connections.remove("okta")
+
+
+async def test_replaced(store: Store) -> None:
+    """The document is another one; the kind is not, and what an administrator switched off stays so."""
+    await store.connections.add(OKTA)
+    await store.connections.set_enabled("okta", False, 2)
+    other = replace(OKTA, document_sealed="v1.y", updated_at=3, enabled=True)
+    await store.connections.replace(other)
+    assert await store.connections.get("okta") == replace(other, enabled=False)
+    for wrong in (replace(other, kind="saml"), replace(other, name="none")):
+        with pytest.raises(NotFound):
+            await store.connections.replace(wrong)
+    assert await changes(store) == ["connection:okta"] * 3

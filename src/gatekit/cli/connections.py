@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gatekit.cli.connections_life import add, disable, enable, list_, remove, show
+from gatekit.cli.connections_life import add, disable, enable, list_, remove, replace, show
 from gatekit.cli.connections_trial import test
 from gatekit.cli.context import placed
 from gatekit.cli.saml import saml_metadata
@@ -22,7 +22,7 @@ def connections() -> None:
     """
 
 
-for command in (list_, show, add, enable, disable, remove, test):
+for command in (list_, show, add, replace, enable, disable, remove, test):
     connections.add_command(command)
 connections.add_command(saml_metadata)
 connections.add_command(scim_token)

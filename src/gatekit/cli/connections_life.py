@@ -1,4 +1,4 @@
-"""``gatekit connections list | show | add | enable | disable | remove``."""
+"""``gatekit connections list | show | add | replace | enable | disable | remove``."""
 
 from __future__ import annotations
 
@@ -44,17 +44,14 @@ def show(workspace: Workspace, /, name: str, as_json: bool) -> None:
     Example:
       gatekit connections show okta
     """
-    from gatekit.config.show_connections import shown_connection
-
     view = workspace.read(lambda office: office.connections(workspace).show(office.actor, name))
     facts = _facts(view)
     if workspace.public_url and view.kind not in ("local", "ldap", "saml"):
         facts["callback"] = f"{workspace.public_url}/callback/{name}"
         if view.kind != "github":
             facts["back-channel logout"] = f"{workspace.public_url}/backchannel-logout/{name}"
-    found = workspace.connection(name)
-    if found is not None:
-        facts["settings"] = shown_connection(found)
+    if view.settings:
+        facts["settings"] = dict(view.settings)
     if as_json:
         print_json(facts)
         return
@@ -86,6 +83,28 @@ def add(workspace: Workspace, /, name: str, file: Path) -> None:
     click.echo(f"{name} ({view.kind}) was added")
     if workspace.public_url and view.kind != "ldap":
         click.echo(f"Redirect URI for the provider: {workspace.public_url}/callback/{name}", err=True)
+
+
+@click.command()
+@click.argument("name")
+@click.option(
+    "--file",
+    "file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    required=True,
+    help="The whole entry, as for `add`, with its secrets.",
+)
+@located
+def replace(workspace: Workspace, /, name: str, file: Path) -> None:
+    """Give a connection that was added at run time another entry. Its people stay.
+
+    \b
+    Example:
+      gatekit connections replace okta --file okta.yaml
+    """
+    entry = _entry(file)
+    workspace.change(lambda office: office.connections(workspace).replace(office.actor, name, entry))
+    click.echo(f"{name} was replaced")
 
 
 @click.command()

@@ -114,10 +114,15 @@ class Office:
         from gatekit.admin.connections import Connections
         from gatekit.config.connections import read_entry
         from gatekit.platform.vault import Vault, load_master_key
+        from gatekit.signin import settings
+
+        def vault() -> Vault:
+            return Vault(load_master_key(self._data_dir))
 
         return Connections(
             *self._parts,
-            vault=lambda: Vault(load_master_key(self._data_dir)),
+            vault=vault,
+            settings=settings(workspace.connections, vault),
             read=lambda name, entry: read_entry(name, entry).kind,
             in_file={entry.name: (entry.kind, entry.rules.enabled) for entry in workspace.connections},
             reserved=workspace.issuers,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from gatekit.config import document as doc
@@ -22,6 +22,7 @@ from gatekit.config.fields import Misfit, Place, kinds
 from gatekit.config.model import AuthConfig, Connection, LocalConnection
 from gatekit.config.provider_schema import GitHubKeys, LocalIn, Provider, ProviderIn, written_kind
 from gatekit.config.schema import AuthIn
+from gatekit.config.show_connections import MASK
 from gatekit.config.trust import assertion_issuer, external_server
 from gatekit.errors import ConfigError
 from gatekit.model.connections import ConnectionRules
@@ -166,6 +167,30 @@ def _refuse_github_keys(keys: AuthIn, path: doc.Path, document: doc.Document, wh
     for key in kinds(GitHubKeys):
         if getattr(keys, key) is not None:
             document.fault((*path, key), why)
+
+
+def read_literal(name: str, entry: Mapping[str, Any]) -> Connection:
+    """The same for an entry that came over the network: nothing in it names files or variables of this
+    machine, and nothing in it is a secret as it is shown. Raises ``ConfigError``."""
+    faults = [f"{'.'.join(path)}: {why}" for path, why in _not_literal(entry, ())]
+    if faults:
+        raise ConfigError(faults)
+    return read_entry(name, entry)
+
+
+def _not_literal(value: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if key.endswith("_file"):
+                yield (*path, key), "names a file of the gateway's machine; use the command line"
+            yield from _not_literal(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _not_literal(item, (*path, str(index)))
+    elif isinstance(value, str) and "${" in value:
+        yield path, "references are read at the command line and in the file only; write the value"
+    elif value == MASK:
+        yield path, f"{MASK} stands for a secret that is not shown; write the secret"
 
 
 def read_entry(name: str, entry: Mapping[str, Any]) -> Connection:

@@ -24,6 +24,10 @@ class StoredConnections(Protocol):
         """False: so it was already. Raise ``NotFound``."""
         ...
 
+    async def replace(self, connection: StoredConnection) -> None:
+        """Its document and ``updated_at``; whether it is enabled stays, and its kind. Raise ``NotFound``."""
+        ...
+
     async def remove(self, name: str) -> None:
         """Its people stay. Raise ``NotFound``."""
         ...

@@ -439,7 +439,8 @@ async def test_ways_of_signing_in(office: Administration, http: httpx2.AsyncClie
 async def test_connections(office: Administration, http: httpx2.AsyncClient) -> None:
     (connection,) = (await http.get("/connections")).json()["items"]
     assert (connection["name"], connection["kind"], connection["enabled"]) == ("local", "local", True)
-    assert (await http.get("/connections/local")).json() == connection
+    shown = (await http.get("/connections/local")).json()
+    assert shown == {**connection, "settings": {"type": "local"}}
     assert kind(await http.patch("/connections/local", json={"enabled": False})) == (409, "conflict")
     row = StoredConnection(name="acme", kind="okta", document_sealed="sealed")
     await office.store.connections.add(row)
@@ -448,6 +449,68 @@ async def test_connections(office: Administration, http: httpx2.AsyncClient) -> 
     assert [item["name"] for item in enabled] == ["local"]
     assert (await http.delete("/connections/acme")).status_code == 204
     assert kind(await http.get("/connections/none")) == (404, "not-found")
+
+
+ENTRY = {
+    "type": "oidc",
+    "issuer": "https://sso.example/realms/acme",
+    "client_id": "gatekit",
+    "client_secret": "hush-hush",
+    "provisioning": {"token": "an-old-token-of-the-provider-0123456789"},
+}
+
+
+async def test_a_connection_is_added_shown_and_replaced(
+    office: Administration, http: httpx2.AsyncClient
+) -> None:
+    """Its secrets go in and never come out."""
+    added = await http.post("/connections", json={"name": "acme", "entry": ENTRY})
+    assert added.status_code == 201, added.text
+    assert added.json()["settings"]["client_secret"] == "***"
+    shown = await http.get("/connections/acme")
+    assert shown.json() == added.json()
+    assert shown.headers["ETag"] == added.headers["ETag"]
+    other = {**ENTRY, "client_secret": "other-secret", "domains": ["example.com"]}
+    stale = {"If-Match": '"stale"'}
+    answer = await http.put("/connections/acme", json={"entry": other}, headers=stale)
+    assert kind(answer) == (412, "changed-meanwhile")
+    current = {"If-Match": shown.headers["ETag"]}
+    replaced = await http.put("/connections/acme", json={"entry": other}, headers=current)
+    assert replaced.json()["settings"]["domains"] == ["example.com"]
+    for text in (added.text, shown.text, replaced.text):
+        assert not any(secret in text for secret in ("hush", "other-secret", "old-token"))
+    again = await http.post("/connections", json={"name": "acme", "entry": ENTRY})
+    assert kind(again) == (409, "conflict")
+    saml = {"entry": {"type": "saml", "metadata": "https://idp.example/metadata"}}
+    assert kind(await http.put("/connections/acme", json=saml)) == (409, "conflict")
+    assert kind(await http.put("/connections/local", json={"entry": ENTRY})) == (409, "conflict")
+    assert kind(await http.put("/connections/none", json={"entry": ENTRY})) == (404, "not-found")
+    records = (await http.get("/audit", params={"event": "admin", "limit": 500})).json()["items"]
+    told = [record for record in records if record["action"].startswith("connection.")]
+    assert [record["action"] for record in told] == ["connection.replace", "connection.add"]
+    assert "secret" not in str(told).replace("client_secret", "")
+    async with await office.program("reader", "auditor") as auditor:
+        assert (await auditor.get("/connections/acme")).json()["settings"]["client_secret"] == "***"
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"issuer": "http://sso.example"}, "must be https"),
+        ({"colour": "red"}, "unknown key"),
+        ({"client_secret": "${file:/etc/passwd}"}, "write the value"),
+        ({"client_secret": "${env:HOME}"}, "write the value"),
+        ({"scopes": ["openid", "${env:HOME}"]}, "scopes.1: references"),
+        ({"client_secret": "***"}, "is not shown"),
+        ({"type": "ldap", "ca_file": "/etc/passwd"}, "names a file of the gateway's machine"),
+    ],
+)
+async def test_an_entry_that_cannot_be(http: httpx2.AsyncClient, change: dict[str, Any], why: str) -> None:
+    answer = await http.post("/connections", json={"name": "acme", "entry": {**ENTRY, **change}})
+    assert kind(answer) == (422, "invalid-input")
+    assert why in answer.json()["detail"]
+    assert "root:" not in answer.text
+    assert (await http.get("/connections/acme")).status_code == 404
 
 
 async def test_a_long_search_goes_on_where_it_was(

@@ -48,6 +48,19 @@ class SqlConnections:
             await work.changed("connection", name)
             return True
 
+    async def replace(self, connection: StoredConnection) -> None:
+        async with self._database.transaction() as work:
+            if not await work.all(
+                "UPDATE connections SET document_sealed = :document, updated_at = :now"
+                " WHERE name = :name AND kind = :kind RETURNING name",
+                document=connection.document_sealed,
+                now=connection.updated_at,
+                name=connection.name,
+                kind=connection.kind,
+            ):
+                raise NotFound(f"there is no connection called {connection.name} that was added at run time")
+            await work.changed("connection", connection.name)
+
     async def remove(self, name: str) -> None:
         async with self._database.transaction() as work:
             if not await work.all("DELETE FROM connections WHERE name = :name RETURNING name", name=name):

@@ -15,6 +15,7 @@ from gatekit.errors import (
     ApiUnavailable,
     AuditUnavailable,
     BadApiRequest,
+    ConfigError,
     Conflict,
     Forbidden,
     GatekitError,
@@ -59,7 +60,7 @@ def translated(error: GatekitError) -> ApiProblem:
             return InConflict(_plain(error))
         case Forbidden():
             return NotPermitted(_plain(error))
-        case AdminError():
+        case AdminError() | ConfigError():
             return NotAcceptable(_plain(error))
         case StoreError() | AuditUnavailable():
             log.error("failed error=%s", error)
