@@ -239,7 +239,7 @@ class Workspace(Struct, frozen=True, kw_only=True):
 
         store = await open_store(self.data_dir / DATABASE)
         try:
-            return await work(Office(store, audit or _NoChanges(), operator(_who()), self.data_dir))
+            return await work(Office(store, audit or _NoChanges(), operator(who()), self.data_dir))
         finally:
             await store.close()
 
@@ -332,7 +332,7 @@ def _options(function: Function) -> Function:
     return config(data_dir(function))
 
 
-def _who() -> str:
+def who() -> str:
     """The operator's name, as the operating system knows it."""
     import pwd
 

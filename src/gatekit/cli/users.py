@@ -14,13 +14,13 @@ from gatekit.cli.output import (
     listed,
     minute,
     moment,
-    print_facts,
     print_json,
     print_table,
     yes,
 )
 from gatekit.cli.users_files import export, import_
 from gatekit.cli.users_life import grants, identities, link, passkeys, sessions, unlink
+from gatekit.cli.users_show import person_facts, show, state
 from gatekit.errors import InvalidInput
 from gatekit.model.people import ROLES, PeopleQuery, Role
 
@@ -125,7 +125,7 @@ def list_(workspace: Workspace, /, as_json: bool, **wanted: Any) -> None:
     if len(views) == query.limit:
         click.echo(f"There may be more: --after {views[-1].user.username}", err=True)
     if as_json:
-        print_json([_facts(view) for view in views])
+        print_json([person_facts(view) for view in views])
         return
     print_table(
         ("USERNAME", "ROLE", "GROUPS", "E-MAIL", "SIGNS IN WITH", "LAST SEEN (UTC)", "STATE"),
@@ -137,31 +137,12 @@ def list_(workspace: Workspace, /, as_json: bool, **wanted: Any) -> None:
                 view.user.email or "-",
                 view.user.connection,
                 minute(view.user.last_seen_at),
-                _state(view),
+                state(view),
             )
             for view in views
         ],
         "there is nobody yet: gatekit users add NAME",
     )
-
-
-@users.command()
-@click.argument("username")
-@as_json
-@located
-def show(workspace: Workspace, /, username: str, as_json: bool) -> None:
-    """Show everything about one person.
-
-    \b
-    Example:
-      gatekit users show alice
-    """
-    view = workspace.read(lambda office: office.people.show(office.actor, username))
-    facts = _facts(view)
-    if as_json:
-        print_json(facts)
-    else:
-        print_facts({name: _word(value) for name, value in facts.items()})
 
 
 @users.command()
@@ -255,7 +236,7 @@ def password(workspace: Workspace, /, username: str, password_stdin: bool) -> No
     click.echo(f"the password of {workspace.change(work)} is set")
 
 
-for _command in (identities, link, unlink, passkeys, sessions, grants, export, import_):
+for _command in (show, identities, link, unlink, passkeys, sessions, grants, export, import_):
     users.add_command(_command)
 
 
@@ -315,35 +296,3 @@ def _print_invite(workspace: Workspace, invited: Invited, as_json: bool) -> None
     )
     if not workspace.public_url:
         click.echo("Put your gateway's address in front of it.", err=True)
-
-
-def _state(view: PersonView) -> str:
-    if view.user.disabled:
-        return "disabled"
-    return "active" if view.has_password or view.user.connection != "local" else "invited"
-
-
-def _facts(view: PersonView) -> dict[str, Any]:
-    user = view.user
-    return {
-        "username": user.username,
-        "id": user.id,
-        "display_name": user.display_name,
-        "email": user.email,
-        "email_verified": user.email_verified,
-        "connection": user.connection,
-        "login": user.login,
-        "role": user.role,
-        "groups": [m.group for m in view.groups if m.source == "local"],
-        "provider_groups": [m.group for m in view.groups if m.source != "local"],
-        "state": _state(view),
-        "disabled": user.disabled,
-        "created_at": moment(user.created_at),
-        "last_seen_at": moment(user.last_seen_at),
-    }
-
-
-def _word(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return ", ".join(value) if isinstance(value, list) else str(value or "")

@@ -1,12 +1,27 @@
 """The file that ``gatekit init`` writes: small enough to read, complete enough to run."""
 
+from __future__ import annotations
+
+OWNER = "alice"
+
+
+def starter(owner: str = OWNER) -> str:
+    """The file, with ``owner`` as the one who may use the first server."""
+    if owner == OWNER:
+        return STARTER
+    line = f"    - {OWNER}            #"
+    # In quotes: `on` and `123` are names, too.
+    return STARTER.replace(line, f'    - "{owner}" '.ljust(len(line) - 1) + "#")
+
+
 STARTER = """\
 # Gatekit: the front door for your MCP servers.
 #
 #   gatekit check         what this file means, and what is wrong with it
 #   gatekit serve         start
-#   gatekit users add alice
-#                         a person, and a one-time link with which she sets her password
+#   gatekit users add bob a person, and a one-time link with which he sets his password
+#
+# `gatekit init` has made the first owner, who manages everything at <public_url>/admin.
 #
 # Changes to people, rules and servers apply while the gateway runs.
 # Every setting is described in docs/configuration.md.

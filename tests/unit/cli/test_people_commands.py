@@ -70,7 +70,14 @@ def test_from_a_new_person_to_none(run: Run) -> None:
     (alice,) = json.loads(run("users", "list", "--json").stdout)
     assert (alice["username"], alice["groups"], alice["state"]) == ("alice", ["developers"], "invited")
     assert "developers" in run("users", "list").stdout
-    assert "alice@example.com" in run("users", "show", "alice").stdout
+    run("keys", "create", "alice", "--name", "laptop")
+    shown = run("users", "show", "alice").stdout
+    assert "alice@example.com" in shown
+    assert "laptop" in shown
+    told = json.loads(run("users", "show", "alice", "--json").stdout)
+    assert [row["name"] for row in told["keys"]] == ["laptop"]
+    assert [row["connection"] for row in told["identities"]] == ["local"]
+    assert (told["sessions"], told["grants"], told["admin_keys"]) == ([], [], [])
     run("users", "disable", "alice")
     assert json.loads(run("users", "show", "alice", "--json").stdout)["state"] == "disabled"
     run("users", "enable", "alice")
@@ -83,6 +90,7 @@ def test_from_a_new_person_to_none(run: Run) -> None:
         "user.create alice",
         "user.invite alice",
         "user.invite alice",
+        "created alice",
         "user.disable alice",
         "user.enable alice",
         "user.delete alice",
