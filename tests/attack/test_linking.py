@@ -110,6 +110,7 @@ async def test_somebody_who_is_disabled_stays_out(company: Company) -> None:
         replace(ADA, email="ada@evil.example"),
         replace(ADA, email="%@example.com"),
         replace(ADA, email="_da@example.com"),
+        replace(ADA, email="ada@example.com".replace("a", "\u0430")),
     ],
     ids=str,
 )
@@ -117,6 +118,13 @@ async def test_a_sign_in_that_proves_too_little(company: Company, identity: Exte
     """F1, F2: unverified, several @, another domain, wild cards of a search."""
     user = await company.known()
     assert (await company.admitted(identity)).id != user.id
+
+
+async def test_letters_that_fold_into_others_link_nobody(company: Company) -> None:
+    """F2: the Kelvin sign is a k in lower case, and another address (as CVE-2019-19844 of Django had it)."""
+    user = await company.known(email="kim@example.com", username="kim")
+    assert (await company.admitted(replace(ADA, email="\u212aim@example.com"))).id != user.id
+    assert (await company.admitted(replace(ADA, subject="00u3", email="KIM@example.com"))).id == user.id
 
 
 @pytest.mark.parametrize("connection", ["github", "okta"])

@@ -253,3 +253,14 @@ async def test_what_a_provider_says_does_not_undo_what_was_done_meanwhile(store:
     assert await store.users.get(read.id) == replace(said, disabled=True, role="admin")
     with pytest.raises(NotFound):
         await store.users.refresh(user("bob"))
+
+
+async def test_people_by_their_address(store: Store) -> None:
+    """Case folds in ASCII only, and nothing in it is a wild card."""
+    for number, email in enumerate(("Ada@Example.com", "ada@example.com", "xada@example.com", None)):
+        await store.users.add(user(f"ada{number}", email=email))
+    found = await store.users.by_email("ADA@example.COM", 10)
+    assert [one.username for one in found] == ["ada0", "ada1"]
+    assert len(await store.users.by_email("ada@example.com", 1)) == 1
+    for stranger in ("%", "_da@example.com", "\u212ada@example.com", ""):
+        assert await store.users.by_email(stranger, 10) == []

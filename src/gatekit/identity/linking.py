@@ -11,11 +11,8 @@ from collections.abc import Callable
 
 from gatekit.identity.rules import domain_of
 from gatekit.model.connections import ConnectionRules
-from gatekit.model.people import ExternalIdentity, Identity, PeopleQuery, User
+from gatekit.model.people import ExternalIdentity, Identity, User
 from gatekit.store.people_ports import Identities, Users
-
-MAX_LOOKED_AT = 50
-"""People whose address contains the one in question."""
 
 Rules = Callable[[str], ConnectionRules]
 """Of a connection by name; of an unknown one: nothing is allowed."""
@@ -28,15 +25,15 @@ async def to_link(
 
     Also somebody who is disabled: it is them, and they do not come in anew by another door.
     """
-    email = (identity.email or "").lower()
+    # Beyond ASCII, letters fold into each other (K into k), and no two programs agree which.
+    email = (identity.email or "").lower() if (identity.email or "").isascii() else ""
     domain = domain_of(email)
     if not identity.email_verified or not _trusts(rules(identity.connection), domain):
         return None
-    found = await users.page(PeopleQuery(text=email, limit=MAX_LOOKED_AT))
-    same = [user for user in found if (user.email or "").lower() == email]
-    if len(same) != 1 or len(found) >= MAX_LOOKED_AT:  # two people, or perhaps more than were looked at
+    found = await users.by_email(email, 2)
+    if len(found) != 1:  # nobody, or more than one
         return None
-    (user,) = same
+    (user,) = found
     if not user.email_verified or user.role in ("admin", "owner"):
         return None
     if user.connection == identity.connection or not _trusts(rules(user.connection), domain):

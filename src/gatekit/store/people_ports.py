@@ -39,6 +39,10 @@ class Users(Protocol):
         """Whoever signs in that way, at home or linked."""
         ...
 
+    async def by_email(self, email: str, limit: int) -> Sequence[User]:
+        """Whose home address it is, A–Z as a–z, verified or not; at most ``limit``, by id."""
+        ...
+
     async def list(self) -> list[User]:
         """All, by username. With many people: ``page``."""
         ...

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from gatekit.errors import InvalidInput, StoreCorrupt, StoreError, StoreFull, StoreLocked
-from gatekit.store.sql import access_tokens, clients, engine, grants, people
+from gatekit.store.sql import access_tokens, accounts, clients, engine, grants, identities, people
 from gatekit.store.sql.store import SqlStore, open_store
 
 SETTING = "SELECT name, value FROM settings WHERE name = :name"
@@ -211,6 +211,30 @@ async def test_everything_that_is_glanced_at_is_found_by_a_key(store: SqlStore, 
     raw.close()
     assert plan
     assert all(step[3].startswith("SEARCH ") and "=?" in step[3] for step in plan), plan
+
+
+@pytest.mark.parametrize(
+    ("statement", "index"),
+    [
+        (people._USERS_BY_EMAIL, "users_email (<expr>=?)"),
+        (people._USER_BY_IDENTITY, "identities_1 (connection=? AND issuer=? AND subject=?)"),
+        (identities._FIND, "identities_1 (connection=? AND issuer=? AND subject=?)"),
+        (accounts._BY_EXTERNAL_ID, "scim_users_external (connection=? AND external_id=?)"),
+        (accounts._UNCLAIMED_BY_EXTERNAL_ID, "scim_users_external (connection=? AND external_id=?)"),
+        (accounts._UNCLAIMED_BY_KEY, "scim_users_name (connection=? AND user_key=?)"),
+    ],
+    ids=["e-mail", "identity", "linking", "external id", "claim by external id", "claim by name"],
+)
+async def test_what_a_sign_in_looks_for_is_found_by_an_index(
+    store: SqlStore, statement: str, index: str
+) -> None:
+    """With 100,000 people, reading them all would be a second of a sign-in."""
+    names = ("connection", "issuer", "subject", "email", "limit", "external", "key", "provisioned")
+    raw = sqlite3.connect(store.path)
+    plan = [step[3] for step in raw.execute(f"EXPLAIN QUERY PLAN {statement}", dict.fromkeys(names, "x"))]
+    raw.close()
+    assert plan[0].endswith(index), plan
+    assert not any(step.startswith("SCAN") for step in plan), plan
 
 
 async def test_an_exception_in_the_body_rolls_back(store: SqlStore) -> None:

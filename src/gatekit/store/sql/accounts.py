@@ -23,6 +23,13 @@ _AT_HOME = (
     "(SELECT 1 FROM users u WHERE u.id = scim_users.user_id AND u.connection = scim_users.connection)"
 )
 """Whoever is at home at another connection meanwhile is no business of this one any more."""
+# The plus keeps SQLite from reading all of a connection in the order that is asked for: what is looked for
+# has an index, and is one row or few.
+_BY_EXTERNAL_ID = f"{_HERE} AND a.external_id = :external ORDER BY +a.user_id LIMIT 1000"
+_UNCLAIMED_BY_EXTERNAL_ID = (
+    f"{_HERE} AND u.issuer = :provisioned AND a.external_id = :external ORDER BY +a.user_id LIMIT 10"
+)
+_UNCLAIMED_BY_KEY = f"{_HERE} AND u.issuer = :provisioned AND a.user_key = :key"
 _CHANGED = "it was changed meanwhile"
 
 
@@ -85,7 +92,7 @@ class SqlAccounts:
     async def by_external_id(self, connection: str, external_id: str) -> Sequence[Provisioned]:
         return _all(
             await self._database.all(
-                f"{_HERE} AND a.external_id = :external ORDER BY a.user_id LIMIT 1000",
+                _BY_EXTERNAL_ID,
                 connection=connection,
                 external=external_id,
             )
@@ -126,19 +133,13 @@ class SqlAccounts:
     async def unclaimed(
         self, connection: str, external_id: str, keys: Collection[str]
     ) -> Sequence[Provisioned]:
-        named = {f"k{number}": key for number, key in enumerate(sorted(set(keys)))}
-        places = ", ".join(f":{name}" for name in named) or "NULL"
-        return _all(
-            await self._database.all(
-                f"{_HERE} AND u.issuer = :provisioned "
-                f"AND ((:external <> '' AND a.external_id = :external) OR a.user_key IN ({places})) "
-                "ORDER BY a.user_id LIMIT 10",
-                connection=connection,
-                provisioned=PROVISIONED,
-                external=external_id,
-                **named,
-            )
-        )
+        params = {"connection": connection, "provisioned": PROVISIONED}
+        rows: list[Row] = []
+        if external_id:
+            rows += await self._database.all(_UNCLAIMED_BY_EXTERNAL_ID, external=external_id, **params)
+        for key in sorted(set(keys)):
+            rows += await self._database.all(_UNCLAIMED_BY_KEY, key=key, **params)
+        return sorted({each.user.id: each for each in _all(rows)}.values(), key=lambda each: each.user.id)
 
     async def claim(self, identity: Identity, now: int) -> bool:
         async with self._database.transaction() as work:

@@ -10,6 +10,7 @@ from gatekit.store.sql.rows import decode, encode, insert
 
 _INSERT_PSEUDONYM = insert("pseudonyms", Pseudonym)
 _KEY = "connection = :connection AND issuer = :issuer AND subject = :subject"
+_FIND = f"SELECT * FROM identities WHERE {_KEY}"  # noqa: S608 - a constant
 
 
 class SqlIdentities:
@@ -27,7 +28,7 @@ class SqlIdentities:
 
     async def find(self, connection: str, issuer: str, subject: str) -> Identity | None:
         row = await self._database.one(
-            f"SELECT * FROM identities WHERE {_KEY}",  # noqa: S608 - a constant
+            _FIND,
             connection=connection,
             issuer=issuer,
             subject=subject,

@@ -15,6 +15,11 @@ _INSERT_USER = insert("users", User)
 _UPDATE_USER = update("users", User, "id") + " RETURNING id"
 _USER_BY_ID = f"SELECT {columns(User, 'u')} FROM users AS u WHERE id = :id"  # noqa: S608
 _INSERT_INVITE = insert("invites", Invite)
+_USERS_BY_EMAIL = "SELECT * FROM users WHERE lower(email) = lower(:email) ORDER BY id LIMIT :limit"
+_USER_BY_IDENTITY = (
+    "SELECT u.* FROM users u JOIN identities i ON i.user_id = u.id "
+    "WHERE i.connection = :connection AND i.issuer = :issuer AND i.subject = :subject"
+)
 INSERT_IDENTITY = insert("identities", Identity)
 
 _AT_ONCE = 500
@@ -47,13 +52,16 @@ class SqlUsers:
     async def by_identity(self, connection: str, issuer: str, subject: str) -> User | None:
         return _user(
             await self._database.one(
-                "SELECT u.* FROM users u JOIN identities i ON i.user_id = u.id "
-                "WHERE i.connection = :connection AND i.issuer = :issuer AND i.subject = :subject",
+                _USER_BY_IDENTITY,
                 connection=connection,
                 issuer=issuer,
                 subject=subject,
             )
         )
+
+    async def by_email(self, email: str, limit: int) -> Sequence[User]:
+        rows = await self._database.all(_USERS_BY_EMAIL, email=email, limit=limit)
+        return [decode(User, row) for row in rows]
 
     async def list(self) -> list[User]:
         return [

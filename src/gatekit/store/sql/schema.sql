@@ -21,6 +21,7 @@ CREATE TABLE users (
 CREATE UNIQUE INDEX users_identity ON users (connection, issuer, subject);
 CREATE UNIQUE INDEX users_username ON users (username);
 CREATE INDEX users_login ON users (connection, lower(login));
+CREATE INDEX users_email ON users (lower(email));
 
 CREATE TABLE identities (
     user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
