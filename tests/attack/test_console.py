@@ -13,13 +13,12 @@ import pytest
 from gatekit.admin.people import People
 from gatekit.audit.query import Filter, search
 from gatekit.model.connections import StoredConnection
-from gatekit.model.people import BrowserSession, Role
-from gatekit.platform.clock import SystemClock
-from gatekit.platform.vault import token_hash
+from gatekit.model.people import Role
 from gatekit.web.console.acts import ACTS
 from gatekit.web.console.route import DOORS
 from tests.attack.world import form_of
 from tests.support.administration import OPERATOR, URL, Administration, administration
+from tests.support.consoles import browser
 
 ROLES: tuple[Role, ...] = ("member", "auditor", "admin", "owner")
 MARK = "<script>alert(1)</script>"
@@ -29,28 +28,6 @@ MARK = "<script>alert(1)</script>"
 async def gate(tmp_path: Path) -> AsyncIterator[Administration]:
     async with administration(tmp_path) as found:
         yield found
-
-
-async def browser(
-    gate: Administration, name: str, role: Role, *, signed_in: int = 0, known: bool = False
-) -> httpx2.AsyncClient:
-    """The browser of somebody who signed in ``signed_in`` seconds ago."""
-    if not known:
-        await gate.person(name, role)
-    now, cookie = int(SystemClock().now()), f"gk_bs_{name}{signed_in}"
-    await gate.store.browser_sessions.add(
-        BrowserSession(
-            token_hash=token_hash(cookie),
-            user_id=f"usr_{name}",
-            auth_time=now - signed_in,
-            created_at=now - signed_in,
-            expires_at=now + 3600,
-        )
-    )
-    transport = httpx2.ASGITransport(gate.application, client=("192.0.2.7", 1))
-    return httpx2.AsyncClient(
-        transport=transport, base_url=URL, cookies={"gk_session": cookie}, follow_redirects=True
-    )
 
 
 async def confirm(
@@ -73,7 +50,7 @@ def asked(page: httpx2.Response, act: str) -> tuple[str, dict[str, str]]:
 
 
 def readable(path: str) -> str:
-    return path.replace("{act}", "disable") + "?name=bob"
+    return path.replace("{act}", "disable").replace("{deed}", "group-delete") + "?name=bob"
 
 
 async def test_members_open_nothing_and_auditors_only_look(gate: Administration) -> None:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from gatekit.errors import Conflict, InvalidInput, NotFound
-from gatekit.model.people import GroupRule, Membership
+from gatekit.model.people import GroupQuery, GroupRule, Membership
 from gatekit.store.ports import Store
 from tests.contract.samples import LATER, NOW, group, user
 
@@ -135,3 +135,26 @@ async def test_a_rule_is_replaced_and_ends(family: Store) -> None:
     assert await entries(family, start) == ["group:dev", "group:web", "group:web"]
     with pytest.raises(NotFound):
         await family.groups.set_rule(GroupRule(group="x", selectors=("*",)), NOW)
+
+
+async def test_groups_come_in_pages_ours_first(family: Store) -> None:
+    """Those that a provider only names are among them; what is searched is letters, not a pattern."""
+    await family.groups.create(group("Eng", id="g2", source="okta", title="Engine_ers 100%"))
+    for source, name in (("local", "dev"), ("okta", "Eng"), ("github", "acme"), ("okta", "zed")):
+        await family.groups.add(Membership(user_id="usr_alice", group=name, source=source))
+    await family.groups.add(Membership(user_id="usr_bob", group="dev"))
+    found: list[tuple[str, str, int]] = []
+    after = ("", "")
+    while lines := await family.groups.page(GroupQuery(after=after, limit=2)):
+        assert len(lines) <= 2
+        found += [(line.source, line.name, line.size) for line in lines]
+        after = (lines[-1].source, lines[-1].name)
+    assert found == [
+        *(("local", "dev", 2), ("local", "staff", 0), ("local", "web", 0)),
+        *(("github", "acme", 1), ("okta", "Eng", 1), ("okta", "zed", 1)),
+    ]
+    by_title = await family.groups.page(GroupQuery(text="E_ERS 100%"))
+    assert [(line.name, line.title) for line in by_title] == [("Eng", "Engine_ers 100%")]
+    assert [line.name for line in await family.groups.page(GroupQuery(text="%"))] == ["Eng"]
+    assert await family.groups.size("dev", "local") == 2
+    assert await family.groups.size("dev", "okta") == 0

@@ -7,10 +7,11 @@ import re
 from collections.abc import Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gatekit.admin.desk import Actor, Desk, words
 from gatekit.errors import InvalidInput, NotFound
-from gatekit.model.people import LOCAL, Group, GroupRule, Membership
+from gatekit.model.people import LOCAL, Group, GroupLine, GroupQuery, GroupRule, Membership
 from gatekit.model.rules import ByGroup
 from gatekit.policy.stored import parse_selector
 
@@ -35,6 +36,8 @@ class GroupView(Struct, frozen=True, kw_only=True):
     parents: tuple[str, ...] = ()
     selectors: tuple[str, ...] = ()
     """Whoever they name is in it too."""
+    id: str = ""
+    """Empty in a list, and of a group that a provider only names."""
 
 
 class Groups(Desk):
@@ -48,6 +51,18 @@ class Groups(Desk):
             Group(id=self._entropy.ident("grp_"), name=name, title=title, created_at=now, updated_at=now)
         )
         await self._record(actor, "group.create", name, after=words(title=title))
+
+    async def retitle(self, actor: Actor, name: str, title: str) -> None:
+        """Another title, for people to read; the name stays, because lists mean the group by it."""
+        await self._ours(actor, name)
+        check_name(name, title)
+        row = await self._store.groups.get(name)
+        if row is None or row.title == title:
+            return
+        await self._store.groups.update(replace(row, title=title, updated_at=self._now()))
+        await self._record(
+            actor, "group.title", name, before=words(title=row.title), after=words(title=title)
+        )
 
     async def delete(self, actor: Actor, name: str) -> GroupView:
         """Its members stay, but are no longer in it."""
@@ -112,6 +127,17 @@ class Groups(Desk):
         self._may(actor, "groups:read")
         return await self._view(name, source)
 
+    async def head(self, actor: Actor, name: str, source: str = LOCAL) -> GroupView:
+        """The same without the members: there may be more of them than a page or a memory holds."""
+        self._may(actor, "groups:read")
+        row, size = await self._store.groups.get(name, source), await self._store.groups.size(name, source)
+        return await self._around(name, source, row, size, ())
+
+    async def page(self, actor: Actor, query: GroupQuery) -> Sequence[GroupLine]:
+        """Up to ``query.limit``: our own first, then those that providers have named or provisioned."""
+        self._may(actor, "groups:read")
+        return await self._store.groups.page(query)
+
     async def list(self, actor: Actor, *, members: bool = False) -> Sequence[GroupView]:
         """Our own first, then every group that a provider has named or provisioned; with ``members`` whoever
         is in those of our own."""
@@ -150,17 +176,24 @@ class Groups(Desk):
     async def _view(self, name: str, source: str) -> GroupView:
         row = await self._store.groups.get(name, source)
         members = await self._store.groups.members(name, source)
-        if row is None and not members:
-            raise NotFound(f"there is no group {name}; `gatekit groups list` shows which there are")
         names = await self._store.users.named([member.user_id for member in members])
+        called = tuple(sorted(names.get(member.user_id, member.user_id) for member in members))
+        return await self._around(name, source, row, len(members), called)
+
+    async def _around(
+        self, name: str, source: str, row: Group | None, size: int, members: tuple[str, ...]
+    ) -> GroupView:
+        if row is None and not size:
+            raise NotFound(f"there is no group {name}; `gatekit groups list` shows which there are")
         nesting = await self._store.groups.nesting() if source == LOCAL else ()
         rules = await self._store.groups.rules() if source == LOCAL else ()
         return GroupView(
             name=name,
             source=source,
+            id=row.id if row else "",
             title=row.title if row else "",
-            size=len(members),
-            members=tuple(sorted(names.get(member.user_id, member.user_id) for member in members)),
+            size=size,
+            members=members,
             children=_beside(nesting, parent=name),
             parents=_beside(nesting, child=name),
             selectors=next((rule.selectors for rule in rules if rule.group == name), ()),

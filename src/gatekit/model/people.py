@@ -133,6 +133,26 @@ class Group(Struct, frozen=True, kw_only=True):
     updated_at: int = 0
 
 
+class GroupQuery(Struct, frozen=True, kw_only=True):
+    """Which groups: our own first, then by source and name."""
+
+    after: tuple[str, str] = ("", "")
+    """(source, name) that the page before ended with; empty: from the beginning."""
+    limit: int = 100
+    text: str = ""
+    """Part of the name or the title; A–Z match a–z."""
+
+
+class GroupLine(Struct, frozen=True, kw_only=True):
+    """One group in a list; groups without a row among them."""
+
+    source: str
+    name: str
+    title: str
+    size: int
+    """Direct members."""
+
+
 class GroupWrite(Struct, frozen=True, kw_only=True):
     """One local group of a batch that is written as a whole. What is None stays as it is."""
 

@@ -12,6 +12,8 @@ from typing import Protocol
 from gatekit.model.people import (
     LOCAL,
     Group,
+    GroupLine,
+    GroupQuery,
     GroupRule,
     GroupWrite,
     Identity,
@@ -154,6 +156,10 @@ class Groups(Protocol):
         """By source and name."""
         ...
 
+    async def page(self, query: GroupQuery) -> Sequence[GroupLine]:
+        """Up to ``query.limit``, of every group that has a row or members."""
+        ...
+
     async def get(self, name: str, source: str = LOCAL) -> Group | None: ...
 
     async def by_id(self, group_id: str) -> Group | None: ...
@@ -186,6 +192,10 @@ class Groups(Protocol):
 
     async def members(self, name: str, source: str | None = None) -> builtins.list[Membership]:
         """Direct ones, of one source or of all that have a group of that name."""
+        ...
+
+    async def size(self, name: str, source: str) -> int:
+        """How many direct members."""
         ...
 
     async def set_members(self, name: str, source: str, user_ids: Collection[str]) -> None:

@@ -288,6 +288,72 @@ def person_sheet() -> Sheet:
     )
 
 
+def group_sheet() -> Sheet:
+    def member(name: str, *badges: str) -> Row:
+        asked = (Link("Remove", f"/admin/do/group-remove?name=sre&who={name}"),)
+        return Row(title=name, href=f"/admin/person?name={name}", badges=badges, links=asked)
+
+    words = ("Add people", "Put a group into it", "Change the rule", "Change the title", "Delete")
+    return people_sheet(
+        frame=Frame(username="olga", role="owner", logout_csrf="csrf-value", here="/admin/groups"),
+        title="Site reliability",
+        lead="",
+        warnings=("Whoever is in it has the role auditor: the file says so.",),
+        facts=(("Name", "sre"), ("Said by", "ourselves"), ("Direct members", "3")),
+        links=tuple(Link(each, "/admin/do/group-add?name=sre") for each in words),
+        search=(Choice(name="q", label="Search its members"),),
+        search_action="/admin/group",
+        kept=(("name", "sre"), ("source", "local")),
+        sections=(
+            Section(title="Members", rows=(member("ada"), member("bob"), member("carol", "disabled"))),
+            Section(title="Groups within", lead="Their members count too.", rows=(Row(title="on-call"),)),
+            Section(title="Rule", rows=(Row(title="group:okta/SRE"),)),
+        ),
+    )
+
+
+def joining() -> Question:
+    return Question(
+        frame=Frame(username="olga", role="owner", logout_csrf="csrf-value", here="/admin/groups"),
+        title="Add people: sre",
+        csrf="csrf-value",
+        seen="seen-value",
+        action="/admin/do/group-add?name=sre&q=b",
+        changes=("They may use at once what lists allow to the group.",),
+        search=(Choice(name="q", label="Search", hint="Part of a name or an address.", value="b"),),
+        search_action="/admin/do/group-add",
+        kept=(("name", "sre"),),
+        fields=(
+            Choice(
+                name="who",
+                label="Who is not in it yet",
+                options=(("bea", "bea · Bea Stone"), ("bob", "bob · Bob Stone")),
+                many=True,
+                chosen=("bob",),
+            ),
+            Choice(name="names", label="Others", hint="Usernames, with blanks or commas between them."),
+        ),
+        button="Add people",
+        back="/admin/group?name=sre",
+    )
+
+
+def ruling() -> Question:
+    return Question(
+        frame=Frame(username="olga", role="owner", logout_csrf="csrf-value", here="/admin/groups"),
+        title="Change the rule: sre",
+        csrf="csrf-value",
+        seen="seen-value",
+        action="/admin/do/group-rule?name=sre",
+        changes=("Without an entry only its members are.",),
+        fields=(Choice(name="selectors", label="One entry a line", value="okta:ada\n*", lines=10),),
+        button="Change the rule",
+        back="/admin/group?name=sre",
+        error="Nothing was changed.",
+        faults=("'*' names nobody in particular",),
+    )
+
+
 def deletion() -> Question:
     return Question(
         frame=FRAME,
@@ -345,6 +411,9 @@ def every_page() -> dict[str, str]:
         "admin-people": pages.console(people_sheet()),
         "admin-person": pages.console(person_sheet()),
         "admin-delete": pages.console(deletion()),
+        "admin-group": pages.console(group_sheet()),
+        "admin-group-add": pages.console(joining()),
+        "admin-group-rule": pages.console(ruling()),
         "invite": pages.invite(invite()),
         "home": pages.home(home()),
         "home-stranger": pages.home(HomeView(username="", servers=(), sign_in_url="/login")),

@@ -6,7 +6,7 @@ import builtins
 from collections.abc import Collection, Mapping, Sequence
 
 from gatekit.errors import Conflict, InvalidInput, NotFound
-from gatekit.model.people import LOCAL, Group, GroupRule, GroupWrite, Membership
+from gatekit.model.people import LOCAL, Group, GroupLine, GroupQuery, GroupRule, GroupWrite, Membership
 from gatekit.store.sql.engine import Database, Row, Work
 from gatekit.store.sql.rows import as_list, decode, encode, insert, update
 
@@ -34,6 +34,28 @@ class SqlGroups:
                 "SELECT * FROM groups WHERE source = :source ORDER BY name", source=source
             )
         return [decode(Group, row) for row in rows]
+
+    async def page(self, query: GroupQuery) -> Sequence[GroupLine]:
+        source, name = query.after
+        escaped = query.text.lower().replace("!", "!!").replace("%", "!%").replace("_", "!_")
+        rows = await self._database.all(
+            _PAGE,
+            local=LOCAL,
+            rank=0 if source in ("", LOCAL) else 1,
+            source=source,
+            name=name,
+            text=f"%{escaped}%",
+            limit=query.limit,
+        )
+        return [decode(GroupLine, row) for row in rows]
+
+    async def size(self, name: str, source: str) -> int:
+        row = await self._database.one(
+            "SELECT count(*) AS found FROM memberships WHERE group_name = :name AND source = :source",
+            name=name,
+            source=source,
+        )
+        return int(row["found"]) if row else 0
 
     async def get(self, name: str, source: str = LOCAL) -> Group | None:
         return _group(
@@ -170,6 +192,21 @@ class SqlGroups:
                 if one.rule is not None:
                     await _set_rule(work, GroupRule(group=one.group.name, selectors=one.rule), now)
 
+
+_PAGE = """
+SELECT known.source, known.name, COALESCE(g.title, '') AS title,
+    (SELECT count(*) FROM memberships m WHERE m.group_name = known.name AND m.source = known.source) AS size
+FROM (
+    SELECT source, name FROM groups
+    UNION SELECT source, group_name AS name FROM memberships WHERE source <> :local
+) known
+LEFT JOIN groups g ON g.source = known.source AND g.name = known.name
+WHERE (CASE WHEN known.source = :local THEN 0 ELSE 1 END, known.source, known.name) > (:rank, :source, :name)
+    AND (lower(known.name) LIKE :text ESCAPE '!' OR lower(COALESCE(g.title, '')) LIKE :text ESCAPE '!')
+ORDER BY CASE WHEN known.source = :local THEN 0 ELSE 1 END, known.source, known.name
+LIMIT :limit
+"""
+"""Sizes are counted of what is shown only. Nobody is in a group of our own that has no row."""
 
 _BELOW = (
     "WITH RECURSIVE below (name) AS ("

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Protocol
@@ -31,7 +32,8 @@ from gatekit.web.console.route import PATH, PERSON
 from gatekit.web.console.views import Frame, Question, Sheet
 from gatekit.web.pages import HtmlPages
 
-_FORM_BYTES = 16 * 1024
+_FORM_BYTES = 64 * 1024
+_COMMAND = re.compile(r"(; | \()`gatekit [^`]*`.*$", re.DOTALL)
 _STATUS: tuple[tuple[type[AdminError], int, str], ...] = (
     (Forbidden, 403, "You may not do this"),
     (NotFound, 404, "There is nothing like this"),
@@ -160,15 +162,20 @@ async def _answered(handler: Handler, visit: Visit) -> Response:
     try:
         return await handler(visit)
     except AdminError as refused:
-        status, title = next(
-            ((code, words) for kind, code, words in _STATUS if isinstance(refused, kind)),
-            (400, "This cannot be done"),
-        )
+        status, title = status_of(refused)
         raise PageProblem(status, title, sentence(str(refused)), "Go back; nothing was changed.") from refused
 
 
+def status_of(refused: AdminError) -> tuple[int, str]:
+    """HTTP status, and a title for a page."""
+    found = ((code, words) for kind, code, words in _STATUS if isinstance(refused, kind))
+    return next(found, (400, "This cannot be done"))
+
+
 def sentence(text: str) -> str:
-    """With a capital letter and a full stop."""
+    """With a capital letter and a full stop; without the command that the use case advises, because nobody
+    has a terminal here."""
+    text = _COMMAND.sub("", text)
     return text[:1].upper() + text[1:].rstrip(".") + "."
 
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gatekit.web.console.deeds import Deed, DeedPages
 from gatekit.web.console.door import ConsoleDoor, Desks, Handler
+from gatekit.web.console.group_deeds import DEEDS as GROUP_DEEDS
+from gatekit.web.console.groups import GroupPages
 from gatekit.web.console.lists import ListPages
 from gatekit.web.console.overview import OverviewPage
 from gatekit.web.console.people import PeoplePages
 from gatekit.web.console.route import (
     ACT,
     CONNECTIONS,
+    DEED,
     GROUP,
     GROUPS,
     KEYS,
@@ -22,12 +26,16 @@ from gatekit.web.console.route import (
     Answer,
 )
 
+DEEDS: tuple[Deed, ...] = (*GROUP_DEEDS,)
+"""All that can be done to things; what can be done to people is ``acts.ACTS``."""
+
 
 class Console:
     """Every page of ``route.DOORS``."""
 
     def __init__(self, door: ConsoleDoor, desks: Desks) -> None:
         people, lists = PeoplePages(door, desks), ListPages(door, desks)
+        groups, deeds = GroupPages(door, desks), DeedPages(door, desks, DEEDS)
         self._door = door
         self._handlers: dict[tuple[str, str], Handler] = {
             (OVERVIEW, "GET"): OverviewPage(door, desks).show,
@@ -37,10 +45,12 @@ class Console:
             (PERSON, "GET"): people.person,
             (ACT, "GET"): people.ask,
             (ACT, "POST"): people.do,
-            (GROUPS, "GET"): lists.groups,
-            (GROUP, "GET"): lists.group,
+            (GROUPS, "GET"): groups.list,
+            (GROUP, "GET"): groups.group,
             (CONNECTIONS, "GET"): lists.connections,
             (KEYS, "GET"): lists.keys,
+            (DEED, "GET"): deeds.ask,
+            (DEED, "POST"): deeds.do,
         }
 
     def answer(self, path: str, method: str) -> Answer:

@@ -22,6 +22,7 @@ GROUPS = f"{PATH}/groups"
 GROUP = f"{PATH}/group"
 CONNECTIONS = f"{PATH}/connections"
 KEYS = f"{PATH}/keys"
+DEED = f"{PATH}/do/{{deed}}"
 
 DOORS = (
     (OVERVIEW, "GET"),
@@ -35,6 +36,8 @@ DOORS = (
     (GROUP, "GET"),
     (CONNECTIONS, "GET"),
     (KEYS, "GET"),
+    (DEED, "GET"),
+    (DEED, "POST"),
 )
 
 Answer = Callable[[Request], Awaitable[Response]]

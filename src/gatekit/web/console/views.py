@@ -31,6 +31,8 @@ class Row(Struct, frozen=True, kw_only=True):
     href: str = ""
     badges: tuple[str, ...] = ()
     facts: tuple[Fact, ...] = ()
+    links: tuple[Link, ...] = ()
+    """What can be done about it."""
 
 
 class Section(Struct, frozen=True, kw_only=True):
@@ -42,7 +44,7 @@ class Section(Struct, frozen=True, kw_only=True):
 
 
 class Choice(Struct, frozen=True, kw_only=True):
-    """A field. With ``options`` one of them is chosen, otherwise text is typed."""
+    """A field. With ``options`` one of them is chosen, or several; otherwise text is typed."""
 
     name: str
     label: str
@@ -50,6 +52,12 @@ class Choice(Struct, frozen=True, kw_only=True):
     value: str = ""
     options: tuple[tuple[str, str], ...] = ()
     """(value, words)."""
+    many: bool = False
+    """Whether several of the options may be chosen …"""
+    chosen: tuple[str, ...] = ()
+    """… and which are."""
+    lines: int = 0
+    """How many lines of text are seen at once; 0: it is one line."""
     required: bool = False
 
 
@@ -70,6 +78,10 @@ class Sheet(Struct, frozen=True, kw_only=True):
     links: tuple[Link, ...] = ()
     search: tuple[Choice, ...] = ()
     """Fields of a form that asks for the same page."""
+    search_action: str = ""
+    """Where that form goes; empty: to ``frame.here``."""
+    kept: tuple[Fact, ...] = ()
+    """Parameters of the address that it keeps: (name, value)."""
     sections: tuple[Section, ...] = ()
 
 
@@ -79,11 +91,20 @@ class Question(Struct, frozen=True, kw_only=True):
     frame: Frame
     title: str
     csrf: str
+    seen: str = ""
+    """Stands for how the thing was when the page was shown."""
     action: str
     """Where the form goes."""
     changes: tuple[str, ...] = ()
     """What will happen, a sentence each."""
+    search: tuple[Choice, ...] = ()
+    """Fields of a form that asks for the same page."""
+    search_action: str = ""
+    kept: tuple[Fact, ...] = ()
+    """Parameters of the address that it keeps: (name, value)."""
     fields: tuple[Choice, ...] = ()
     button: str
     back: str
     error: str = ""
+    faults: tuple[str, ...] = ()
+    """All that is wrong with what was typed."""
