@@ -184,7 +184,7 @@ async def test_a_group_is_made_filled_and_deleted_and_all_of_it_is_recorded(
 
 async def test_what_is_refused_stands_in_the_form_with_what_was_typed(gate: Administration) -> None:
     admin = await browser(gate, "ada", "admin")
-    tries = (
+    tries: tuple[tuple[str, dict[str, str], dict[str, str], str, int], ...] = (
         ("group-create", {}, {"name": "no name"}, "cannot be a group", 400),
         ("group-create", {}, {"name": "dev"}, "There is a group dev already.", 409),
         ("group-add", {"name": "dev"}, {"names": "zoe"}, "There is no person called zoe.", 404),
