@@ -8,11 +8,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from joserfc.jwk import ECKey
+from msgspec import structs
 
 from gatekit.identity.mapping import Mapping
 from gatekit.identity.ports import UPSTREAM
 from gatekit.model.audit import SignOut, TokenEvent
 from gatekit.model.connections import Admit, ConnectionRules
+from gatekit.model.people import Identity
 from tests.attack.world import Browser, World, returned
 from tests.emulators.openid import OpenIdEmulator
 
@@ -219,3 +221,58 @@ async def test_an_answer_about_somebody_else_changes_nobody(company: Company) ->
     user = await company.world.store.users.by_identity("acme", company.idp.connection.issuer, "ada")
     assert user is not None
     assert user.email == "ada@example.com"
+
+
+async def test_what_came_over_another_connection_stays(company: Company) -> None:
+    """R6, F1: one person, two ways in: a provider ends what came over it, and nothing else."""
+    world = company.world
+    ada = await world.store.users.by_identity("acme", company.idp.connection.issuer, "ada")
+    assert ada is not None
+    [by_acme] = await world.store.grants.list(ada.id)
+    assert by_acme.connection == "acme"
+    elsewhere = structs.replace(by_acme, id="gkg_elsewhere", connection="github")
+    unknown = structs.replace(by_acme, id="gkg_unknown", connection="")
+    await world.store.grants.add(elsewhere)
+    await world.store.grants.add(unknown)
+    assert await company.told(company.idp.logout_token()) == 200
+    left = [grant.id for grant in await world.store.grants.list(ada.id) if grant.revoked_at is None]
+    assert left == ["gkg_elsewhere"]
+
+
+async def test_a_connection_that_is_off_ends_the_grants_that_came_over_it(company: Company) -> None:
+    """F2, R6: also of somebody who is at home elsewhere."""
+    world = company.world
+    ada = await world.store.users.by_identity("acme", company.idp.connection.issuer, "ada")
+    assert ada is not None
+    home = Identity(user_id=ada.id, connection="github", issuer="https://github.example", subject="ada")
+    await world.store.identities.add(home)
+    await world.store.identities.settle(home)
+    assert await company.in_() == (True, True)
+    del world.providers["acme"]
+    world.server.bearer.forget()
+    assert not await world.alive(company.tokens["access_token"], "clock")
+    refused = await world.refresh(company.client, company.tokens["refresh_token"])
+    assert refused.json()["error"] == "invalid_grant"
+    page = await company.browser.visit("/")
+    assert "/logout" not in page.text
+
+
+async def test_who_leaves_while_they_approve_connects_nothing(company: Company) -> None:
+    """R6: between the click and the grant there is a moment in which ``depart`` sees neither."""
+    world, grants = company.world, company.world.store.grants
+    approve = grants.approve
+
+    async def departed_before(*given: Any) -> None:
+        assert await company.told(company.idp.logout_token()) == 200
+        await approve(*given)
+
+    world.store.grants.approve = departed_before  # type: ignore[method-assign, assignment]
+    try:
+        url = world.authorize_url(company.client, resource=f"{world.issuer}/s/clock/mcp")
+        answer = await company.browser.visit(url)  # approved before: remembered
+    finally:
+        del world.store.grants.approve
+    assert answer.status_code == 403
+    ada = await world.store.users.by_identity("acme", company.idp.connection.issuer, "ada")
+    assert ada is not None
+    assert [grant for grant in await grants.list(ada.id) if grant.revoked_at is None] == []

@@ -54,7 +54,8 @@ class Identities(Desk):
         return identity
 
     async def unlink(self, actor: Actor, username: str, connection: str) -> Sequence[Identity]:
-        """Take away every identity of a connection; the person is signed out everywhere.
+        """Take away every identity of a connection; the person is signed out everywhere, and
+        what they granted when they had signed in over it ends.
 
         If that is where they are at home, they move to another identity they have. The last one stays: who
         should not come in any more is disabled.
@@ -74,6 +75,9 @@ class Identities(Desk):
             await self._store.identities.remove(row)
         await self._store.groups.replace_provider_groups(user.id, connection, ())
         await self._store.browser_sessions.end_all(user.id, self._now())
+        for grant in await self._store.grants.list(user.id):
+            if grant.connection == connection and grant.revoked_at is None:
+                await self._store.grants.revoke(grant.id, self._now(), f"unlinked from {connection}")
         before = " ".join(map(_said, gone))
         await self._record(
             actor, "user.unlink", user.username, before=before, after=words(home=left[0].connection)

@@ -41,14 +41,18 @@ def principal_is_active(
     connection_enabled: bool,
     admitted: bool,
     now: float,
+    way_enabled: bool = True,
 ) -> Standing:
     """Judge one person, the client that acts for them and the grant it acts under.
 
     ``admitted`` is the gateway-wide policy's word, ``connection_enabled`` says whether the person's identity
-    provider is still configured, ``now`` is in seconds since the epoch. Whatever is missing refuses.
+    provider is still configured, ``way_enabled`` the same of the connection over which this grant or browser
+    session came (False only if one is known), ``now`` is in seconds since the epoch. Whatever is missing
+    refuses.
     """
     return (
         _refuse_person(user, connection_enabled, admitted)
+        or (None if way_enabled else Inactive("the connection it came over is not configured any more"))
         or _refuse_client(client)
         or _refuse_grant(grant, user, client, now)
         or Active()
@@ -148,10 +152,10 @@ class Standings:
         self._policy = policy
         self._connections = connections
 
-    async def person(self, user_id: str, now: float) -> Upright | Inactive:
-        """Judge a person alone: a browser session, an API key."""
+    async def person(self, user_id: str, now: float, way: str = "") -> Upright | Inactive:
+        """Judge a person alone: an API key, a browser session. ``way``: the connection that it came over."""
         user = await self._rows.users.get(user_id)
-        return await self._judge(user, NOT_INVOLVED, NOT_INVOLVED, now)
+        return await self._judge(user, NOT_INVOLVED, NOT_INVOLVED, now, way=way)
 
     async def known(self, user_id: str, now: float) -> Upright | Inactive:
         """Judge a person alone, whomever the policy admits: there is no token that says groups."""
@@ -172,7 +176,7 @@ class Standings:
         if found is None:
             return Inactive("the grant does not exist any more")
         grant, user, client = found
-        return await self._judge(user, client, grant, now)
+        return await self._judge(user, client, grant, now, way=grant.connection)
 
     async def _vouched_for(self, user: User) -> bool:
         """Whether whoever says that somebody is who they are is configured."""
@@ -191,6 +195,7 @@ class Standings:
         said: frozenset[tuple[str, str]] | None = None,
         *,
         admitted: bool = False,
+        way: str = "",
     ) -> Upright | Inactive:
         principal = await self._directory.principal(user.id) if user is not None else None
         if principal is not None and said is not None:
@@ -205,6 +210,7 @@ class Standings:
             client,
             grant,
             connection_enabled=user is not None and await self._vouched_for(user),
+            way_enabled=not way or user is None or way == user.connection or way in self._connections(),
             admitted=principal is not None and (admitted or self._policy().admits(principal)),
             now=now,
         )

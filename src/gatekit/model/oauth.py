@@ -67,6 +67,9 @@ class Grant(Struct, frozen=True, kw_only=True):
     """Absolute end of the refresh family."""
     revoked_at: int | None = None
     revoke_reason: str = ""
+    connection: str = ""
+    """How the person had signed in who approved it: it ends with what that connection vouches for. Empty:
+    from before this was kept, or nobody signed in."""
 
 
 class AuthorizationCode(Struct, frozen=True, kw_only=True):

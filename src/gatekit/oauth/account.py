@@ -142,7 +142,7 @@ class Account:
                 detail=reason,
             )
         response = redirect("/")
-        await self._browser.sign_in(request, response, user.id)
+        await self._browser.sign_in(request, response, user.id, (user.connection, ""))
         return response
 
     def _invite_page(self, token: str, user: User, cookie: str, error: str, status: int = 200) -> Response:

@@ -128,7 +128,7 @@ class Browser:
         session = await self._core.store.browser_sessions.get(token_hash(value), self._core.now())
         if session is None:
             return None
-        person = await self._core.standings.person(session.user_id, self._core.at())
+        person = await self._core.standings.person(session.user_id, self._core.at(), session.connection)
         return person if isinstance(person, Inactive) else SignedIn(session, person)
 
     def recent(self, someone: SignedIn) -> bool:

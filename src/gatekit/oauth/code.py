@@ -10,6 +10,7 @@ from gatekit.model.oauth import AuthorizationCode, Grant, RelyingSession
 from gatekit.oauth import answers
 from gatekit.oauth.browser import START_AGAIN, Browser, Run, SignedIn
 from gatekit.oauth.core import Core
+from gatekit.oauth.departures import stays
 from gatekit.oauth.relying import OPENID, Relying
 from gatekit.oauth.request import Target
 from gatekit.platform.vault import token_hash
@@ -40,6 +41,7 @@ class Codes:
             auth_time=someone.session.auth_time,
             created_at=now,
             expires_at=now + settings.grant_lifetime,
+            connection=someone.session.connection,
         )
         await self._core.store.grants.approve(
             grant,
@@ -55,6 +57,7 @@ class Codes:
                 jkt=run.transaction.jkt,
             ),
         )
+        await stays(self._core, someone.session, grant)
         if OPENID in grant.scopes:
             session = RelyingSession(
                 grant_id=grant.id,

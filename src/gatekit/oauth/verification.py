@@ -19,6 +19,7 @@ from gatekit.model.scopes import may_call, read_only
 from gatekit.oauth.authorize import Authorize
 from gatekit.oauth.browser import Browser, SignedIn
 from gatekit.oauth.core import Core
+from gatekit.oauth.departures import stays
 from gatekit.oauth.device import PAGE, as_shown, letters_of, user_code_hash
 from gatekit.oauth.http import Form, address, form, page, place, query, redirect, request_id
 from gatekit.oauth.pages import DeviceConsentView, DeviceView, DoneView, ServerChoice
@@ -109,6 +110,8 @@ class Verification:
         grant = self._grant(run, someone, approved) if approved else None
         if not await self._core.store.device_authorizations.decide(run.device_hash, self._core.now(), grant):
             raise PageProblem(400, "This code has ended", "It was used already, or it has expired.")
+        if grant is not None:
+            await stays(self._core, someone.session, grant)
         if grant is None:
             done = DoneView(title="Denied", message="The device gets nothing. You can close this page.")
         else:
@@ -165,6 +168,7 @@ class Verification:
             auth_time=someone.session.auth_time,
             created_at=now,
             expires_at=now + self._core.settings.grant_lifetime,
+            connection=someone.session.connection,
         )
 
     async def _record(

@@ -11,7 +11,7 @@ from gatekit.admin.roles import EffectiveRoles
 from gatekit.errors import Conflict, Forbidden, InvalidInput, NotFound
 from gatekit.model.rules import ByEmail, ByLogin, Rules
 from gatekit.policy.engine import Policy
-from tests.contract.samples import NOW, identity, session, user
+from tests.contract.samples import NOW, client, grant, identity, session, user
 from tests.unit.admin.conftest import Setting
 
 OKTA = {"connection": "okta", "issuer": "https://acme.okta.com", "subject": "00u1"}
@@ -124,3 +124,14 @@ async def test_an_address_and_a_name_change(setting: Setting, desk: Identities) 
     with pytest.raises(InvalidInput, match="github"):
         await people.change(setting.actor, "octo", email="o@example.com")
     assert desk is not None
+
+
+async def test_what_came_over_a_way_that_is_taken_away_ends(setting: Setting, desk: Identities) -> None:
+    """R6: the person is no longer who that provider speaks of."""
+    store = setting.store
+    await desk.link(setting.actor, "alice", **OKTA)
+    await store.clients.add(client())
+    for name, connection in (("grt_okta", "okta"), ("grt_local", "local")):
+        await store.grants.add(grant(id=name, user_id="usr_alice", connection=connection))
+    await desk.unlink(setting.actor, "alice", "okta")
+    assert [row.id for row in await store.grants.list("usr_alice") if row.revoked_at is None] == ["grt_local"]

@@ -49,6 +49,7 @@ def test_everybody_in_good_standing() -> None:
         {"user": replace(USER, disabled=True)},
         {"connection_enabled": False},
         {"admitted": False},
+        {"way_enabled": False},
         {"client": None},
         {"client": replace(CLIENT, disabled=True)},
         {"client": replace(CLIENT, id="gkc_2")},

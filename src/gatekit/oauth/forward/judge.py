@@ -125,7 +125,7 @@ class Judge:
             session = await self._passes.session(request, target)
             if session is None:
                 raise
-            found = await self._core.standings.person(session.user_id, self._core.at())
+            found = await self._core.standings.person(session.user_id, self._core.at(), session.connection)
             if not isinstance(found, Upright):
                 raise _ended(missing, found) from missing
             return _by_browser(found.principal, session)

@@ -81,7 +81,7 @@ class IdentityAssertionGrant:
             raise InvalidGrant("this person may not use this gateway", refused.detail) from refused
         granted_resources = self._permitted(resources, found, client)
         await self._use_up(trusted, claims, ends)
-        grant = await self._grant(found, client, granted_resources, scopes, claims)
+        grant = await self._grant(found, client, granted_resources, scopes, claims, asserted)
         standing = await self._core.standings.grant(grant.id, self._core.at())
         if isinstance(standing, Inactive):
             raise InvalidGrant(_INVALID, standing.reason)
@@ -184,6 +184,7 @@ class IdentityAssertionGrant:
         resources: tuple[str, ...],
         scopes: tuple[str, ...],
         claims: Claims,
+        asserted: ExternalIdentity,
     ) -> Grant:
         """One for each assertion, as long as its token: the next needs the identity provider's word again."""
         now = self._core.now()
@@ -197,6 +198,7 @@ class IdentityAssertionGrant:
             auth_time=signed_in if type(signed_in) is int and 0 < signed_in <= now else int(claims["iat"]),
             created_at=now,
             expires_at=now + self._core.settings.access_token_lifetime,
+            connection=asserted.connection,
         )
         await self._core.store.grants.add(grant)
         return grant

@@ -57,7 +57,7 @@ class RefreshGrant:
             raise InvalidGrant(INVALID, reason)
         if row.expires_at <= self._core.now():
             raise InvalidGrant(INVALID, "refresh token expired")
-        if gone := await self._rechecks.refused(found.user):
+        if gone := await self._rechecks.refused(found.user, found.grant.connection):
             raise InvalidGrant(INVALID, gone)
         scopes = self._narrowed_scopes(found.grant, form, client)
         resources = self._issuer.narrowed(found.grant, form)

@@ -121,7 +121,8 @@ CREATE TABLE grants (
     created_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
     revoked_at BIGINT,
-    revoke_reason TEXT NOT NULL
+    revoke_reason TEXT NOT NULL,
+    connection TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX grants_user ON grants (user_id);
 CREATE INDEX grants_client ON grants (client_id);
