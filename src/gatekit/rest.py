@@ -19,6 +19,7 @@ from gatekit.admin.grants import Grants
 from gatekit.admin.groups import Groups
 from gatekit.admin.identities import Identities
 from gatekit.admin.keys import Keys
+from gatekit.admin.merging import Merging
 from gatekit.admin.people import People
 from gatekit.admin.roles import RoleDesk
 from gatekit.admin.servers import ServerUsers
@@ -63,6 +64,7 @@ def api_routes(
     desks = Desks(
         people=People(*desk),
         identities=Identities(*desk),
+        merging=Merging(*desk),
         roles=RoleDesk(*desk),
         service_accounts=ServiceAccounts(*desk),
         groups=Groups(*desk),

@@ -178,6 +178,14 @@ class People(Desk):
             digests=tuple(sorted(digest(salt, name) for name in names if name)),
             created_at=self._now(),
         )
+        for alias in await self._store.merging.aliases(user.id):  # who they were before two were merged
+            was = Pseudonym(
+                user_id=alias.old_id,
+                name=f"person-{self._entropy.letters(_LETTERS, 10)}",
+                digests=(digest(salt, alias.username),),
+                created_at=self._now(),
+            )
+            await self._store.pseudonyms.add(was)
         # First: there is no moment at which the person is gone and the name is shown.
         await self._store.pseudonyms.add(pseudonym)
         await self._store.users.delete(user.id)

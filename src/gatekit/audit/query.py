@@ -58,7 +58,9 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     """What to look for; everything that is set must fit. Times are seconds since the epoch."""
 
     user: str | None = None
-    """Username or id of the principal."""
+    """Username or id of the principal …"""
+    aliases: tuple[str, ...] = ()
+    """… and ids under which they acted before two people were merged."""
     server: str | None = None
     """Name of a server; a virtual one finds the calls that came in by it."""
     tool: str | None = None
@@ -199,7 +201,8 @@ def _whole_size(path: Path) -> int:
 
 def _compile(wanted: Filter) -> Callable[[bytes], Record | None]:
     """The test for one line: cheap looks at the bytes, then the decoded fields."""
-    names = (wanted.user, wanted.tool, wanted.client, wanted.event)
+    names = (wanted.tool, wanted.client, wanted.event)
+    people = [msgspec.json.encode(name) for name in (wanted.user, *wanted.aliases) if name is not None]
     needles = [msgspec.json.encode(name) for name in names if name is not None]
     if wanted.server is not None:
         needles.append(msgspec.json.encode(wanted.server)[1:-1])  # it may be part of ``via``
@@ -211,6 +214,8 @@ def _compile(wanted: Filter) -> Callable[[bytes], Record | None]:
         if head is None or not since <= float(head[2]) < until:
             return None
         if any(needle not in line for needle in needles):
+            return None
+        if people and not any(person in line for person in people):
             return None
         if wanted.denied and not _REFUSAL_BYTES.search(line):
             return None
@@ -231,7 +236,7 @@ def _matches(record: Record, wanted: Filter) -> bool:
 
     return (
         has(wanted.event, "event")
-        and has(wanted.user, "principal", "principal_id")
+        and (has(wanted.user, "principal", "principal_id") or fields.get("principal_id") in wanted.aliases)
         and has(wanted.client, "client", "client_id")
         and has(wanted.tool, "name", "asked")
         and (

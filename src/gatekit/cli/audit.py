@@ -18,6 +18,7 @@ from gatekit.platform.clock import SystemClock
 if TYPE_CHECKING:
     from gatekit.audit.pseudonyms import Covers
     from gatekit.audit.query import Record
+    from gatekit.cli.context import Office
 
 _COLUMNS = (("TIME (UTC)", 15), ("WHO", 12), ("CLIENT", 12), ("SERVER", 12), ("WHAT", 20), ("RESULT", 8))
 _INDENT = " " * 16
@@ -88,6 +89,7 @@ def search(
 
     now, covers = SystemClock().now(), _covers(workspace)
     wanted["user"] = covers.asked(wanted["user"])
+    wanted["aliases"] = _aliases(workspace, wanted["user"])
     try:
         chosen = query.Filter(
             since=query.parse_when(since, now) if since else None,
@@ -142,6 +144,17 @@ def _covers(workspace: Workspace) -> Covers:
     if not (workspace.data_dir / DATABASE).exists():
         return Covers((), "")
     return workspace.read(lambda office: office.people.covers(office.actor))
+
+
+def _aliases(workspace: Workspace, user: str | None) -> tuple[str, ...]:
+    """Ids of those whom ``user`` was merged with."""
+    if user is None or not (workspace.data_dir / DATABASE).exists():
+        return ()
+
+    async def work(office: Office) -> tuple[str, ...]:
+        return tuple(await office.merging.known_as(office.actor, user))
+
+    return workspace.read(work)
 
 
 def _show(records: Iterable[Record], as_json: bool, covers: Covers) -> int:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from gatekit.admin.groups import Groups
     from gatekit.admin.identities import Identities
     from gatekit.admin.keys import Keys
+    from gatekit.admin.merging import Merging
     from gatekit.admin.passkeys import Passkeys
     from gatekit.admin.people import People
     from gatekit.admin.roles import RoleDesk
@@ -79,6 +80,12 @@ class Office:
         from gatekit.admin.passkeys import Passkeys
 
         return Passkeys(*self._parts)
+
+    @property
+    def merging(self) -> Merging:
+        from gatekit.admin.merging import Merging
+
+        return Merging(*self._parts)
 
     @property
     def sessions(self) -> BrowserSessions:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gatekit.cli.context import Office, Workspace, located
-from gatekit.cli.output import as_json, listed, minute, moment, print_json, print_table
+from gatekit.cli.output import as_json, listed, minute, moment, print_json, print_table, yes
 
 if TYPE_CHECKING:
     from gatekit.admin.browser_sessions import BrowserSessionView
@@ -63,6 +63,29 @@ def link(workspace: Workspace, /, username: str, **identity: Any) -> None:
     """
     workspace.change(lambda office: office.identities.link(office.actor, username, **identity))
     click.echo(f"{identity['subject']} of {identity['connection']} signs in as {username}")
+
+
+@click.command()
+@click.argument("source", metavar="FROM")
+@click.argument("into", metavar="INTO")
+@yes
+@located
+def merge(workspace: Workspace, /, source: str, into: str, yes: bool) -> None:
+    """Make two people one: FROM's ways of signing in, groups, grants and keys become INTO's.
+
+    FROM is signed out, and is gone. Records keep the old id, and are found with INTO.
+
+    \b
+    Example:
+      gatekit users merge ada-2 ada --yes
+    """
+    if not yes:
+        click.confirm(f"Make {source} part of {into}, for good?", abort=True, err=True)
+    moved = workspace.change(lambda office: office.merging.merge(office.actor, source, into))
+    click.echo(
+        f"{source} is {into} now: {moved.identities} ways of signing in, {moved.groups} groups, "
+        f"{moved.grants} grants, {moved.keys} keys"
+    )
 
 
 @click.command()

@@ -96,6 +96,16 @@ class PeopleQuery(Struct, frozen=True, kw_only=True):
     """… of this source."""
 
 
+class Alias(Struct, frozen=True, kw_only=True):
+    """Somebody who became another person when the two were merged. Records keep the old id."""
+
+    old_id: str
+    username: str
+    user_id: str
+    """Who they are now."""
+    merged_at: int
+
+
 class Pseudonym(Struct, frozen=True, kw_only=True):
     """Stands for somebody who was deleted and asked to be forgotten; the name itself is not kept here."""
 

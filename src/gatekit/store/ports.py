@@ -30,6 +30,7 @@ from gatekit.store.api_ports import AdminKeys, ApiReplies
 from gatekit.store.browser_ports import BrowserSessions, RelyingSessions
 from gatekit.store.client_ports import Clients
 from gatekit.store.connection_ports import StoredConnections
+from gatekit.store.merge_ports import Merging
 from gatekit.store.passkey_ports import Passkeys
 from gatekit.store.people_ports import Groups, Identities, Invites, Pseudonyms, Users
 from gatekit.store.scim_ports import Accounts, ScimGroups, ScimTokens
@@ -285,6 +286,8 @@ class Store(Protocol):
     def identities(self) -> Identities: ...
     @property
     def pseudonyms(self) -> Pseudonyms: ...
+    @property
+    def merging(self) -> Merging: ...
     @property
     def groups(self) -> Groups: ...
     @property

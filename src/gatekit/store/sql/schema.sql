@@ -38,6 +38,14 @@ CREATE TABLE identities (
 );
 CREATE INDEX identities_user ON identities (user_id);
 
+CREATE TABLE aliases (
+    old_id TEXT NOT NULL PRIMARY KEY,
+    username TEXT NOT NULL,
+    user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    merged_at BIGINT NOT NULL
+);
+CREATE INDEX aliases_user ON aliases (user_id);
+
 CREATE TABLE pseudonyms (
     user_id TEXT NOT NULL PRIMARY KEY,
     name TEXT NOT NULL,

@@ -18,6 +18,7 @@ from gatekit.store.sql.facts import SqlChanges, SqlReplays, SqlSettings, SqlSign
 from gatekit.store.sql.grants import SqlGrants
 from gatekit.store.sql.groups import SqlGroups
 from gatekit.store.sql.identities import SqlIdentities, SqlPseudonyms
+from gatekit.store.sql.merging import SqlMerging
 from gatekit.store.sql.passkeys import SqlPasskeys
 from gatekit.store.sql.people import SqlInvites, SqlUsers
 from gatekit.store.sql.pushed import SqlPushedRequests
@@ -36,6 +37,7 @@ class SqlStore:
         self.users = SqlUsers(database)
         self.identities = SqlIdentities(database)
         self.pseudonyms = SqlPseudonyms(database)
+        self.merging = SqlMerging(database)
         self.groups = SqlGroups(database)
         self.invites = SqlInvites(database)
         self.clients = SqlClients(database)

@@ -16,6 +16,7 @@ from gatekit.admin.grants import Grants
 from gatekit.admin.groups import Groups
 from gatekit.admin.identities import Identities
 from gatekit.admin.keys import Keys
+from gatekit.admin.merging import Merging
 from gatekit.admin.people import People
 from gatekit.admin.roles import RoleDesk
 from gatekit.admin.servers import ServerUsers
@@ -36,6 +37,7 @@ class Desks(Struct, frozen=True, kw_only=True):
 
     people: People
     identities: Identities
+    merging: Merging
     roles: RoleDesk
     service_accounts: ServiceAccounts
     groups: Groups

@@ -77,6 +77,28 @@ async def _link(desks: Desks, wanted: Wanted) -> Identity:
     return _out(row)
 
 
+class MergeInto(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who it is as well."""
+
+    into: Annotated[str, Meta(min_length=1, max_length=64, pattern=PRINTABLE)]
+
+
+class Merged(Struct, frozen=True):
+    """How much moved."""
+
+    into: str
+    identities: int
+    groups: int
+    grants: int
+    keys: int
+
+
+async def _merge(desks: Desks, wanted: Wanted) -> Merged:
+    change: MergeInto = wanted.body
+    moved = await desks.merging.merge(wanted.actor, wanted["username"], change.into)
+    return Merged(change.into, moved.identities, moved.groups, moved.grants, moved.keys)
+
+
 async def _unlink(desks: Desks, wanted: Wanted) -> None:
     await desks.identities.unlink(wanted.actor, wanted["username"], wanted["connection"])
 
@@ -102,6 +124,16 @@ OPERATIONS = (
         answer=Identity,
         status=201,
         run=_link,
+    ),
+    Operation(
+        name="people.merge",
+        method="POST",
+        path=f"{PERSON}/merge",
+        permission="people:write",
+        summary="Make this person part of another one, who it is as well; not to be undone but by unlinking",
+        body=MergeInto,
+        answer=Merged,
+        run=_merge,
     ),
     Operation(
         name="people.unlink",

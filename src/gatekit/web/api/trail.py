@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from gatekit.audit.query import Filter, Record, search
 from gatekit.errors import ApiUnavailable, NotAcceptable
@@ -57,8 +58,12 @@ async def _search(desks: Desks, wanted: Wanted) -> Page[dict[str, Any]]:
     query: AuditQuery = wanted.query
     place = _resumed(query.cursor) or _beginning(desks, query)
 
+    covers = await desks.people.covers(wanted.actor)
+    query = replace(query, person=covers.asked(query.person or None) or "")
+    aliases = tuple(await desks.merging.known_as(wanted.actor, query.person)) if query.person else ()
+
     def read() -> tuple[list[Record], float]:
-        return _read(desks, query, place)
+        return _read(desks, query, place, aliases)
 
     async with desks.reading:  # one at a time: it is disk and processor, and calls need both
         try:
@@ -66,7 +71,7 @@ async def _search(desks: Desks, wanted: Wanted) -> Page[dict[str, Any]]:
         except OSError as error:
             raise ApiUnavailable(f"the trail cannot be read ({error.strerror or error})") from None
     shown = found[: query.limit]
-    fields = tuple(record.fields for record in shown)
+    fields = tuple(covers.cover(record.fields) for record in shown)
     if len(found) > query.limit:
         return Page(fields, _after(place, shown))
     return Page(fields, _named(_Place(reached, (), place.since)) if reached > place.since else None)
@@ -78,7 +83,9 @@ def _beginning(desks: Desks, query: AuditQuery) -> _Place:
     return _Place(until, (), max(0.0, since))
 
 
-def _read(desks: Desks, query: AuditQuery, place: _Place) -> tuple[list[Record], float]:
+def _read(
+    desks: Desks, query: AuditQuery, place: _Place, aliases: tuple[str, ...]
+) -> tuple[list[Record], float]:
     """Records, newest first, one more than was asked for if there are; and back to when everything was read.
 
     In spans, so that a question which nothing fits does not read for minutes: its page is short then.
@@ -88,7 +95,7 @@ def _read(desks: Desks, query: AuditQuery, place: _Place) -> tuple[list[Record],
     until, span = place.at + _MICROSECOND if place.seen else place.at, _DAY
     while len(found) <= query.limit and until > place.since:
         since = max(place.since, until - span)
-        records = search(desks.trail, _filter(query, since, until))
+        records = search(desks.trail, _filter(query, aliases, since, until))
         fresh = (record for record in records if _name(record) not in place.seen)
         found += islice(fresh, query.limit + 1 - len(found))
         until, span = since, min(2 * span, 8 * _DAY)
@@ -97,9 +104,10 @@ def _read(desks: Desks, query: AuditQuery, place: _Place) -> tuple[list[Record],
     return found, until
 
 
-def _filter(query: AuditQuery, since: float, until: float) -> Filter:
+def _filter(query: AuditQuery, aliases: tuple[str, ...], since: float, until: float) -> Filter:
     return Filter(
         user=query.person or None,
+        aliases=aliases,
         server=query.server or None,
         tool=query.tool or None,
         client=query.client or None,
