@@ -37,6 +37,7 @@ from gatekit.outgoing import dialler, warm_up
 from gatekit.platform.clock import SystemClock, SystemEntropy
 from gatekit.platform.peers import TrustedProxies
 from gatekit.platform.vault import Vault, load_master_key
+from gatekit.plugged import Plugged
 from gatekit.policy.stored import NOTHING_STORED, read_stored
 from gatekit.signin import Means, SignIns
 from gatekit.store.follow import follow, newest, touches
@@ -67,7 +68,9 @@ class Application:
         self._clock: Clock = SystemClock()
         self._entropy: Entropy = SystemEntropy()
         self._stored = NOTHING_STORED
-        self._tables = tables(config)
+        supervisor = Supervisor(self._clock, os.environ, __version__)
+        self._plugged = Plugged(self._clock, self._entropy, supervisor)
+        self._tables = tables(config, plugins=self._plugged.chains(config))
         self._vault = vault
         self._hasher = PasswordHasher()
         self._threads = ldap_threads()
@@ -78,7 +81,6 @@ class Application:
             store.identities,
             rules=self.signins.rules,
         )
-        supervisor = Supervisor(self._clock, os.environ, __version__)
         remote = RemoteTransport(self._clock, store.settings, supervisor.info, dialler(self._clock))
         self.pool = Pool(supervisor, self._clock, store.settings, self._on_process, remote=remote)
         warm_up(config)
@@ -164,6 +166,7 @@ class Application:
         for job in self._jobs:
             job.cancel()
         await self.gateway.close()
+        await self._plugged.close()
         await self.pool.close()
         self._hasher.close()
         self._threads.close()
@@ -175,8 +178,9 @@ class Application:
         warm_up(config)
         # What can fail comes first: nothing has changed then, and the old configuration is in force.
         await self.authorization.set_clients(config.clients)
+        plugins = self._plugged.chains(config)
         self.config = config
-        self._tables = tables(config, self._stored)
+        self._tables = tables(config, self._stored, plugins)
         self.signins.apply()
         self.gateway.apply(self._tables)
         self.authorization.set_servers(titles(config), config.resources, config.forward_auth)
@@ -206,7 +210,10 @@ class Application:
         """Nested groups and groups by rule, as the store has them now."""
         stored = await read_stored(self.store.groups)
         if stored != self._stored:
-            self._stored, self._tables = stored, tables(self.config, stored)
+            self._stored, self._tables = (
+                stored,
+                tables(self.config, stored, self._plugged.chains(self.config)),
+            )
             self.gateway.apply(self._tables)
 
     async def _standing_changed(self, entries: Sequence[str] = EVERYBODY) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from gatekit import __version__
 from gatekit.config.model import Config
 from gatekit.gateway.ports import GatewaySettings
-from gatekit.gateway.published import Merging, Published
+from gatekit.gateway.published import Inspectors, Merging, Published
 from gatekit.oauth.settings import OAuthSettings
 from gatekit.platform.limits import Rate
 from gatekit.policy.engine import Policy
@@ -22,11 +22,12 @@ def hosts(config: Config) -> tuple[str, ...]:
     return config.host, urlsplit(config.public_url).hostname or ""
 
 
-def tables(config: Config, stored: Stored = NOTHING_STORED) -> Published:
+def tables(config: Config, stored: Stored = NOTHING_STORED, plugins: Inspectors | None = None) -> Published:
     servers = {entry.server.name: entry.server for entry in config.servers}
     merging = Merging(page_size=config.aggregate.page_size, patience=config.aggregate.patience)
     virtual = [entry.virtual for entry in config.virtual]
-    return Published(servers, Policy.compile(with_stored(config.rules, stored)), virtual, merging)
+    policy = Policy.compile(with_stored(config.rules, stored))
+    return Published(servers, policy, virtual, merging, plugins)
 
 
 def gateway_settings(config: Config) -> GatewaySettings:

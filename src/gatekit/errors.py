@@ -4,6 +4,7 @@
 
     GatekitError
     ├── ConfigError                      the file is wrong; carries every fault (exit 2)
+    ├── PluginError                      a plugin cannot be loaded or made; says which and why
     ├── StoreError                       the database cannot be used
     │   ├── StoreLocked
     │   ├── StoreCorrupt
@@ -53,7 +54,7 @@
     ├── ProtocolFault                    a JSON-RPC error answer
     │   ├── ParseFault · InvalidRequestFault · MethodNotFound · InvalidParams
     │   ├── HeaderMismatch · UnsupportedVersion                                (MCP 2026-07-28)
-    │   ├── SessionMissing · SessionUnknown
+    │   ├── SessionMissing · SessionUnknown · Blocked
     │   └── UpstreamFault
     │       ├── UpstreamDown · UpstreamBusy · UpstreamTimeout · AnswerTooLarge · RecordingFailed
     │       └── PersonIncomplete · GatewayStopping
@@ -85,6 +86,12 @@ class ConfigError(GatekitError):
     def __init__(self, faults: Sequence[str]) -> None:
         self.faults: tuple[str, ...] = tuple(faults)
         super().__init__("\n".join(self.faults))
+
+
+class PluginError(GatekitError):
+    """A plugin cannot be loaded, or its options make no sense; the text is one line for the operator."""
+
+    exit_code: ClassVar[int] = 2
 
 
 class StoreError(GatekitError):
@@ -801,6 +808,12 @@ class SessionUnknown(ProtocolFault):
 
     code = -32001
     status = 404
+
+
+class Blocked(ProtocolFault):
+    """A plugin has refused what was asked or answered; ``public`` is what it lets the caller know."""
+
+    code = -31030
 
 
 class UpstreamFault(ProtocolFault):

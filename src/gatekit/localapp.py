@@ -33,6 +33,7 @@ from gatekit.model.people import Principal
 from gatekit.outgoing import dialler
 from gatekit.platform.clock import SystemClock, SystemEntropy
 from gatekit.platform.vault import Vault, load_master_key
+from gatekit.plugged import Plugged
 from gatekit.policy.stored import Stored, read_stored, with_stored
 from gatekit.store.follow import follow, newest, touches
 from gatekit.store.ports import Store
@@ -83,6 +84,7 @@ class LocalApplication:
         self._people = People(store.users, self._directory)
         self._door = LocalDoor(principal, local.server)
         supervisor = Supervisor(self._clock, os.environ, __version__)
+        self._plugged = Plugged(self._clock, SystemEntropy(), supervisor)
         remote = RemoteTransport(self._clock, store.settings, supervisor.info, dialler(self._clock))
         self._pool = Pool(supervisor, self._clock, store.settings, self._on_process, remote=remote)
         self._gateway = Gateway(
@@ -97,7 +99,7 @@ class LocalApplication:
                 is_active=self._is_active,
                 is_person_active=self._is_person_active,
             ),
-            tables(config, stored),
+            tables(config, stored, self._plugged.chains(config)),
         )
         self._channel = InsideChannel(self._gateway.endpoint.serve, local.server)
         self._jobs: list[asyncio.Task[None]] = []
@@ -144,6 +146,7 @@ class LocalApplication:
             job.cancel()
         await self._channel.aclose()
         await self._gateway.close()
+        await self._plugged.close()
         await self._pool.close()
         await self._recorder.aclose()
         await self._store.close()
@@ -152,8 +155,9 @@ class LocalApplication:
 
     async def apply(self, config: Config) -> None:
         """Let a changed file take effect: people, rules, servers."""
+        plugins = self._plugged.chains(config)
         self.config = config
-        self._gateway.apply(tables(config, self._stored))
+        self._gateway.apply(tables(config, self._stored, plugins))
         self._pool.replace([entry.server for entry in config.servers])
         await self._standing_changed()
         await self._recorder.write(self._config_event("applied", str(config.path)))
@@ -166,7 +170,7 @@ class LocalApplication:
     async def _changed(self, entries: Sequence[str]) -> None:
         if touches(entries, "group"):
             self._stored = await read_stored(self._store.groups)
-            self._gateway.apply(tables(self.config, self._stored))
+            self._gateway.apply(tables(self.config, self._stored, self._plugged.chains(self.config)))
         await self._standing_changed()
 
     async def _standing_changed(self) -> None:

@@ -22,6 +22,8 @@ BROAD_EXCEPTS = {
     "upstream/signals.py": "Link owner: a faulty sink must not end the connection of everybody on the Link",
     "upstream/pool.py": "background job: the sweep is logged and made again",
     "upstream/spares.py": "Link owner: a spare that cannot be looked after ends, and another is tried",
+    "plugins/chain.py": "plugin call: whatever a hook raises is a verdict, by its entry's fail mode",
+    "plugins/loader.py": "plugin load: a stranger's code that fails becomes one line with file and line",
     "cli/stdio.py": "start-up of a client's child: the client gets the reason as an answer, and an exit code",
     "tenants.py": "one tenant that cannot start or stop must not keep the others from it",
     "cli/__init__.py": "command line: one line and an exit code instead of a traceback",

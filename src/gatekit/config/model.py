@@ -11,6 +11,7 @@ from gatekit.model.connections import ConnectionRules, Kind, OidcConnection
 from gatekit.model.directory import LdapConnection
 from gatekit.model.oauth import Client
 from gatekit.model.people import LOCAL
+from gatekit.model.plugins import PluginPlan
 from gatekit.model.resource import ResourceServer
 from gatekit.model.rules import Rules
 from gatekit.model.server import Server
@@ -219,6 +220,7 @@ class Config(Struct, frozen=True, kw_only=True):
     rules: Rules = Rules()
     servers: tuple[ServerConfig, ...] = ()
     virtual: tuple[VirtualConfig, ...] = ()
+    plugins: PluginPlan = PluginPlan()
     tokens: TokenSettings = TokenSettings()
     resources: tuple[ResourceServer, ...] = ()
     """Others who take our access tokens."""

@@ -36,6 +36,11 @@ class References:
         """Where an attribute of a person stood, and the whole text around it; structured, because what comes
         out of a reference may look like one."""
 
+    @property
+    def confined(self) -> bool:
+        """Whether whoever wrote the document may name files of one directory only (a tenant)."""
+        return self._root is not None
+
     def resolve_all(self) -> None:
         """Replace every string in the document; a missing value is a fault at its line."""
         self._document.data = self._walk(self._document.data, ())

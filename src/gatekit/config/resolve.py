@@ -23,6 +23,7 @@ from gatekit.config.model import (
     SessionSettings,
     TokenSettings,
 )
+from gatekit.config.plugins import Plugins
 from gatekit.config.references import References
 from gatekit.config.resources import ResourceServers
 from gatekit.config.schema import AuthIn, FileIn, ProxyIn, RolesIn, SessionsIn
@@ -68,10 +69,9 @@ def resolve(file: FileIn, document: doc.Document, references: References, path: 
     selectors = Selectors(document, names, bare, tuple(file.groups), issuers, services_of(clients))
     real = Servers(document, references, selectors, base)
     servers, server_rules = real.resolve(file.servers)
-    names_of_servers = frozenset(entry.server.name for entry in servers)
-    virtual, virtual_rules = VirtualServers(document, selectors, names_of_servers, real.check_name).resolve(
-        file.virtual_servers
-    )
+    real_names = frozenset(entry.server.name for entry in servers)
+    virtuals = VirtualServers(document, selectors, real_names, real.check_name)
+    virtual, virtual_rules = virtuals.resolve(file.virtual_servers)
     resources, resource_rules = ResourceServers(document, selectors, real.check_name, public_url).resolve(
         file.proxy.auth
     )
@@ -98,6 +98,7 @@ def resolve(file: FileIn, document: doc.Document, references: References, path: 
         rules=rules,
         servers=servers,
         virtual=virtual,
+        plugins=Plugins(document, references, path).resolve(file),
         resources=resources,
         tokens=_tokens(file.proxy.auth, document),
         registration=registration,

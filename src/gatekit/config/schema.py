@@ -28,6 +28,7 @@ from gatekit.config.fields import (
     kinds,
 )
 from gatekit.config.model import PRIVATE_USE_SCHEMES, Durability, TokenFormat
+from gatekit.config.plugin_schema import PluginEntries, PluginIn, Written
 from gatekit.config.provider_schema import (
     SECTIONS,
     AdmitIn,
@@ -225,6 +226,7 @@ class ServerIn(Section, frozen=True):
     tools: Annotated[Globs, Entries(Texts())] = field(default_factory=dict)
     prompts: Annotated[Globs, Entries(Texts())] = field(default_factory=dict)
     resources: Annotated[Globs, Entries(Texts())] = field(default_factory=dict)
+    plugins: Annotated[tuple[Written, ...], PluginEntries()] = ()
 
 
 class NamedServerIn(ServerIn, frozen=True, kw_only=True):
@@ -271,6 +273,8 @@ class FileIn(Section, frozen=True):
         default_factory=dict
     )
     virtual_servers: Annotated[dict[str, VirtualIn], Entries(Sub(VirtualIn))] = field(default_factory=dict)
+    plugins: Annotated[tuple[Written, ...], PluginEntries()] = ()
+    plugins_dir: Annotated[str | None, Text()] = None
     aggregate: AggregateIn = AggregateIn()
     audit: AuditIn = AuditIn()
     sessions: SessionsIn = SessionsIn()
@@ -304,6 +308,7 @@ PLACES: dict[str, type[Section]] = {
     "virtual_servers.*": VirtualIn,
     "virtual_servers.*.tools.*": ExposedToolIn,
     "virtual_servers.*.prompts.*": ExposedIn,
+    "plugins.*": PluginIn,
     "aggregate": AggregateIn,
     "audit": AuditIn,
     "sessions": SessionsIn,

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from gatekit.config.model import Config, ServerConfig, SessionSettings
 from gatekit.config.show_connections import MASK, shown_connection
+from gatekit.config.show_plugins import shown_plugins
 from gatekit.config.units import show_seconds, show_size
 from gatekit.model.oauth import Client
 from gatekit.model.rules import (
@@ -58,6 +59,7 @@ def describe(config: Config) -> dict[str, Any]:
             for entry, rules in zip(config.servers, config.rules.servers, strict=False)
         },
         **_virtual_servers(config),
+        **shown_plugins(config.plugins),
         "aggregate": {
             "page_size": config.aggregate.page_size,
             "patience": show_seconds(config.aggregate.patience),

@@ -141,6 +141,8 @@ def _misfits(config: Config, tenant: Tenant, common: Tenants) -> list[str]:
         found.append("data_dir: must lie in the directory of the tenant's file")
     if not tenant.allow_commands:
         named = [entry.server.name for entry in config.servers if entry.server.command]
+        if any(entry.use == "process" for entry in config.plugins.entries):
+            found.append("plugins: tenants start no programs (unless the common file has allow_commands)")
         found += [
             f"servers.{name}.command: tenants start no programs (unless the common file has allow_commands)"
             for name in named

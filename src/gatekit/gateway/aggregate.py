@@ -184,7 +184,7 @@ class Aggregate:
                     # Its cursors do not outlive the instance, for instance. The client begins again.
                     raise InvalidParams("Invalid params: unknown cursor", outcome.message)
                 raise LinkError(f"it answered {call.method} with an error: {outcome.message}")
-            body = as_object(outcome.body)
+            body = await self._catalog.inspected(call, spec, server.name, as_object(outcome.body))
             self._add(walk, call, spec, view, mark, body, unseen)
             cursor = body.get("nextCursor")
             if not isinstance(cursor, str):

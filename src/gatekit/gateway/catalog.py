@@ -12,10 +12,11 @@ from typing import Any
 
 import msgspec
 
-from gatekit.errors import MethodNotFound
+from gatekit.errors import LinkError, MethodNotFound
 from gatekit.gateway import router
 from gatekit.gateway.faces import as_object
 from gatekit.gateway.feeds import LIST_CHANGES, UPDATED, Feed, Feeds, Listener
+from gatekit.gateway.overheard import Overheard, Owner, chain_of, listed, subject_of
 from gatekit.gateway.ports import Surroundings
 from gatekit.gateway.published import Shelf
 from gatekit.gateway.router import Target
@@ -27,6 +28,7 @@ from gatekit.gateway.views import LISTED
 from gatekit.model.access import Access
 from gatekit.model.call import Call, Notice, Outcome, Result
 from gatekit.model.server import Server
+from gatekit.plugin import Block
 from gatekit.protocol.era import bridge
 from gatekit.protocol.methods import MethodSpec
 from gatekit.upstream.link import Hello, Link, UpstreamKey
@@ -123,7 +125,7 @@ class Catalog:
             if own:
                 session.keys.add(key)
                 _tell_level(session, key, link)
-                feed.owner = session.on_signal
+                feed.owner = Owner(self._shelf, server.name, session)
             self.follow(session, server, feed)
         link.listen(self.slots.first(key).on_signal if "#" in key.scope else feed.on_signal)
         return link
@@ -136,10 +138,12 @@ class Catalog:
         if known is not None:
             return known[1]
 
+        passed = Overheard(self._shelf, server.name, lambda: session.access, session.on_signal)
+
         def send(notice: Notice) -> None:
             seen = self.shown(session.access, session.server, server.name, notice)
             if seen is not None:
-                session.on_signal(seen)
+                passed(seen)
 
         owns = partial(self.tasks.owned, session.access, session.server, server.name)
         listener = Listener(LIST_CHANGES, send, feed.owner is not None, owns)
@@ -213,6 +217,22 @@ class Catalog:
         if len(kept) == len(items):
             return result
         return Result({**body, spec.list_key: kept})
+
+    async def inspected(
+        self, call: Call, spec: MethodSpec, server: str, body: dict[str, Any]
+    ) -> dict[str, Any]:
+        """One server's page of a merged list as its plugins leave it. Raises LinkError if they refuse it."""
+        tables = self._shelf.current
+        chain = chain_of(tables, server)
+        if chain is None or not chain.lists:
+            return body
+        # Under the server's own names first: plugins may give others, which are judged as well.
+        body = as_object(self.filtered(call, spec, server, Result(body)).body)
+        subject = subject_of(call.access, server, tables, call.session, call.request_id, call.address)
+        found = await listed(chain, subject, call.method, body, call.verdicts)
+        if isinstance(found, Block):
+            raise LinkError(found.public, found.reason)
+        return {**body, spec.list_key: found}
 
 
 def _tell_level(session: McpSession, key: UpstreamKey, link: Link) -> None:

@@ -1,6 +1,6 @@
 """READ THIS FIRST. What happens to one call, in order:
 
-    authorize → route → reach the upstream → await → render → record → answer
+    authorize → inspect (plugins) → route → reach the upstream → await → inspect → render → record → answer
 
 Every door of the data plane ends here, so every call is judged by the same policy and stands in the audit
 before its answer leaves (architecture §5.10, fail closed). A refusal is recorded with its rule; the caller
@@ -17,7 +17,7 @@ from typing import Protocol
 import msgspec
 
 from gatekit.errors import AuditUnavailable, InvalidParams, LinkError, MethodNotFound, ProtocolFault
-from gatekit.gateway import apps, mirrored, router, scoped, taskrun, tasks
+from gatekit.gateway import apps, inspection, mirrored, router, scoped, taskrun, tasks
 from gatekit.gateway.aggregate import Aggregate
 from gatekit.gateway.catalog import Catalog
 from gatekit.gateway.loop import Asking, Loop, Rising
@@ -83,6 +83,7 @@ class Exchange:
         self._rounds = rounds
         self._loop = Loop(around, catalog)
         self._apps = apps.Apps(catalog)
+        self._inspector = inspection.Inspector(catalog, rounds, self._again, self._refusal)
         self.tasks = catalog.tasks
         self.flights: set[InFlight] = set()
         """Calls being carried out; the sweep looks at the slow ones."""
@@ -111,6 +112,8 @@ class Exchange:
         flight = InFlight(
             reply, asyncio.current_task(), call.client.era == "stateless", call.access, call.server
         )
+        inspected = inspection.of(call, target, self._shelf.current)
+        flight.inspection = inspected
         self.flights.add(flight)
         if session is not None:
             session.calls[call.id] = flight
@@ -124,14 +127,16 @@ class Exchange:
                 decision = scoped.DENIED
                 answered = Answered(scoped.challenge(self._around.door, call, reply), None, decision.reason)
             else:
-                answered = await self._perform(call, target, flight, face, session, local)
+                answered = await self._perform(call, target, flight, inspected, face, session, local)
                 if tasks.may_start(call):
                     self.tasks.note(call, target, answered.outcome)
+            decision = inspection.told(inspected, answered, decision)
             if flight.left and not answered.detail:
                 answered.detail = LEFT
             status, body = _rendered(call, answered, face)
             try:
                 await self._record(call, target, decision, answered, len(body))
+                await inspection.recorded(inspected, answered.event)
             except AuditUnavailable:
                 self._rounds.withhold(answered)
                 status, body = face.render(call, fault_of(unrecorded()), None)
@@ -158,6 +163,10 @@ class Exchange:
         await reply.finish(*face.render(call, outcome, None))
         return False
 
+    def _again(self, call: Call, target: Target) -> Decision:
+        """The judgement of what a plugin has made of a call."""
+        return _authorize(call, target, self._shelf.current)
+
     # -- the call itself ----------------------------------------------------------------------------------
 
     async def _perform(
@@ -165,6 +174,7 @@ class Exchange:
         call: Call,
         target: Route,
         flight: InFlight,
+        inspected: inspection.Inspection | None,
         face: Face,
         session: McpSession | None,
         local: Local | None,
@@ -172,9 +182,8 @@ class Exchange:
         if not self._around.trail.healthy:
             return Answered(fault_of(unrecorded()))
         try:
-            if local is not None:
-                return Answered(*await local(call))
-            answered = await self._reach(call, target, flight.reply, face, session)
+            carry = partial(self._carried, flight, session, local)
+            answered = await self._inspector.around(inspected, call, target, face, flight.reply, carry, local)
             if flight.said:
                 answered.detail, answered.rounds = ", ".join(flight.said), len(flight.said)
             return answered
@@ -190,6 +199,19 @@ class Exchange:
                 raise
             task.uncancel()
             return Answered(flight.ending or CANCELLED)
+
+    async def _carried(
+        self,
+        flight: InFlight,
+        session: McpSession | None,
+        local: Local | None,
+        call: Call,
+        target: Route,
+        face: Face,
+    ) -> Answered:
+        if local is not None:
+            return Answered(*await local(call))
+        return await self._reach(call, target, flight.reply, face, session)
 
     async def _reach(
         self, call: Call, target: Route, reply: Reply, face: Face, session: McpSession | None
@@ -306,7 +328,9 @@ class Exchange:
             upstream_era=link.version if link is not None else "",
             parent=answered.parent,
             rounds=answered.rounds,
+            verdicts=answered.verdicts,
         )
+        answered.event = event
         return around.trail.record(event)
 
 

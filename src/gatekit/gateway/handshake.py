@@ -18,7 +18,7 @@ from gatekit.errors import (
     SessionMissing,
     UnsupportedVersion,
 )
-from gatekit.gateway import batch, listen, scoped
+from gatekit.gateway import batch, listen, overheard, scoped
 from gatekit.gateway.aggregate import Aggregate
 from gatekit.gateway.batch import Batch
 from gatekit.gateway.catalog import Catalog
@@ -32,7 +32,7 @@ from gatekit.gateway.reply import Reply
 from gatekit.gateway.sessions import McpSession, SessionRegistry
 from gatekit.model.access import Access
 from gatekit.model.audit import SessionEvent
-from gatekit.model.call import Call, ClientSide, Fault, Outcome, Pieces, Result
+from gatekit.model.call import Call, ClientSide, Fault, Notice, Outcome, Pieces, Result
 from gatekit.model.decision import Allow, Decision, Deny
 from gatekit.model.server import Server
 from gatekit.protocol import jsonrpc, methods, sse
@@ -173,7 +173,9 @@ class HandshakeDoor:
         for key in keys:
             link = self._around.pool.get(key)
             if link is not None and (link.era == "handshake" or not row.known or "stateless" in row.eras):
-                link.notify(message.method, message.params)
+                notice = Notice(message.method, message.params)
+                tables = self._shelf.current
+                overheard.to_server(tables, key.server, session.access, session.id, notice, link)
 
     def take(self, session: McpSession, access: Access, messages: list[Message]) -> None:
         """Pass on what needs no answer. Raises Refused if that is all there is, and may not be."""

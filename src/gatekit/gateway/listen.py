@@ -19,6 +19,8 @@ from gatekit.protocol.methods import TASKS_EXTENSION
 from gatekit.upstream.link import Link, UpstreamKey
 
 _ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
+Send = Callable[[Notice], None]
+
 _MAX_URIS = 1000
 """Resources of one stream; the acknowledgement names those that are heard of."""
 
@@ -82,14 +84,16 @@ class Subscription:
         uris: dict[str, str],
         shown: Callable[[Notice], Notice | None],
         task_ids: list[str],
+        through: Callable[[Send], Send],
     ) -> None:
         """Listen to one instance. ``uris``: the server's name of a resource → the client's; ``shown``: a
-        notice as this client may see it, None if not at all."""
+        notice as this client may see it, None if not at all; ``through``: the plugins on the way."""
+        passed = through(self._on_notice)
 
         def send(notice: Notice) -> None:
             seen = shown(notice)
             if seen is not None:
-                self._on_notice(seen)
+                passed(seen)
 
         listener = Listener([KINDS[key][0] for key in kinds], send, task_ids=task_ids)
         self._ears.append((feed, listener))

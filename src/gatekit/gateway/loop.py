@@ -19,7 +19,7 @@ from msgspec import Struct
 from gatekit.errors import BadAnswer
 from gatekit.gateway.catalog import Catalog
 from gatekit.gateway.outcomes import Answered, classified, upstream_params
-from gatekit.gateway.ports import Surroundings
+from gatekit.gateway.ports import Surroundings, Verdicts
 from gatekit.gateway.reply import Reply
 from gatekit.gateway.rounds import MAX_ROUNDS, TOO_MANY, with_input
 from gatekit.gateway.router import Target
@@ -137,6 +137,13 @@ class Loop:
             if refused is not None:
                 return _cannot(asking.call, method, params)
         session = asking.session
+        flight = session.calls.get(asking.call.id)
+        plugins = None if flight is None else flight.inspection
+        if plugins is not None:
+            shown = await _inspected(plugins, requests)
+            if not isinstance(shown, dict):
+                return shown
+            requests = shown
         futures: dict[str, asyncio.Future[Result | Fault]] = {}
         ids = []
         try:
@@ -148,6 +155,8 @@ class Loop:
             for key, future in futures.items():
                 method = requests[key][0]
                 body = _answer(method, await future)
+                if plugins is not None and not isinstance(body, Fault):
+                    body = await plugins.answer(method, requests[key][1], body)
                 if isinstance(body, Fault):
                     return body
                 answers[key] = body
@@ -155,6 +164,24 @@ class Loop:
         finally:
             for asked_id in ids:
                 session.withdraw(asked_id, reason="the call has ended")
+
+
+async def _inspected(
+    plugins: Verdicts, requests: dict[str, tuple[str, dict[str, Any]]]
+) -> dict[str, tuple[str, dict[str, Any]]] | Outcome:
+    """The questions as plugins leave them, or how the call ends. One of several cannot be answered by a
+    plugin alone: then the call ends with that answer refused."""
+    shown = {}
+    for key, (method, params) in requests.items():
+        put = await plugins.question(method, params)
+        if isinstance(put, Result):
+            return Fault(
+                _NOT_ANSWERED, f"{method} was answered by the gateway, which this server cannot take"
+            )
+        if isinstance(put, Fault):
+            return put
+        shown[key] = put
+    return shown
 
 
 def _settle(future: asyncio.Future[Result | Fault]) -> Callable[[Result | Fault], None]:

@@ -29,6 +29,7 @@ from gatekit.errors import (
 )
 from gatekit.gateway.faces import as_object
 from gatekit.gateway.router import Route, Target
+from gatekit.model.audit import CallEvent
 from gatekit.model.call import Call, Fault, Large, NeedsInput, Outcome, Result
 from gatekit.protocol import methods, names
 from gatekit.protocol.era import bridge, stateless
@@ -84,6 +85,10 @@ class Answered(Struct):
     """How many times the server has asked for input, this answer included."""
     nonce: str = ""
     """Of the parked call that the answer is about."""
+    verdicts: tuple[str, ...] = ()
+    """What plugins said."""
+    event: CallEvent | None = None
+    """The record, once it was made."""
 
 
 def outcome_name(outcome: Outcome) -> OutcomeName:

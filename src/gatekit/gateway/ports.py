@@ -11,6 +11,7 @@ from msgspec import Struct
 from gatekit.errors import BearerError
 from gatekit.model.access import Access, Asked
 from gatekit.model.audit import AuditEvent
+from gatekit.model.call import Fault, Result
 from gatekit.model.ports import Clock, Entropy
 from gatekit.model.server import Server
 from gatekit.upstream.link import Hello, Link, UpstreamKey
@@ -80,6 +81,20 @@ class LinkPool(Protocol):
     def hold(self, key: UpstreamKey) -> None: ...
 
     def unhold(self, key: UpstreamKey) -> None: ...
+
+
+class Verdicts(Protocol):
+    """What plugins say about a call (``inspection.Inspection``)."""
+
+    seen: list[str]
+
+    async def question(
+        self, method: str, params: dict[str, Any]
+    ) -> tuple[str, dict[str, Any]] | Result | Fault: ...
+
+    async def answer(
+        self, method: str, params: dict[str, Any], body: dict[str, Any]
+    ) -> dict[str, Any] | Fault: ...
 
 
 class Sealer(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -12,6 +13,7 @@ from gatekit.model.decision import Allow, Decision
 from gatekit.model.people import Principal
 from gatekit.model.server import Server
 from gatekit.model.virtual import Virtual
+from gatekit.plugins.chain import Chain
 from gatekit.policy.engine import Kind, Policy, Rights
 
 _MAX_REMEMBERED = 20_000
@@ -26,10 +28,18 @@ class Merging(Struct, frozen=True, kw_only=True):
     """Seconds that one server may take before the others' answers go on without it."""
 
 
+class Inspectors(Protocol):
+    """The plugins of all servers (``plugins.house.Chains``)."""
+
+    def at(self, server: str) -> Chain | None:
+        """Those of one server, ``""``: of what no single server answers; None if there are none."""
+        ...
+
+
 class Published:
     """One generation of the configuration as the data plane sees it."""
 
-    __slots__ = ("_rights", "everything", "merging", "policy", "servers", "views")
+    __slots__ = ("_rights", "everything", "merging", "plugins", "policy", "servers", "views")
 
     def __init__(
         self,
@@ -37,12 +47,15 @@ class Published:
         policy: Policy,
         virtual: Iterable[Virtual] = (),
         merging: Merging | None = None,
+        plugins: Inspectors | None = None,
     ) -> None:
         self.servers = dict(servers)
         self.policy = policy
         self.everything: View = Everything()
         self.views: dict[str, View] = {entry.name: Chosen(entry) for entry in virtual}
         self.merging = merging or Merging()
+        self.plugins = plugins
+        """None: there are no plugins at all."""
         self._rights: dict[str, tuple[Principal, Rights]] = {}
 
     def rights(self, principal: Principal) -> Rights:
@@ -88,12 +101,20 @@ class Published:
         rights = self.rights(access.principal)
         own = self.servers.get(endpoint)
         if own is not None:
-            return (own.fingerprint(), rights.outline(endpoint, kind))
+            return (own.fingerprint(), rights.outline(endpoint, kind), self._shape(endpoint))
         view = self.view(endpoint)
         if view is None:
             return ()
-        behind = ((s.name, s.fingerprint(), rights.outline(s.name, kind)) for s in self.behind(view, access))
+        behind = (
+            (s.name, s.fingerprint(), rights.outline(s.name, kind), self._shape(s.name))
+            for s in self.behind(view, access)
+        )
         return (view.shape, rights.outline(endpoint, kind), *behind)
+
+    def _shape(self, server: str) -> object:
+        """Whatever plugins make of a server's lists, it is the same for equal shapes."""
+        chain = self.plugins.at(server) if self.plugins is not None else None
+        return None if chain is None else chain.shape
 
     def behind(self, view: View, access: Access) -> tuple[Server, ...]:
         """The servers that answer for ``view`` when this person asks.

@@ -17,6 +17,7 @@ from msgspec import Struct
 from gatekit.errors import SessionUnknown
 from gatekit.gateway.faces import HandshakeFace
 from gatekit.gateway.feeds import Feed, Listener
+from gatekit.gateway.ports import Verdicts
 from gatekit.gateway.replay import Replay
 from gatekit.gateway.reply import Reply
 from gatekit.model.access import Access
@@ -49,6 +50,7 @@ class InFlight:
         "cancelled",
         "disconnect_cancels",
         "ending",
+        "inspection",
         "left",
         "reply",
         "said",
@@ -75,6 +77,8 @@ class InFlight:
         self.left = False
         """Whether the client has disconnected."""
         self.ending: Fault | None = None
+        self.inspection: Verdicts | None = None
+        """The call's way through plugins, if its server has any."""
         self.said: list[str] = []
         """What the client answered to questions while this call was the latest, for the record."""
 

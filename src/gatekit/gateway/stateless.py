@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from gatekit.errors import LinkError
-from gatekit.gateway import listen, scoped
+from gatekit.gateway import listen, overheard, scoped
 from gatekit.gateway.aggregate import Aggregate
 from gatekit.gateway.catalog import Catalog
 from gatekit.gateway.exchange import Exchange
@@ -25,7 +25,7 @@ from gatekit.gateway.published import Shelf
 from gatekit.gateway.reply import Reply
 from gatekit.gateway.router import Everywhere, Route, Target
 from gatekit.model.access import Access
-from gatekit.model.call import Call, ClientSide, Outcome, Result
+from gatekit.model.call import Call, ClientSide, Notice, Outcome, Result
 from gatekit.model.decision import Deny
 from gatekit.model.server import Server
 from gatekit.protocol import methods
@@ -91,7 +91,9 @@ class StatelessDoor:
         if isinstance(target, Target) and not methods.spec(message.method).known:
             link = self._catalog.running(target.server, call)
             if link is not None:
-                link.notify(message.method, params)
+                notice = Notice(message.method, params)
+                tables = self._shelf.current
+                overheard.to_server(tables, target.server.name, access, "", notice, link)
 
     async def _discover(self, call: Call) -> tuple[Outcome, Link | None]:
         tables = self._shelf.current
@@ -183,6 +185,7 @@ class StatelessDoor:
                     uris.get(server.name, {}),
                     partial(self._catalog.shown, stream.access, call.server, server.name),
                     listen.tasks(wanted, link, partial(self._catalog.tasks.owns, call, server.name)),
+                    partial(overheard.Overheard, self._shelf, server.name, lambda: stream.access),
                 )
             )
         await asyncio.gather(*hearing)

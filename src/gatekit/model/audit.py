@@ -105,6 +105,8 @@ class CallEvent(AuditEvent, frozen=True, kw_only=True, tag="call"):
     """``request_id`` of the first request of a call that took several, because the server asked for input."""
     rounds: int = 0
     """How many times the server had asked for input when this request was answered."""
+    verdicts: tuple[str, ...] = ()
+    """What plugins said of it: the plugin's name and a few words each, never content."""
 
 
 class DoorRefused(AuditEvent, frozen=True, kw_only=True, tag="refused"):

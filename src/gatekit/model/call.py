@@ -69,6 +69,8 @@ class Call(Struct, kw_only=True):
     """Stateless era, ``tools/call`` only: for the arguments that are repeated in headers."""
     rounds: bool = False
     """Stateless era: this call may be asked for input by a server of the older era, or is a retry."""
+    verdicts: list[str] = []
+    """What plugins have said of it so far."""
 
 
 class Pieces(Struct, frozen=True, gc=False):

@@ -56,6 +56,9 @@ ALIASES = {
     "servers.*.max_instances_per_user": "`10`, for a `url` `100`",
     "servers.*.cwd": "folder of the file",
     "servers.*.title": "the name",
+    "plugins.*.name": "the same as `use`",
+    "plugins.*.priority": "by the plugin",
+    "plugins.*.on_error": "`closed`, `open` for those that only look",
     "virtual_servers.*.title": "the name",
     "virtual_servers.*.instructions": "those of the servers",
     **{

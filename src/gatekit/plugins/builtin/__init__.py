@@ -1,0 +1,1 @@
+"""Plugins that come with Gatekit. Each imports only ``gatekit.plugin``; import-linter holds that."""
