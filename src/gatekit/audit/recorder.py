@@ -74,6 +74,18 @@ class _Batch:
                 self.future.exception()  # seen: a caller that did not wait must not cause a warning
 
 
+def _ended(error: BaseException | None) -> _Shared:
+    """A future that is over before anybody waits for it."""
+    batch = _Batch()
+    batch.future = _Shared(loop=asyncio.get_running_loop())
+    batch.settle(error)
+    return batch.future
+
+
+def _unwritten(error: OSError) -> AuditUnavailable:
+    return AuditUnavailable(f"the audit record could not be written: {error.strerror}")
+
+
 class Recorder:
     """Appends to ``directory`` as ``writer``. All methods are for the event loop's thread; none blocks long.
 
@@ -108,6 +120,8 @@ class Recorder:
         """The last tick at whose end records were written had one."""
         self._last = float("-inf")
         """``Clock.monotonic()`` of the latest record."""
+        self._safe: _Shared | None = None
+        """What whoever waits for a record is given that is safe already."""
         self._syncing: asyncio.Future[None] | None = None
         self._worker = ThreadPoolExecutor(1, "gatekit-audit") if self._disk else None
         self._trouble = ""
@@ -160,13 +174,12 @@ class Recorder:
         """
         now = self._clock.monotonic()
         alone, self._last = now - self._last > _APART, now
+        if alone and self._calm and not self._added and not self._disk and self._batch is None:
+            return self._at_once(event)
         batch = self._add(event)
         future = batch.future
         if future is None:
             future = batch.future = _Shared(loop=asyncio.get_running_loop())
-        if alone and self._calm and not self._added and not self._disk:
-            self._flush()  # and no turn of the loop for one that has nothing to share
-            return future
         if not self._added:
             asyncio.get_running_loop().call_soon(self._tick_over)
         self._added += 1
@@ -198,19 +211,36 @@ class Recorder:
         self._segment.close()
         self._lock.release()
 
+    def _at_once(self, event: AuditEvent) -> asyncio.Future[None]:
+        """No turn of the loop, batch or future of its own for a record that has nothing to share."""
+        body = self._encoded(event)
+        try:
+            self._append([body])
+        except OSError as error:
+            self._stumble(error, 1)
+            return _ended(_unwritten(error))
+        if self._trouble:
+            self._resumed()
+        loop = asyncio.get_running_loop()
+        if self._safe is None or self._safe.get_loop() is not loop:
+            self._safe = _ended(None)
+        return self._safe
+
     # -- batching --------------------------------------------------------------------------------------
 
-    def _add(self, event: AuditEvent) -> _Batch:
+    def _encoded(self, event: AuditEvent) -> bytes:
+        if self._closed:
+            raise AuditUnavailable("the audit trail is closed")
         try:
             body = self._encode(event)
         except UnicodeEncodeError:  # lone surrogates: text that is not text must not go unrecorded
             body = self._encode(_plain(event))
-        if len(body) > MAX_RECORD:
-            body = self._encode(_plain(event))
+        return body if len(body) <= MAX_RECORD else self._encode(_plain(event))
+
+    def _add(self, event: AuditEvent) -> _Batch:
+        body = self._encoded(event)
         batch = self._batch
         if batch is None:
-            if self._closed:
-                raise AuditUnavailable("the audit trail is closed")
             batch = self._batch = _Batch()
         batch.bodies.append(body)
         return batch
@@ -232,7 +262,7 @@ class Recorder:
             self._append(batch.bodies)
         except OSError as error:
             self._stumble(error, len(batch.bodies))
-            batch.settle(AuditUnavailable(f"the audit record could not be written: {error.strerror}"))
+            batch.settle(_unwritten(error))
             return
         if self._worker is None:
             self._resumed()
