@@ -8,9 +8,10 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from gatekit import __version__
-from gatekit.config.model import Config
+from gatekit.config.model import Config, LocalConnection
 from gatekit.gateway.ports import GatewaySettings
 from gatekit.gateway.published import Inspectors, Merging, Published
+from gatekit.model.factors import LocalFactors
 from gatekit.oauth.settings import OAuthSettings
 from gatekit.platform.limits import Rate
 from gatekit.policy.engine import Policy
@@ -44,6 +45,12 @@ def gateway_settings(config: Config) -> GatewaySettings:
         replay_total_bytes=sessions.replay_total_bytes,
         version=__version__,
     )
+
+
+def local_factors(config: Config) -> LocalFactors:
+    """What accounts of the gateway itself may or must have."""
+    found = (entry.factors for entry in config.auth.connections if isinstance(entry, LocalConnection))
+    return next(found, LocalFactors())
 
 
 def titles(config: Config) -> tuple[tuple[str, str], ...]:

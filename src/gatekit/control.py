@@ -14,11 +14,13 @@ from starlette.types import ASGIApp
 
 from gatekit.admin.browser_sessions import BrowserSessions
 from gatekit.admin.connections import Connections
+from gatekit.admin.factors import Factors, OwnFactor
 from gatekit.admin.grants import Grants
 from gatekit.admin.keys import Keys
 from gatekit.admin.passkeys import Passkeys
 from gatekit.admin.people import People
 from gatekit.admin.roles import EffectiveRoles
+from gatekit.assembly import local_factors
 from gatekit.audit.recorder import Recorder
 from gatekit.config.connections import read_literal
 from gatekit.config.model import Config
@@ -42,6 +44,7 @@ from gatekit.web.forward_auth import ForwardAuth
 from gatekit.web.health import health_routes
 from gatekit.web.middleware import Hardening
 from gatekit.web.own import OwnPages
+from gatekit.web.own_factor import OwnSecondFactor
 from gatekit.web.own_passkeys import OwnPasskeys
 from gatekit.web.pages import HtmlPages
 from gatekit.web.scim_route import scim_routes
@@ -79,6 +82,7 @@ def services(parts: Parts) -> Services:
         mapping=parts.signins.mapping,
         policy=lambda: parts.tables().policy,
         passwords=parts.signins.connections.passwords,
+        local=lambda: local_factors(parts.config()),
         homes=parts.signins.connections,
         recheck=parts.signins.connections.recheck,
         invitations=Invitations(store.users, store.invites, parts.hasher, clock, store.browser_sessions),
@@ -102,6 +106,7 @@ def routes(parts: Parts, authorization: AuthorizationServer, ready: Readiness) -
             found += _own_pages(parts, authorization).routes()
             found += console_routes(lambda: _console(parts, authorization), HtmlPages())
             found += _own_passkeys(parts, authorization).routes()
+            found += _own_factor(parts, authorization).routes()
             found += scim_routes(lambda: _scim_door(parts))
         found += _rest(parts, authorization).routes()
     return tuple(found)
@@ -199,10 +204,23 @@ def _own_passkeys(parts: Parts, authorization: AuthorizationServer) -> OwnPasske
         authorization.browser,
         authorization.sign_in_for,
         origin=parts.config().public_url,
+        rules=lambda: local_factors(parts.config()),
         passkeys=Passkeys(*desk_parts(parts)),
         replays=parts.store.replays,
         clock=parts.clock,
         entropy=parts.entropy,
+        pages=HtmlPages(),
+    )
+
+
+def _own_factor(parts: Parts, authorization: AuthorizationServer) -> OwnSecondFactor:
+    desk, second = desk_parts(parts), authorization.second
+    return OwnSecondFactor(
+        authorization.browser,
+        authorization.sign_in_for,
+        factors=Factors(*desk),
+        own=OwnFactor(*desk, second=second),
+        second=second,
         pages=HtmlPages(),
     )
 

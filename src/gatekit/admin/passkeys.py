@@ -44,6 +44,10 @@ class Passkeys(Desk):
         await self._record(actor, "passkey.add", user.username, after=words(name=name, id=made.id[:16]))
         return passkey
 
+    async def not_made(self, actor: Actor, username: str, reason: str) -> None:
+        """One was refused. Whoever has somebody's session may have tried."""
+        await self._record(actor, "passkey.refuse", username, after=words(reason=reason))
+
     async def remove(self, actor: Actor, username: str, ident: str) -> None:
         """It opens nothing from now on; sessions that it began go on."""
         user = await self._whom(actor, "keys:write", username, own=True)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gatekit.admin.clients import Clients
     from gatekit.admin.connections import Connections
     from gatekit.admin.desk import Actor, Audit
+    from gatekit.admin.factors import Factors
     from gatekit.admin.grants import Grants
     from gatekit.admin.groups import Groups
     from gatekit.admin.identities import Identities
@@ -74,6 +75,12 @@ class Office:
         from gatekit.admin.identities import Identities
 
         return Identities(*self._parts)
+
+    @property
+    def factors(self) -> Factors:
+        from gatekit.admin.factors import Factors
+
+        return Factors(*self._parts)
 
     @property
     def passkeys(self) -> Passkeys:

@@ -19,7 +19,7 @@ from gatekit.cli.output import (
     yes,
 )
 from gatekit.cli.users_files import export, import_
-from gatekit.cli.users_life import grants, identities, link, merge, passkeys, sessions, unlink
+from gatekit.cli.users_life import grants, identities, link, merge, passkeys, reset_factors, sessions, unlink
 from gatekit.cli.users_show import person_facts, show, state
 from gatekit.errors import InvalidInput
 from gatekit.model.people import ROLES, PeopleQuery, Role
@@ -236,7 +236,19 @@ def password(workspace: Workspace, /, username: str, password_stdin: bool) -> No
     click.echo(f"the password of {workspace.change(work)} is set")
 
 
-for _command in (show, identities, link, unlink, merge, passkeys, sessions, grants, export, import_):
+for _command in (
+    show,
+    identities,
+    link,
+    unlink,
+    merge,
+    passkeys,
+    reset_factors,
+    sessions,
+    grants,
+    export,
+    import_,
+):
     users.add_command(_command)
 
 

@@ -144,6 +144,21 @@ def passkeys(workspace: Workspace, /, username: str, remove: bool, as_json: bool
     print_table(("NAME", "MADE (UTC)", "LAST USED (UTC)"), rows, nothing=f"{username} has no passkeys")
 
 
+@click.command("reset-factors")
+@click.argument("username")
+@located
+def reset_factors(workspace: Workspace, /, username: str) -> None:
+    """Take away a person's passkeys, authenticator and recovery codes. The password stays.
+
+    \b
+    Example:
+      gatekit users reset-factors alice
+    """
+    had = workspace.change(lambda office: office.factors.reset(office.actor, username))
+    second = "an authenticator" if had.totp else "no authenticator"
+    click.echo(f"{username} has only the password now (there were {len(had.passkeys)} passkeys, {second})")
+
+
 @click.command()
 @click.argument("username")
 @click.option("--end", is_flag=True, help="Sign the person out in all of them.")

@@ -11,6 +11,7 @@ from gatekit.cli.context import Office, Workspace, located
 from gatekit.cli.output import as_json, listed, minute, moment, print_facts, print_json, print_table
 
 if TYPE_CHECKING:
+    from gatekit.admin.factors import FactorsView
     from gatekit.admin.people import PersonView
 
 
@@ -69,6 +70,7 @@ async def _all(office: Office, username: str) -> tuple[PersonView, dict[str, lis
             {"name": row.name, "created_at": row.created_at, "last_used_at": row.last_used_at or None}
             for row in await office.passkeys.list(actor, username)
         ],
+        "second_factor": _second_factor(await office.factors.show(actor, username)),
         "sessions": [
             {
                 "id": row.id,
@@ -92,6 +94,19 @@ async def _all(office: Office, username: str) -> tuple[PersonView, dict[str, lis
         "keys": _keys(await office.keys.list(actor, username)),
         "admin_keys": _keys(await office.admin_keys.list(actor, username)),
     }
+
+
+def _second_factor(view: FactorsView) -> list[dict[str, Any]]:
+    if view.totp is None:
+        return []
+    return [
+        {
+            "kind": "authenticator",
+            "recovery_codes_left": view.codes_left,
+            "created_at": view.totp.created_at,
+            "last_used_at": view.totp.last_used_at or None,
+        }
+    ]
 
 
 def _keys(views: Sequence[Any]) -> list[dict[str, Any]]:

@@ -26,6 +26,7 @@ from gatekit.config.show_connections import MASK
 from gatekit.config.trust import assertion_issuer, external_server
 from gatekit.errors import ConfigError
 from gatekit.model.connections import ConnectionRules
+from gatekit.model.factors import LocalFactors
 from gatekit.model.people import LOCAL, SERVICE, SERVICE_ACCOUNT
 from gatekit.model.trust import AssertionIssuer, ExternalServer
 
@@ -156,7 +157,10 @@ def resolve_entry(
         document.fault(path, "the connection `local` is the embedded one, and there is only that one")
         return None
     if isinstance(entry, LocalIn):
-        return LocalConnection(rules=ConnectionRules(title=entry.title or "", enabled=entry.enabled))
+        return LocalConnection(
+            rules=ConnectionRules(title=entry.title or "", enabled=entry.enabled),
+            factors=LocalFactors(passkeys=entry.passkeys, second_factor=entry.second_factor),
+        )
     if entry is None:
         return None
     kind = str(written_kind(name, {"type": entry.type}))

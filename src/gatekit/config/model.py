@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from gatekit.model.connections import ConnectionRules, Kind, OidcConnection
 from gatekit.model.directory import LdapConnection
+from gatekit.model.factors import LocalFactors
 from gatekit.model.oauth import Client
 from gatekit.model.people import LOCAL
 from gatekit.model.plugins import PluginPlan
@@ -36,6 +37,7 @@ class LocalConnection(Struct, frozen=True, kw_only=True):
     kind: ClassVar[Kind] = "local"
     name: str = LOCAL
     rules: ConnectionRules = ConnectionRules()
+    factors: LocalFactors = LocalFactors()
 
 
 class GitHubConnection(Struct, frozen=True, kw_only=True):

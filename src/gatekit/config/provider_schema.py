@@ -29,6 +29,7 @@ from gatekit.config.fields import (
 )
 from gatekit.model.connections import ClientAuth, OidcConnection
 from gatekit.model.directory import DirectoryPreset, Nesting
+from gatekit.model.factors import SecondFactor
 
 Names = tuple[str, ...]
 _OIDC = OidcConnection(name="", issuer="", client_id="")
@@ -78,6 +79,8 @@ class LocalIn(Section, frozen=True):
     type: Annotated[str | None, Text()] = None
     title: Annotated[str | None, Text()] = None
     enabled: Annotated[bool, Flag()] = True
+    passkeys: Annotated[bool, Flag()] = True
+    second_factor: Annotated[SecondFactor, OneOf(get_args(SecondFactor))] = "optional"
 
 
 class GitHubKeys(Section, frozen=True):

@@ -36,6 +36,14 @@ class Made(Struct, frozen=True):
     sign_count: int
 
 
+class Shown(Struct, frozen=True):
+    """A use of a credential, verified."""
+
+    count: int
+    synced: bool
+    """Whether it can be copied to other devices, as most passkeys can."""
+
+
 class RelyingParty:
     """This gateway, as authenticators see it."""
 
@@ -89,8 +97,8 @@ class RelyingParty:
         """Raises ``SignInRefused``."""
         return await to_thread(self._made, _bounded(answer), challenge)
 
-    async def shown(self, answer: str, challenge: str, public_key: str, user_id: str) -> int:
-        """The count of the authenticator, if it proves that it holds the key now (§7.2).
+    async def shown(self, answer: str, challenge: str, public_key: str, user_id: str) -> Shown:
+        """What the authenticator says, if it proves that it holds the key now (§7.2).
 
         Raises ``SignInRefused``.
         """
@@ -115,9 +123,10 @@ class RelyingParty:
             raise SignInRefused(REFUSED, f"passkey not made: {wrong}") from wrong
         return Made(_text(judged.credential_id), _text(judged.credential_public_key), judged.sign_count)
 
-    def _shown(self, answer: str, challenge: str, public_key: str, user_id: str) -> int:
+    def _shown(self, answer: str, challenge: str, public_key: str, user_id: str) -> Shown:
         from webauthn import verify_authentication_response  # noqa: PLC0415 - as above
         from webauthn.helpers.exceptions import WebAuthnException  # noqa: PLC0415 - as above
+        from webauthn.helpers.structs import CredentialDeviceType  # noqa: PLC0415 - as above
 
         handle = _member(answer, "response", "userHandle")
         if handle != _text(user_id.encode()):  # §7.2 step 6: asked for without a name, it must name the owner
@@ -134,7 +143,9 @@ class RelyingParty:
             )
         except (WebAuthnException, ValueError, TypeError, KeyError) as wrong:
             raise SignInRefused(REFUSED, f"passkey not shown: {wrong}") from wrong
-        return int(judged.new_sign_count)
+        return Shown(
+            judged.new_sign_count, judged.credential_device_type != CredentialDeviceType.SINGLE_DEVICE
+        )
 
 
 def credential_of(answer: str) -> str:

@@ -36,6 +36,9 @@ class Access(Struct, frozen=True, kw_only=True):
     more: bool = True
     """Whether a new sign-in could give scopes that it lacks."""
     expires_at: float = 0.0
+    amr: frozenset[str] = frozenset()
+    """How the person showed who they are (RFC 8176), at the sign-in that the grant came from: ``pwd``,
+    ``otp``, ``hwk``, ``swk``, ``mfa``. Empty: nobody said, as for API keys."""
     jkt: str = ""
     """Thumbprint of the key that the token is bound to: each request came with a proof (RFC 9449)."""
 

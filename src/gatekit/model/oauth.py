@@ -70,6 +70,8 @@ class Grant(Struct, frozen=True, kw_only=True):
     connection: str = ""
     """How the person had signed in who approved it: it ends with what that connection vouches for. Empty:
     from before this was kept, or nobody signed in."""
+    amr: str = ""
+    """Of the sign-in at ``auth_time``, as in ``BrowserSession``."""
 
 
 class AuthorizationCode(Struct, frozen=True, kw_only=True):
@@ -180,6 +182,8 @@ class Transaction(Struct, frozen=True, kw_only=True):
     """The pushed request (``PushedRequest.uri_hash``) that it came from, used up when it finishes."""
     jkt: str = ""
     """What its code will be bound to (RFC 9449 §10, ``dpop_jkt``)."""
+    halfway: str = ""
+    """Who showed a password in this run and has to show a second factor; ``oauth.second_step`` writes it."""
 
 
 class PushedRequest(Struct, frozen=True, kw_only=True):

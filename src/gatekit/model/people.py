@@ -267,3 +267,5 @@ class BrowserSession(Struct, frozen=True, kw_only=True):
     """Which way the person came in, and what its provider calls that sign-in: for a logout that begins
     there. Empty: from before this was kept, or not said."""
     provider_session: str = ""
+    amr: str = ""
+    """How the person showed who they are, with spaces (RFC 8176): ``pwd otp mfa``. Empty: nobody said."""

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from gatekit.errors import IdentityError, PageProblem
 from gatekit.model.access import Inactive
 from gatekit.model.audit import SignIn, SignOut
+from gatekit.model.factors import PWD
 from gatekit.model.people import BrowserSession, User
 from gatekit.oauth.authorize import Authorize
 from gatekit.oauth.browser import Browser, SignedIn
@@ -121,6 +122,8 @@ class Account:
             return self._invite_page(token, user, cookie, refused.public, 400)
         standing = await self._core.standings.person(user.id, self._core.at())
         reason = standing.reason if isinstance(standing, Inactive) else ""
+        # The link stands for the password, and for nothing else (checklist F5).
+        more = not reason and await self._core.second.after_password(user) != "nothing"
         await self._core.services.audit.write(
             SignIn(
                 at=self._core.at(),
@@ -129,8 +132,8 @@ class Account:
                 principal=user.username,
                 address=address(request),
                 connection=user.connection,
-                outcome="refused" if reason else "ok",
-                reason=reason or "invite",
+                outcome="refused" if reason or more else "ok",
+                reason=reason or ("invite: a second factor is needed too" if more else "invite"),
             )
         )
         if reason:
@@ -141,8 +144,10 @@ class Account:
                 "Ask your administrator.",
                 detail=reason,
             )
+        if more:
+            return redirect("/login")
         response = redirect("/")
-        await self._browser.sign_in(request, response, user.id, (user.connection, ""))
+        await self._browser.sign_in(request, response, user.id, (user.connection, ""), PWD)
         return response
 
     def _invite_page(self, token: str, user: User, cookie: str, error: str, status: int = 200) -> Response:

@@ -248,6 +248,7 @@ class Bearer:
             scopes=scopes,
             more=may_call(bounded(found.client, ALL)),
             expires_at=float(_end(claims, found.grant.expires_at if found.grant else claims.exp)),
+            amr=frozenset(found.grant.amr.split()) if found.grant else frozenset(),
             jkt=claims.jkt,
         )
 

@@ -136,11 +136,16 @@ class Browser:
         return self._core.now() - someone.session.auth_time <= self._core.settings.recent_sign_in
 
     async def sign_in(
-        self, request: Request, response: Response, user_id: str, way: tuple[str, str] = ("", "")
+        self,
+        request: Request,
+        response: Response,
+        user_id: str,
+        way: tuple[str, str] = ("", ""),
+        amr: str = "",
     ) -> None:
         """Start a session with a new cookie; the one the browser came with ends on the server (B7).
 
-        ``way``: the connection, and what its provider calls this sign-in.
+        ``way``: the connection, and what its provider calls this sign-in. ``amr``: as in ``BrowserSession``.
         """
         value = self._core.services.entropy.token(SESSION_PREFIX)
         before = request.cookies.get(self._session_cookie)
@@ -163,6 +168,7 @@ class Browser:
                 agent=clean_text(request.headers.get("user-agent", ""), MAX_AGENT),
                 connection=way[0],
                 provider_session=way[1],
+                amr=amr,
             )
         )
         await self._core.store.users.seen(user_id, now)

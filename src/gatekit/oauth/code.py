@@ -39,6 +39,7 @@ class Codes:
             resources=resources,
             scopes=run.transaction.scopes,
             auth_time=someone.session.auth_time,
+            amr=someone.session.amr,
             created_at=now,
             expires_at=now + settings.grant_lifetime,
             connection=someone.session.connection,

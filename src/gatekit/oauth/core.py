@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from gatekit.identity.ports import PasswordProvider, Recheck, RedirectProvider
+from gatekit.identity.second_factor import SecondFactors
 from gatekit.identity.standing import Directory, Standings, acts_for_itself
+from gatekit.model.factors import LocalFactors
 from gatekit.model.oauth import TOKEN_EXCHANGE, Client
 from gatekit.model.ports import Clock, Entropy
 from gatekit.model.resource import ResourceServer
@@ -57,6 +59,8 @@ class Services:
     """Whom to ask again about people of a connection, and how many seconds an answer is good for."""
     homes: Homes = field(default_factory=Homeless)
     """Which connection an e-mail address belongs to."""
+    local: Callable[[], LocalFactors] = LocalFactors
+    """What the operator says of passkeys and second factors."""
     invitations: Invitations | None = None
     exchange: Exchange | None = None
     """The guarded HTTP client for issuers that the operator named."""
@@ -81,6 +85,15 @@ class Core:
             settings.targets,
         )
         self.standings = Standings(services.store, services.directory, services.policy, self.connections)
+        self.second = SecondFactors(
+            services.store.factors,
+            services.store.passkeys,
+            vault=services.vault,
+            clock=services.clock,
+            entropy=services.entropy,
+            origin=settings.issuer,
+            rules=services.local,
+        )
         signing, rotate_every = services.store.signing_keys, settings.rotate_keys_every
         self.keys = KeyRing(
             signing,

@@ -5,24 +5,24 @@ from __future__ import annotations
 import json
 from urllib.parse import urlencode
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gatekit.errors import IdentityError, PageProblem, ProviderFailed
 from gatekit.identity.ports import PostingProvider, RedirectProvider
-from gatekit.model.access import Inactive
-from gatekit.model.audit import SignIn
+from gatekit.model.factors import PWD
 from gatekit.model.oauth import Transaction
-from gatekit.model.people import LOCAL, ExternalIdentity, User
+from gatekit.model.people import LOCAL
 from gatekit.oauth import answers, posted
 from gatekit.oauth.authorize import Authorize, to_resume
-from gatekit.oauth.browser import START_AGAIN, Browser, Run, SignedIn
+from gatekit.oauth.browser import START_AGAIN, Browser, SignedIn
 from gatekit.oauth.code import Codes
 from gatekit.oauth.consent import Consents, agrees, denied
 from gatekit.oauth.core import Core
-from gatekit.oauth.http import address, form, page, query, redirect, request_id
+from gatekit.oauth.entry import Entry
+from gatekit.oauth.http import address, form, page, query, redirect
 from gatekit.oauth.pages import OnwardView
+from gatekit.oauth.second_step import SecondStep
 from gatekit.platform.vault import token_hash
 
 
@@ -30,8 +30,17 @@ class Interaction:
     """POST /login, GET /go/{connection}, GET /callback/{connection}, POST /consent."""
 
     def __init__(
-        self, core: Core, browser: Browser, authorize: Authorize, consents: Consents, codes: Codes
+        self,
+        core: Core,
+        browser: Browser,
+        authorize: Authorize,
+        consents: Consents,
+        codes: Codes,
+        entry: Entry,
+        second: SecondStep,
     ) -> None:
+        self._entry = entry
+        self._second = second
         self._core = core
         self._browser = browser
         self._authorize = authorize
@@ -51,12 +60,14 @@ class Interaction:
         try:
             user = await passwords.authenticate(username, fields.get("password") or "", address(request))
         except IdentityError as refused:
-            await self.record(request, run, passwords.name, None, refused.detail)
+            await self._entry.record(request, run, passwords.name, None, refused.detail)
             status = 502 if isinstance(refused, ProviderFailed) else 403
-            return await self.again(
+            return await self._entry.again(
                 request, run, refused.public, username=username, connection=passwords.name, status=status
             )
-        return await self.welcome(request, run, user, passwords.name)
+        if passwords.name == LOCAL:
+            return await self._second.after_password(request, run, user)
+        return await self._entry.welcome(request, run, user, passwords.name, amr=PWD)
 
     async def home(self, request: Request) -> Response:
         """POST /login/home: an e-mail address, whose domain says which connection it belongs to.
@@ -71,9 +82,9 @@ class Interaction:
         if name in self._core.services.providers:
             return redirect(f"/go/{name}?{urlencode({'txn': run.id})}")
         if name in self._core.services.passwords:
-            return await self.again(request, run, "", username=email, connection=name, status=200)
+            return await self._entry.again(request, run, "", username=email, connection=name, status=200)
         unknown = "No company of this gateway has addresses like that. Choose another way to sign in."
-        return await self.again(request, run, unknown, status=200)
+        return await self._entry.again(request, run, unknown, status=200)
 
     async def go(self, request: Request) -> Response:
         """Start a trip to an identity provider (GET, so that a plain link can do it), or show the form of a
@@ -81,15 +92,15 @@ class Interaction:
         name = request.path_params["connection"]
         if name in self._core.services.passwords:
             run = await self._browser.run(request, query(request).get("txn"))
-            return await self.again(request, run, "", connection=name, status=200)
+            return await self._entry.again(request, run, "", connection=name, status=200)
         provider = self._provider(request)
         run = await self._browser.run(request, query(request).get("txn"))
         self._authorize.spend(request)
         try:
             leg = await provider.begin(self._callback_url(provider))
         except IdentityError as failed:
-            await self.record(request, run, provider.name, None, failed.detail)
-            return await self.again(request, run, failed.public, status=502)
+            await self._entry.record(request, run, provider.name, None, failed.detail)
+            return await self._entry.again(request, run, failed.public, status=502)
         state = json.loads(leg.secret)["state"]
         parent = run.transaction
         sealed = self._core.services.vault.seal(
@@ -140,10 +151,10 @@ class Interaction:
             identity = await provider.complete(plain, kept["secret"], self._callback_url(provider))
             user = await self._core.services.mapping.admit(identity)
         except IdentityError as refused:
-            await self.record(request, run, provider.name, None, refused.detail)
+            await self._entry.record(request, run, provider.name, None, refused.detail)
             status = 502 if isinstance(refused, ProviderFailed) else 403
-            return await self.again(request, run, refused.public, status=status)
-        return await self.welcome(request, run, user, provider.name, identity)
+            return await self._entry.again(request, run, refused.public, status=status)
+        return await self._entry.welcome(request, run, user, provider.name, identity)
 
     async def consent(self, request: Request) -> Response:
         """The person's answer on the consent page."""
@@ -171,69 +182,6 @@ class Interaction:
 
     def _callback_url(self, provider: RedirectProvider) -> str:
         return f"{self._core.settings.issuer}/callback/{provider.name}"
-
-    async def again(
-        self,
-        request: Request,
-        run: Run,
-        error: str,
-        *,
-        username: str = "",
-        connection: str = "",
-        status: int = 403,
-    ) -> Response:
-        client = (
-            await self._core.store.clients.get(run.transaction.client_id)
-            if run.transaction.client_id
-            else None
-        )
-        name = client.name if client else ""
-        return await self._authorize.sign_in_page(
-            request, run, name, error=error, username=username, connection=connection, status=status
-        )
-
-    async def welcome(
-        self,
-        request: Request,
-        run: Run,
-        user: User,
-        connection: str,
-        identity: ExternalIdentity | None = None,
-    ) -> Response:
-        standing = await self._core.standings.person(user.id, self._core.at())
-        if isinstance(standing, Inactive):
-            await self.record(request, run, connection, user, standing.reason)
-            return await self.again(request, run, "This account may not use this gateway.")
-        await self.record(request, run, connection, user, "")
-        run.transaction = msgspec.structs.replace(run.transaction, user_id=user.id)
-        if run.transaction.client_id:
-            await self._browser.keep(run)
-            response = to_resume(run)
-        else:
-            await self._codes.close(run)
-            # Written by ``sign_in_for``, never by the browser (checklist D8).
-            response = redirect(run.transaction.redirect_uri)
-            self._browser.unbind(response, run)
-        way = (identity.connection, identity.session) if identity else (connection, "")
-        await self._browser.sign_in(request, response, user.id, way)
-        return response
-
-    async def record(
-        self, request: Request, run: Run, connection: str, user: User | None, reason: str
-    ) -> None:
-        await self._core.services.audit.write(
-            SignIn(
-                at=self._core.at(),
-                request_id=request_id(request),
-                principal_id=user.id if user else "",
-                principal=user.username if user else "",
-                client_id=run.transaction.client_id,
-                address=address(request),
-                connection=connection,
-                outcome="refused" if reason else "ok",
-                reason=reason,
-            )
-        )
 
 
 _NO_LEG = "The provider's answer does not belong to a sign-in that is under way."

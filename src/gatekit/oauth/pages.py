@@ -40,6 +40,41 @@ class SignInView(Struct, frozen=True, kw_only=True):
     username: str = ""
 
 
+class SecondStepView(Struct, frozen=True, kw_only=True):
+    action: str
+    """Fields ``csrf``, ``txn``, ``code``."""
+    csrf: str
+    txn: str
+    username: str
+    asks_code: bool
+    """If not, a passkey is the only way on."""
+    passkey: PasskeyForm | None = None
+    error: str = ""
+
+
+class SetupView(Struct, frozen=True, kw_only=True):
+    action: str
+    """Fields ``csrf``, ``txn``, ``setup``, ``code``."""
+    csrf: str
+    txn: str = ""
+    setup: str
+    secret: str
+    address: str
+    """``otpauth://…``, shown as a QR code."""
+    username: str
+    must: bool
+    """The operator asks for it; otherwise the person chose to."""
+    error: str = ""
+
+
+class RecoveryCodesView(Struct, frozen=True, kw_only=True):
+    """Shown once."""
+
+    codes: tuple[str, ...]
+    onward: str
+    """Where to go from here."""
+
+
 class ServerChoice(Struct, frozen=True, kw_only=True):
     resource: str
     name: str
@@ -157,6 +192,12 @@ class Pages(Protocol):
     """Each method returns a whole HTML document."""
 
     def sign_in(self, view: SignInView) -> str: ...
+
+    def second_step(self, view: SecondStepView) -> str: ...
+
+    def setup(self, view: SetupView) -> str: ...
+
+    def recovery_codes(self, view: RecoveryCodesView) -> str: ...
 
     def consent(self, view: ConsentView) -> str: ...
 

@@ -18,10 +18,15 @@ def new_nonce(core: Core) -> str:
     return core.services.entropy.token(_NONCE, 16)
 
 
+def usable(core: Core, party: RelyingParty) -> bool:
+    """Whether passkeys open anything here."""
+    return party.possible and core.services.local().passkeys and LOCAL in core.services.passwords
+
+
 def passkey_form(core: Core, browser: Browser, run: Run) -> PasskeyForm | None:
     """None where no passkey can work: none are made there either."""
     party = RelyingParty(core.settings.issuer)
-    if not party.possible or LOCAL not in core.services.passwords:
+    if not usable(core, party):
         return None
     nonce = new_nonce(core)
     return PasskeyForm(action=PATH, nonce=nonce, options=party.to_show(browser.csrf(run, PURPOSE, nonce)))

@@ -92,6 +92,8 @@ class Relying:
             "auth_time": grant.auth_time,
             "sid": self.sid(session),
         }
+        if grant.amr:
+            claims["amr"] = grant.amr.split()
         if session.nonce:
             claims["nonce"] = session.nonce
         return await self._core.statements.sign("id-token", claims, signed_with(client))

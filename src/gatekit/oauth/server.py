@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from gatekit.errors import VaultError
 from gatekit.identity.ports import Tended
+from gatekit.identity.second_factor import SecondFactors
 from gatekit.identity.standing import Standings, Upright
 from gatekit.model.access import Access
 from gatekit.model.audit import ClientEvent
@@ -36,6 +37,7 @@ from gatekit.oauth.core import Core, Services
 from gatekit.oauth.device import PAGE as DEVICE_PAGE
 from gatekit.oauth.device import Devices
 from gatekit.oauth.documents import Documents
+from gatekit.oauth.entry import Entry
 from gatekit.oauth.external.elsewhere import routes as elsewhere
 from gatekit.oauth.forward.judge import Judge, Targets
 from gatekit.oauth.forward.passes import Passes
@@ -59,6 +61,7 @@ from gatekit.oauth.pushed import Pushed
 from gatekit.oauth.registration import Registration
 from gatekit.oauth.revoke import Revocation
 from gatekit.oauth.saml import SamlEndpoints
+from gatekit.oauth.second_step import SecondStep
 from gatekit.oauth.settings import OAuthSettings
 from gatekit.oauth.token import GrantType, Tokens
 from gatekit.oauth.userinfo import UserInfo
@@ -84,8 +87,12 @@ class AuthorizationServer:
         clients = ClientAuthentication(self._core, documents)
         self._pushed = Pushed(self._core, clients)
         self._authorize = Authorize(self._core, browser, consents, codes, documents, self._pushed)
-        self._interaction = Interaction(self._core, browser, self._authorize, consents, codes)
-        self._passkeys = PasskeySignIn(self._core, browser, self._authorize, self._interaction)
+        entry = Entry(self._core, browser, self._authorize, codes)
+        self._second = SecondStep(self._core, browser, self._authorize, entry)
+        self._interaction = Interaction(
+            self._core, browser, self._authorize, consents, codes, entry, self._second
+        )
+        self._passkeys = PasskeySignIn(self._core, browser, self._authorize, entry)
         self.notices = Notices(self._core)
         """Tells relying parties of the end of sessions; ``app`` runs it."""
         self._provider_logout = ProviderLogout(self._core, self.notices)
@@ -108,6 +115,11 @@ class AuthorizationServer:
         self._tokens = Tokens(self._core, issuer, grants, clients)
         self._revocation = Revocation(self._core, issuer, clients)
         self._introspection = Introspection(self._core, clients)
+
+    @property
+    def second(self) -> SecondFactors:
+        """Second factors; for the page on which people set theirs up."""
+        return self._core.second
 
     @property
     def standings(self) -> Standings:
@@ -286,7 +298,8 @@ class AuthorizationServer:
             ("/logout", self._account.logout, ["POST"]),
         ]
         routes = [page_route(path, endpoint, methods, pages) for path, endpoint, methods in doors]
-        return [*routes, *self._passkeys.routes(), *self._posted.routes(), *self._saml.routes()]
+        more = (self._passkeys, self._second, self._posted, self._saml)
+        return [*routes, *(route for part in more for route in part.routes())]
 
 
 async def _not_found(_request: Request) -> Response:

@@ -166,6 +166,7 @@ class Verification:
             resources=approved,
             scopes=run.scopes,
             auth_time=someone.session.auth_time,
+            amr=someone.session.amr,
             created_at=now,
             expires_at=now + self._core.settings.grant_lifetime,
             connection=someone.session.connection,

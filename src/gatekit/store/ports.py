@@ -30,6 +30,7 @@ from gatekit.store.api_ports import AdminKeys, ApiReplies
 from gatekit.store.browser_ports import BrowserSessions, RelyingSessions
 from gatekit.store.client_ports import Clients
 from gatekit.store.connection_ports import StoredConnections
+from gatekit.store.factor_ports import Factors
 from gatekit.store.merge_ports import Merging
 from gatekit.store.passkey_ports import Passkeys
 from gatekit.store.people_ports import Groups, Identities, Invites, Pseudonyms, Users
@@ -328,6 +329,8 @@ class Store(Protocol):
     def connections(self) -> StoredConnections: ...
     @property
     def passkeys(self) -> Passkeys: ...
+    @property
+    def factors(self) -> Factors: ...
     @property
     def settings(self) -> Settings: ...
     @property

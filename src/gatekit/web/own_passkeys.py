@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,12 +12,14 @@ from gatekit.admin.desk import Actor
 from gatekit.admin.passkeys import Passkeys
 from gatekit.errors import AdminError, NotFound, SignInRefused
 from gatekit.identity.passkeys import RelyingParty
+from gatekit.model.factors import LocalFactors
 from gatekit.model.people import LOCAL
 from gatekit.model.ports import Clock, Entropy
 from gatekit.oauth.browser import Browser, SignedIn
-from gatekit.oauth.http import Form, address, form, page, page_route, redirect
+from gatekit.oauth.http import Form, address, form, page, page_route, redirect, request_id
 from gatekit.store.ports import Replays
 from gatekit.web.own import SignInPage
+from gatekit.web.own_rows import day
 from gatekit.web.pages import HtmlPages
 from gatekit.web.views import PasskeyRow, PasskeysView
 
@@ -36,6 +38,7 @@ class OwnPasskeys:
         sign_in: SignInPage,
         *,
         origin: str,
+        rules: Callable[[], LocalFactors],
         passkeys: Passkeys,
         replays: Replays,
         clock: Clock,
@@ -45,6 +48,7 @@ class OwnPasskeys:
         self._browser = browser
         self._sign_in = sign_in
         self._party = RelyingParty(origin)
+        self._rules = rules
         self._passkeys = passkeys
         self._replays = replays
         self._clock = clock
@@ -78,6 +82,8 @@ class OwnPasskeys:
             return redirect(PATH)
         if not self._browser.recent(someone):  # it outlives every session and opens as much
             return await self._sign_in(request, PATH)
+        if not self._possible(someone):
+            return await self._page(request, someone, status=403)
         user, nonce = someone.person.user, fields.get("nonce") or ""
         challenge = self._browser.session_csrf(request, _PURPOSE, nonce)
         now, until = int(self._clock.now()), someone.session.expires_at
@@ -86,7 +92,8 @@ class OwnPasskeys:
                 raise SignInRefused(_NOT_MADE, "the challenge was used before")
             made = await self._party.made(fields.get("credential") or "", challenge)
             await self._passkeys.add(_actor(request, someone), user.username, made, fields.get("name") or "")
-        except SignInRefused:
+        except SignInRefused as refused:
+            await self._passkeys.not_made(_actor(request, someone), user.username, refused.detail)
             return await self._page(request, someone, error=_NOT_MADE, status=400)
         except AdminError as refused:
             return await self._page(request, someone, error=str(refused), status=400)
@@ -113,12 +120,15 @@ class OwnPasskeys:
         self._browser.check_session_csrf(request, fields.get("csrf"), "passkeys")
         return someone, fields
 
+    def _possible(self, someone: SignedIn) -> bool:
+        return self._party.possible and self._rules().passkeys and someone.person.user.connection == LOCAL
+
     async def _page(
         self, request: Request, someone: SignedIn, *, error: str = "", status: int = 200
     ) -> Response:
         user = someone.person.user
         known = await self._passkeys.list(_actor(request, someone), user.username)
-        possible = self._party.possible and user.connection == LOCAL
+        possible = self._possible(someone)
         nonce = self._entropy.token("gk_pk_", 16)
         challenge = self._browser.session_csrf(request, _PURPOSE, nonce)
         ids = [passkey.id for passkey in known]
@@ -130,8 +140,8 @@ class OwnPasskeys:
                 PasskeyRow(
                     id=passkey.id,
                     name=passkey.name,
-                    since=_day(passkey.created_at),
-                    used=_day(passkey.last_used_at) if passkey.last_used_at else "",
+                    since=day(passkey.created_at),
+                    used=day(passkey.last_used_at) if passkey.last_used_at else "",
                 )
                 for passkey in known
             ),
@@ -146,8 +156,4 @@ class OwnPasskeys:
 
 def _actor(request: Request, someone: SignedIn) -> Actor:
     user = someone.person.user
-    return Actor(user.username, "page", user.id, address=address(request))
-
-
-def _day(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).date().isoformat()
+    return Actor(user.username, "page", user.id, request_id=request_id(request), address=address(request))

@@ -33,9 +33,9 @@ def _app(client: str, views: Sequence[GrantView]) -> AppRow:
         host=views[0].client_host,
         resources=tuple(sorted({url for grant in grants for url in grant.resources})),
         may=_words({scope for grant in grants for scope in grant.scopes}),
-        since=_day(min(grant.created_at for grant in grants)),
-        used=_day(_used(views)),
-        until=_day(max(grant.expires_at for grant in grants)),
+        since=day(min(grant.created_at for grant in grants)),
+        used=day(_used(views)),
+        until=day(max(grant.expires_at for grant in grants)),
     )
 
 
@@ -60,8 +60,8 @@ def key_rows(keys: Iterable[KeyView]) -> tuple[KeyRow, ...]:
             hint=view.key.hint,
             servers=view.key.servers,
             read_only=view.key.read_only,
-            until=_day(view.key.expires_at),
-            used=_day(view.key.last_used_at) if view.key.last_used_at else "",
+            until=day(view.key.expires_at),
+            used=day(view.key.last_used_at) if view.key.last_used_at else "",
         )
         for view in keys
         if view.state == "active"
@@ -84,7 +84,8 @@ def browser_rows(sessions: Iterable[BrowserSessionView], here: str) -> tuple[Bro
     return tuple(sorted(rows, key=lambda row: not row.here))
 
 
-def _day(seconds: int) -> str:
+def day(seconds: int) -> str:
+    """``2026-11-23``, in UTC."""
     return datetime.fromtimestamp(seconds, UTC).date().isoformat()
 
 

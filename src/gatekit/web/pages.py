@@ -14,6 +14,9 @@ from gatekit.oauth.pages import (
     HomeView,
     InviteView,
     OnwardView,
+    RecoveryCodesView,
+    SecondStepView,
+    SetupView,
     SignInView,
     SignOutView,
 )
@@ -21,7 +24,7 @@ from gatekit.web.assets import PASSKEYS, STYLESHEET
 from gatekit.web.console.views import Question, Sheet
 from gatekit.web.hints import hints
 from gatekit.web.text import shown
-from gatekit.web.views import AccountView, PasskeysView
+from gatekit.web.views import AccountView, PasskeysView, SecondFactorView
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -58,6 +61,15 @@ class HtmlPages:
     def onward(self, view: OnwardView) -> str:
         return self._render("onward.html", view=view)
 
+    def second_step(self, view: SecondStepView) -> str:
+        return self._render("second_step.html", view=view)
+
+    def setup(self, view: SetupView) -> str:
+        return self._render("setup.html", view=view, picture=_qr(view.address))
+
+    def recovery_codes(self, view: RecoveryCodesView) -> str:
+        return self._render("recovery_codes.html", view=view)
+
     def invite(self, view: InviteView) -> str:
         return self._render("invite.html", view=view)
 
@@ -71,6 +83,9 @@ class HtmlPages:
     def console(self, view: Sheet | Question) -> str:
         """A page of administrators."""
         return self._render(f"console/{type(view).__name__.lower()}.html", view=view)
+
+    def second_factor(self, view: SecondFactorView) -> str:
+        return self._render("second_factor.html", view=view)
 
     def passkeys(self, view: PasskeysView) -> str:
         return self._render("passkeys.html", view=view)
@@ -103,3 +118,10 @@ class HtmlPages:
         )
         self._environment = environment
         return environment
+
+
+def _qr(text: str) -> str:
+    """A picture that an ``img`` shows without another request."""
+    import segno  # noqa: PLC0415 - for the one page that needs it
+
+    return str(segno.make(text, error="m", micro=False).svg_data_uri(scale=4, border=3, light="#fff"))

@@ -89,3 +89,20 @@ class PasskeysView(Struct, frozen=True, kw_only=True):
     options: str
     """JSON for the browser (WebAuthn §5.4)."""
     error: str = ""
+
+
+class SecondFactorView(Struct, frozen=True, kw_only=True):
+    username: str
+    csrf: str
+    logout_csrf: str
+    possible: bool
+    """Whether this person can have one, here."""
+    recent: bool
+    """As in ``AccountView``."""
+    since: str
+    """Empty: there is none."""
+    used: str
+    """Empty: never."""
+    left: int
+    """Recovery codes."""
+    error: str = ""

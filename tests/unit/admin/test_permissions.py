@@ -12,6 +12,7 @@ import pytest
 from gatekit.admin.browser_sessions import BrowserSessions
 from gatekit.admin.clients import Clients
 from gatekit.admin.desk import Actor, Desk
+from gatekit.admin.factors import Factors
 from gatekit.admin.grants import Grants
 from gatekit.admin.groups import Groups
 from gatekit.admin.identities import Identities
@@ -64,6 +65,8 @@ ACTS: dict[str, tuple[Permission, Act]] = {
     "users end-sessions": ("sessions:write", lambda s, a, who: People(*s.parts).end_sessions(a, who)),
     "sessions list": ("sessions:read", lambda s, a, who: BrowserSessions(*s.parts).list(a, who)),
     "users role": ("roles:write", lambda s, a, who: RoleDesk(*s.parts).set(a, who, "auditor")),
+    "factors show": ("keys:read", lambda s, a, who: Factors(*s.parts).show(a, who)),
+    "factors reset": ("keys:write", lambda s, a, who: Factors(*s.parts).reset(a, who)),
     "keys create": ("keys:write", lambda s, a, who: Keys(*s.parts).create(a, who, name="x")),
     "keys revoke": ("keys:write", lambda s, a, who: Keys(*s.parts).revoke(a, f"key_{who}")),
     "keys list": ("keys:read", lambda s, a, who: Keys(*s.parts).list(a, who)),
@@ -75,6 +78,7 @@ OWN = {
     "users show",
     "users end-sessions",
     "sessions list",
+    "factors show",
     "keys create",
     "keys list",
     "grants list",

@@ -13,7 +13,6 @@ from gatekit.oauth.pages import (
     HomeView,
     InviteView,
     OnwardView,
-    PasskeyForm,
     ProviderButton,
     ServerChoice,
     SignInView,
@@ -23,6 +22,7 @@ from gatekit.web.assets import ICON, STATIC, STYLESHEET
 from gatekit.web.console.views import Choice, Frame, Link, Question, Row, Section, Sheet
 from gatekit.web.pages import HtmlPages
 from gatekit.web.views import AccountView, AppRow, BrowserRow, KeyRow, PasskeyRow, PasskeysView
+from tests.unit.web.gallery_factors import PASSKEY, pages_of_factors
 
 ORIGIN = "https://mcp.example.com"
 
@@ -155,9 +155,6 @@ def device_consent(**changes: object) -> DeviceConsentView:
         "scopes": ("mcp:read", "mcp:call"),
     }
     return DeviceConsentView(**{**values, **changes})  # type: ignore[arg-type]
-
-
-PASSKEY = PasskeyForm(action="/login/passkey", nonce="gk_pk_sample", options='{"challenge": "c2FtcGxl"}')
 
 
 def passkeys(**changes: object) -> PasskeysView:
@@ -403,6 +400,7 @@ def every_page() -> dict[str, str]:
         "passkeys": pages.passkeys(passkeys()),
         "passkeys-none": pages.passkeys(passkeys(passkeys=(), possible=False)),
         "passkeys-refused": pages.passkeys(passkeys(recent=False, error="The passkey could not be made.")),
+        **pages_of_factors(pages),
         "account-new-key": pages.account(account(token="gk_key_" + "x1Y2" * 10)),
         "account-empty": pages.account(account(apps=(), keys=(), recent=False)),
         "account-refused": pages.account(

@@ -130,7 +130,8 @@ CREATE TABLE grants (
     expires_at BIGINT NOT NULL,
     revoked_at BIGINT,
     revoke_reason TEXT NOT NULL,
-    connection TEXT NOT NULL DEFAULT ''
+    connection TEXT NOT NULL DEFAULT '',
+    amr TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX grants_user ON grants (user_id);
 CREATE INDEX grants_client ON grants (client_id);
@@ -226,7 +227,8 @@ CREATE TABLE browser_sessions (
     address TEXT NOT NULL DEFAULT '',
     agent TEXT NOT NULL DEFAULT '',
     connection TEXT NOT NULL DEFAULT '',
-    provider_session TEXT NOT NULL DEFAULT ''
+    provider_session TEXT NOT NULL DEFAULT '',
+    amr TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX browser_sessions_user ON browser_sessions (user_id);
 CREATE INDEX browser_sessions_provider ON browser_sessions (connection, provider_session);
@@ -264,7 +266,8 @@ CREATE TABLE login_transactions (
     finished_at BIGINT,
     pushed_hash TEXT NOT NULL DEFAULT '',
     jkt TEXT NOT NULL DEFAULT '',
-    nonce TEXT NOT NULL DEFAULT ''
+    nonce TEXT NOT NULL DEFAULT '',
+    halfway TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX login_transactions_user ON login_transactions (user_id);
 CREATE INDEX login_transactions_expiry ON login_transactions (expires_at);
@@ -379,6 +382,20 @@ CREATE TABLE passkeys (
 );
 
 CREATE INDEX passkeys_user ON passkeys (user_id);
+
+CREATE TABLE totp (
+    user_id TEXT NOT NULL PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
+    secret_sealed TEXT NOT NULL,
+    last_step BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    last_used_at BIGINT NOT NULL
+);
+
+CREATE TABLE recovery_codes (
+    user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    digest TEXT NOT NULL,
+    PRIMARY KEY (user_id, digest)
+);
 
 CREATE TABLE settings (
     name TEXT NOT NULL PRIMARY KEY,

@@ -14,6 +14,7 @@ from gatekit.store.sql.clients import SqlApiKeys, SqlClients
 from gatekit.store.sql.connections import SqlConnections
 from gatekit.store.sql.devices import SqlDeviceAuthorizations
 from gatekit.store.sql.engine import Database
+from gatekit.store.sql.factors import SqlFactors
 from gatekit.store.sql.facts import SqlChanges, SqlReplays, SqlSettings, SqlSigningKeys
 from gatekit.store.sql.grants import SqlGrants
 from gatekit.store.sql.groups import SqlGroups
@@ -58,6 +59,7 @@ class SqlStore:
         self.signing_keys = SqlSigningKeys(database)
         self.connections = SqlConnections(database)
         self.passkeys = SqlPasskeys(database)
+        self.factors = SqlFactors(database)
         self.settings = SqlSettings(database)
         self.changes = SqlChanges(database)
 
