@@ -153,6 +153,7 @@ WALK = {
     ("GET", "/callback/{connection}"): same(404),
     ("POST", "/saml/{connection}/acs"): same(404),
     ("POST", "/backchannel-logout/{connection}"): same(404),
+    ("GET", "/signed-out/{connection}"): same(400),
     ("GET", "/saml/{connection}/metadata"): same(404),
     ("GET", "/saml/{connection}/slo"): same(404),
     ("GET", "/invite/{token}"): same(404),

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 
-from gatekit.demo.browser import StoryError
+from gatekit.demo.browser import Page, StoryError
 from gatekit.demo.gateway import free_port
 from gatekit.demo.wire import Login, McpClient
 from tests.support.companies import CLIENT, TENANT, CompanyGateway, Employee, emulated
@@ -155,5 +157,56 @@ def test_the_certified_provider(tmp_path: Path) -> None:
             with pytest.raises(StoryError, match=r"403 You are signed in as mallory"):
                 signed_in(gateway, Employee("mallory", "", connection="acme"))
             assert people(gateway) == [("ada", "acme")]
+    finally:
+        provider.stop()
+
+
+def asks_for_a_name(gateway: CompanyGateway, person: Employee) -> bool:
+    """Whether the provider asks who it is, when somebody begins to sign in."""
+    page = person.browser.follow(f"{gateway.url}/login")
+    assert isinstance(page, Page)
+    link = re.search(r'href="(/go/acme\?[^"]+)"', page.text)
+    assert link is not None, page.text
+    there = person.browser.follow(urljoin(page.url, link[1].replace("&amp;", "&")))
+    assert isinstance(there, Page)
+    return any(field.name == "login" for form in there.forms for field in form.fields)
+
+
+def test_who_signs_out_here_is_signed_out_at_the_provider(tmp_path: Path) -> None:
+    port = free_port(0)
+    here = f"http://127.0.0.1:{port}"
+    client = {
+        **CLIENT,
+        "redirect_uris": [f"{here}/callback/acme"],
+        "post_logout_redirect_uris": [f"{here}/signed-out/acme"],
+    }
+    provider = Provider(tmp_path / "provider", clients=[client])
+    provider.start()
+    entry = {"type": "oidc", "issuer": provider.issuer, "title": "Acme", "logout": True, **CLIENT}
+    gateway = CompanyGateway(tmp_path / "gateway", {"acme": entry}, ["ada@example.com"], port)
+    ada = Employee("ada", "", connection="acme")
+    try:
+        with started(gateway):
+            signed_in(gateway, ada)
+            home = ada.browser.follow(f"{here}/")
+            assert isinstance(home, Page)
+            form = next(form for form in home.forms if form.action.endswith("/logout"))
+            asks = ada.browser.submit(home, form, {}, "", "")
+            assert isinstance(asks, Page)
+            assert asks.url.startswith(provider.issuer), asks.summary()
+            fields = {field.name: field.value for field in asks.forms[0].fields}
+            action = urljoin(asks.url, asks.forms[0].action)
+            assert asks_for_a_name(gateway, ada) is False  # the session there is still alive
+            agreed = ada.browser.follow(
+                urljoin(action, ada.browser.open(action, {**fields, "logout": "yes"}).headers["location"])
+            )
+            assert isinstance(agreed, Page)
+            assert agreed.url.startswith(f"{here}/signed-out/acme?state="), agreed.summary()
+            assert "Here and at the identity provider" in agreed.text
+            assert asks_for_a_name(gateway, ada) is True
+            assert ada.browser.open(agreed.url.replace("state=", "state=x")).status == 400
+            assert ada.browser.open(f"{here}/signed-out/acme").status == 400
+            stored = (gateway.data / "gatekit.db").read_bytes()
+            assert b"id_token" not in stored  # sealed
     finally:
         provider.stop()

@@ -91,6 +91,7 @@ def _common(
         "scopes": written.scopes if written.scopes is not None else scopes,
         "trust_email": written.trust_email,
         "recheck": written.recheck,
+        "logout": written.logout,
         "rules": rules,
     }
 

@@ -157,6 +157,7 @@ class OpenIdIn(ProviderIn, frozen=True, kw_only=True):
     scopes: Annotated[Names | None, Texts()] = None
     trust_email: Annotated[bool, Flag()] = False
     recheck: Annotated[float, Duration(0, 86400)] = 0
+    logout: Annotated[bool, Flag()] = False
 
 
 class OidcIn(OpenIdIn, frozen=True, kw_only=True):

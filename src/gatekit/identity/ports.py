@@ -114,6 +114,19 @@ class LogoutPartner(Protocol):
         ...
 
 
+@runtime_checkable
+class LogoutPlace(Protocol):
+    """A provider with a place where browsers sign out (OpenID Connect RP-Initiated Logout)."""
+
+    async def leave_to(self, upstream: str, back: str, state: str) -> str:
+        """Where the browser goes; it comes back to ``back`` with ``state``. Empty: nowhere, because the
+        operator does not want it or the provider has no such place.
+
+        Raises ``ProviderFailed``.
+        """
+        ...
+
+
 class Replays(Protocol):
     """``store.ports.Replays``."""
 

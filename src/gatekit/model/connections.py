@@ -121,6 +121,8 @@ class OidcConnection(Struct, frozen=True, kw_only=True):
     algorithms: tuple[str, ...] = ("RS256", "PS256", "ES256", "EdDSA")
     trust_email: bool = False
     """Whether an address counts as verified although the provider does not say so."""
+    logout: bool = False
+    """Whether who signs out here is signed out at the provider as well."""
     recheck: float = 0.0
     """Seconds between two questions at the provider whether somebody still counts; 0: it is not asked."""
     tenants: tuple[str, ...] = ()

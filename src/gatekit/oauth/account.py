@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from hmac import compare_digest
 
 from starlette.requests import Request
@@ -31,9 +31,10 @@ class Account:
         core: Core,
         browser: Browser,
         authorize: Authorize,
-        onward: Callable[[BrowserSession], Awaitable[str]],
+        onward: Sequence[Callable[[BrowserSession], Awaitable[str]]],
     ) -> None:
-        """``onward``: where the browser goes after a session ended, so that its provider hears of it."""
+        """``onward``: where the browser goes after a session ended, so that its provider hears of it; the
+        first that knows a place counts."""
         self._onward = onward
         self._core = core
         self._browser = browser
@@ -85,10 +86,16 @@ class Account:
                 )
             )
         await self._browser.end_session(request)
-        elsewhere = await self._onward(someone.session) if isinstance(someone, SignedIn) else ""
+        elsewhere = await self._elsewhere(someone.session) if isinstance(someone, SignedIn) else ""
         response = redirect(elsewhere or "/")
         self._browser.forget_session(response)
         return response
+
+    async def _elsewhere(self, session: BrowserSession) -> str:
+        for onward in self._onward:
+            if place := await onward(session):
+                return place
+        return ""
 
     async def invite(self, request: Request) -> Response:
         """A one-time link: choose a password, then be signed in."""

@@ -97,7 +97,8 @@ class AuthorizationServer:
         """Tells relying parties of the end of sessions; ``app`` runs it."""
         self._provider_logout = ProviderLogout(self._core, self.notices)
         self._saml = SamlEndpoints(self._core, browser, self._authorize, self.notices)
-        self._account = Account(self._core, browser, self._authorize, self._saml.onward)
+        ways = (self._saml.onward, self._provider_logout.onward)
+        self._account = Account(self._core, browser, self._authorize, ways)
         self._logout = Logout(self._core, browser, self.notices)
         self._posted = Posted(self._core, browser, self._authorize)
         self._userinfo = UserInfo(self._core)

@@ -26,7 +26,7 @@ from gatekit.errors import (
     ProviderFailed,
     SignInRefused,
 )
-from gatekit.identity.oidc import backchannel, client, people, tokens
+from gatekit.identity.oidc import backchannel, client, leaving, people, tokens
 from gatekit.identity.oidc.graph import Graph, too_many_groups
 from gatekit.identity.oidc.tokens import TENANT
 from gatekit.identity.ports import Ended, Leg, Replays
@@ -67,8 +67,8 @@ class _Tokens(Struct):
 
 
 class OidcProvider:
-    """Implements ``RedirectProvider``, ``Recheck`` and ``BackchannelPartner`` of ``identity.ports``. Contacts
-    nobody until it is used."""
+    """Implements ``RedirectProvider``, ``Recheck``, ``BackchannelPartner`` and ``LogoutPlace`` of
+    ``identity.ports``. Contacts nobody until it is used."""
 
     def __init__(self, connection: OidcConnection, fetch: Exchange, clock: Clock, entropy: Entropy) -> None:
         self.connection = connection
@@ -127,9 +127,25 @@ class OidcProvider:
 
         ``invalid_grant`` is a no; whatever else goes wrong says nothing about the person (checklist F7).
         """
-        found = await self._redeem({"grant_type": "refresh_token", "refresh_token": upstream})
+        kept = leaving.read(upstream)
+        if not kept.refresh_token:  # it gave none, and only that could be asked with
+            raise ProviderFailed(self._down(), f"{self.name}: there is no refresh token to ask with")
+        found = await self._redeem({"grant_type": "refresh_token", "refresh_token": kept.refresh_token})
         identity = await self._identity(found, None)
-        return identity if identity.upstream else replace(identity, upstream=upstream)
+        now = leaving.Kept(found.refresh_token or kept.refresh_token, found.id_token or kept.id_token)
+        return replace(identity, upstream=leaving.written(self.connection, now))
+
+    async def leave_to(self, upstream: str, back: str, state: str) -> str:
+        """Implements ``identity.ports.LogoutPlace``."""
+        if not self.connection.logout:
+            return ""
+        try:
+            if not await self.discovery.names("end_session_endpoint"):
+                return ""
+            endpoint = await self.discovery.endpoint("end_session_endpoint")
+        except KeysUnavailable as failed:
+            raise ProviderFailed(self._down(), f"{self.name}: {failed.detail or failed}") from failed
+        return leaving.address(endpoint, self.connection, leaving.read(upstream), back, state)
 
     async def logged_out(self, logout_token: str, replays: Replays) -> Ended:
         """Implements ``identity.ports.BackchannelPartner``."""
@@ -232,7 +248,8 @@ class OidcProvider:
             raise ProviderFailed(self._down(), f"{self.name}: {failed.detail or failed}") from failed
         except OutboundRefused as failed:
             raise ProviderFailed(self._down(), f"{self.name}: {failed}") from failed
-        return replace(identity, upstream=found.refresh_token if self.connection.recheck else "")
+        kept = leaving.Kept(found.refresh_token, found.id_token)
+        return replace(identity, upstream=leaving.written(self.connection, kept))
 
     async def _claims(self, found: _Tokens, nonce: str | None) -> Mapping[str, Any]:
         """Those of the id_token, with what userinfo adds. The id_token wins: it is signed."""
