@@ -8,12 +8,15 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from gatekit.admin.browser_sessions import name_of
 from gatekit.admin.groups import Groups
 from gatekit.admin.people import People
 from gatekit.admin.permissions import permitted
 from gatekit.audit.query import Filter, search
+from gatekit.model.admin_keys import AdminKey
 from gatekit.model.people import Role
 from gatekit.web.console.pages import DEEDS
+from tests.contract.samples import NOW, api_key, client, grant, identity, session
 from tests.support.administration import OPERATOR, URL, Administration, administration
 from tests.support.consoles import browser, do, question
 
@@ -26,6 +29,12 @@ ABOUT: dict[str, dict[str, str]] = {
     "group-unnest": {"name": "dev", "child": "web"},
     "group-rule": {"name": "dev"},
     "group-delete": {"name": "dev"},
+    "api-key-revoke": {"id": "key_1"},
+    "grant-revoke": {"id": "grt_1"},
+    "browser-end": {"name": "bob", "id": name_of(session("bs-1"))},
+    "identity-unlink": {"name": "bob", "connection": "github"},
+    "admin-key-create": {},
+    "admin-key-revoke": {"id": "adm_1"},
 }
 """What each deed is about in the walk; ``gate`` holds all of it."""
 
@@ -35,6 +44,7 @@ WITH_BOSSES = {
     "allowed_users": ["*"],
     "roles": {"admin": ["group:bosses"]},
 }
+FAR = 4_000_000_000
 MARK = "<script>alert(1)</script>"
 
 
@@ -48,7 +58,31 @@ async def gate(tmp_path: Path) -> AsyncIterator[Administration]:
             await groups.create(OPERATOR, name)
         await groups.add(OPERATOR, "dev", ["bob"])
         await groups.nest(OPERATOR, "dev", "web")
+        await _belongings(found)
         yield found
+
+
+async def _belongings(gate: Administration) -> None:
+    """One of everything for bob, and an admin key of an owner."""
+    store = gate.store
+    await store.api_keys.add(api_key(user_id="usr_bob", expires_at=FAR))
+    await store.clients.add(client())
+    await store.grants.add(grant(user_id="usr_bob", expires_at=FAR))
+    await store.browser_sessions.add(session("bs-1", user_id="usr_bob", expires_at=FAR))
+    await store.identities.add(identity(user_id="usr_bob"))
+    await gate.person("kit", "owner")
+    await store.admin_keys.add(
+        AdminKey(
+            id="adm_1",
+            token_hash="hash of adm_1",
+            user_id="usr_kit",
+            name="nightly",
+            scopes=("people:read",),
+            hint="wxyz",
+            created_at=NOW,
+            expires_at=FAR,
+        )
+    )
 
 
 def test_the_walk_names_every_deed() -> None:
@@ -63,7 +97,7 @@ async def test_whoever_has_the_permission_is_asked_and_nobody_else(gate: Adminis
     who = await browser(gate, "mel", role)
     before = await seen(gate)
     for deed in DEEDS:
-        may = role != "member" and (deed.own or permitted(role, deed.permission))
+        may = permitted(role, deed.permission)
         page = await who.get(f"/admin/do/{deed.name}", params=ABOUT[deed.name])
         assert page.status_code == (200 if may else 403), deed.name
         assert ("Go back" in page.text and "<form" in page.text and 'name="seen"' in page.text) is may
@@ -161,7 +195,10 @@ async def test_a_group_is_made_filled_and_deleted_and_all_of_it_is_recorded(
     admin = await browser(gate, "ada", "admin")
     assert "The group is there" in (await do(admin, "group-create", {}, name="qa", title="Quality")).text
     about = {"name": "qa"}
-    assert "They are in the group" in (await do(admin, "group-add", about, who=["bob"], names="carol")).text
+    assert (
+        "They are in the group"
+        in (await do(admin, "group-add", about, who=["bob", "carol"], names="carol")).text
+    )
     page = (await admin.get("/admin/group?name=qa")).text
     assert "bob" in page
     assert "carol" in page
@@ -225,8 +262,86 @@ async def test_lists_of_groups_and_members_are_pages_of_the_store(gate: Administ
     found = (await admin.get("/admin/group?name=dev&q=p33")).text
     assert found.count("/admin/person?name=") == 1
     offered = (await admin.get("/admin/do/group-add?name=dev&q=carol")).text
-    assert 'type="checkbox" name="who" value="carol"' in offered
+    assert 'type="checkbox" name="who:carol"' in offered
     assert "checkbox" not in (await admin.get("/admin/do/group-add?name=dev&q=bob")).text
+
+
+async def test_what_hangs_on_a_person_ends_one_by_one(gate: Administration, tmp_path: Path) -> None:
+    admin = await browser(gate, "ada", "admin")
+    page = (await admin.get("/admin/person?name=bob")).text
+    for deed in ("api-key-revoke", "grant-revoke", "browser-end", "identity-unlink"):
+        assert f"/admin/do/{deed}" in page
+        done = await do(admin, deed, ABOUT[deed])
+        assert done.status == 200, done.text
+        assert "note plain" in done.text
+        again = await do(admin, deed, ABOUT[deed])
+        assert again.done is None
+        assert again.status in {404, 409}
+    after = (await admin.get("/admin/person?name=bob")).text
+    assert "/admin/do/" not in after
+    key, link = await gate.store.api_keys.get("key_1"), await gate.store.grants.get("grt_1")
+    assert key is not None
+    assert key.revoked_at
+    assert link is not None
+    assert link.revoked_at
+    assert [row.connection for row in await gate.store.identities.of_user("usr_bob")] == ["local"]
+    found = [each.fields for each in search(tmp_path / "data" / "audit", Filter())]
+    seen_here = {each.get("action") for each in found if each.get("principal") == "ada"}
+    assert {"revoked", "grant.revoke", "session.end", "user.unlink"} <= seen_here
+
+
+async def test_what_hangs_on_an_owner_is_out_of_reach_of_an_admin(gate: Administration) -> None:
+    """I24: No link leads there, and who knows the address is refused."""
+    admin = await browser(gate, "ada", "admin")
+    await gate.store.api_keys.add(api_key("key_2", user_id="usr_kit", expires_at=FAR))
+    await gate.store.browser_sessions.add(session("bs-2", user_id="usr_kit", expires_at=FAR))
+    before = await seen(gate)
+    assert "/admin/do/" not in (await admin.get("/admin/person?name=kit")).text
+    other = {"name": "kit", "id": name_of(session("bs-2"))}
+    for deed, about in (
+        ("api-key-revoke", {"id": "key_2"}),
+        ("browser-end", other),
+        ("admin-key-revoke", {"id": "adm_1"}),
+    ):
+        assert (await do(admin, deed, about)).status == 403, deed
+    assert await seen(gate) == before
+
+
+async def test_an_admin_key_is_made_for_oneself_and_shown_once(gate: Administration) -> None:
+    """I24: It is good for no more than its maker may do, and what it opens ends with it."""
+    admin = await browser(gate, "ada", "admin")
+    page = (await admin.get("/admin/do/admin-key-create")).text
+    assert "people:write" in page
+    assert "connections:write" not in page
+    typed = {"key": "export", "days": "30", "addresses": "192.0.2.0/24"}
+    assert (await do(admin, "admin-key-create", {}, **typed)).status == 400
+    greedy = await do(admin, "admin-key-create", {}, **typed, scopes=["connections:write"])
+    assert greedy.status == 403
+    for_owner = await do(admin, "admin-key-create", {"name": "kit"}, **typed, scopes=["people:read"])
+    assert for_owner.status == 403
+    made = await do(admin, "admin-key-create", {}, **typed, scopes=["people:read", "groups:read"])
+    assert made.done is not None
+    assert made.status == 200, made.text
+    assert made.done.headers["cache-control"] == "no-store"
+    token = made.text.partition("gk_adm_")[2].split("<")[0]
+    assert token not in (await admin.get("/admin/keys")).text
+    program = gate.http(f"gk_adm_{token}")
+    assert (await program.get("/people")).status_code == 200
+    row = next(row for row in await gate.store.admin_keys.list(None) if row.name == "export")
+    assert (row.user_id, row.addresses) == ("usr_ada", ("192.0.2.0/24",))
+    assert (await do(admin, "admin-key-revoke", {"id": row.id})).status == 200
+    assert (await program.get("/people")).status_code == 401
+
+
+async def test_an_auditor_ends_a_key_of_their_own_and_no_other(gate: Administration) -> None:
+    """I24: That is all they may do here."""
+    auditor = await browser(gate, "aud", "auditor")
+    issued = await gate.issue("aud", ["people:read"])
+    page = (await auditor.get("/admin/keys")).text
+    assert page.count("/admin/do/") == 1
+    assert (await do(auditor, "admin-key-revoke", {"id": issued.key.id})).status == 200
+    assert (await do(auditor, "admin-key-revoke", {"id": "adm_1"})).status == 403
+    assert (await do(auditor, "admin-key-create", {})).status == 403
 
 
 @pytest.mark.parametrize(
@@ -239,12 +354,18 @@ async def test_lists_of_groups_and_members_are_pages_of_the_store(gate: Administ
         "/admin/do/group-unnest?name=dev&child=ops",
         "/admin/group?name=dev&source=okta",
         "/admin/groups?after=%00&source=%ff",
+        "/admin/do/api-key-revoke?id=none",
+        "/admin/do/grant-revoke?id=none",
+        "/admin/do/browser-end?name=bob&id=none",
+        "/admin/do/identity-unlink?name=bob&connection=okta",
+        "/admin/do/identity-unlink?name=carol&connection=local",
+        "/admin/do/admin-key-revoke?id=none",
     ],
 )
 async def test_addresses_that_lead_nowhere_are_pages_for_people(gate: Administration, path: str) -> None:
     admin = await browser(gate, "ada", "admin")
     answer = await admin.get(path)
-    assert answer.status_code in {200, 400, 404}
+    assert answer.status_code in {200, 400, 404, 409}
     assert answer.headers["content-security-policy"].startswith("default-src 'none'")
     assert "`gatekit" not in answer.text
 
@@ -257,4 +378,9 @@ async def seen(gate: Administration) -> tuple[object, ...]:
         await store.groups.nesting(),
         await store.groups.rules(),
         await store.groups.sizes(),
+        await store.api_keys.list(None),
+        await store.admin_keys.list(None),
+        await store.grants.list(None, None),
+        await store.browser_sessions.list("usr_bob", NOW),
+        await store.identities.of_user("usr_bob"),
     )

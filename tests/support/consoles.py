@@ -50,12 +50,15 @@ class Answer:
 async def do(
     who: httpx2.AsyncClient, deed: str, about: dict[str, str], /, **typed: str | list[str]
 ) -> Answer:
-    """Open the page that asks, and press its button."""
+    """Open the page that asks, and press its button. A list: the boxes to tick."""
     page = await who.get(f"/admin/do/{deed}", params=about)
     if page.status_code != 200 or "Go back" not in page.text:
         return Answer(page, None)
     target, hidden = question(page, deed)
-    return Answer(page, await who.post(target, data={**hidden, **typed}))
+    data = dict(hidden)
+    for name, value in typed.items():
+        data |= {name: value} if isinstance(value, str) else {f"{name}:{each}": "yes" for each in value}
+    return Answer(page, await who.post(target, data=data))
 
 
 def question(page: httpx2.Response, deed: str) -> tuple[str, dict[str, str]]:

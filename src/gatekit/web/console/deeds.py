@@ -94,6 +94,12 @@ def listed(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text.replace(",", " ").split()))
 
 
+def ticked(visit: Visit, field: str) -> tuple[str, ...]:
+    """Which options of a field were ticked. Each is a field of its own, because repeated ones are refused."""
+    prefix = f"{field}:"
+    return tuple(name.removeprefix(prefix) for name in visit.sent.fields if name.startswith(prefix))
+
+
 class DeedPages:
     """``/admin/do/{deed}``."""
 
@@ -199,7 +205,7 @@ def notice(deeds: Sequence[Deed], visit: Visit) -> str:
 def _typed(visit: Visit, choice: Choice) -> Choice:
     """The field as it was sent, so that nobody types it twice."""
     if choice.many:
-        return replace(choice, chosen=visit.sent.all(choice.name))
+        return replace(choice, chosen=ticked(visit, choice.name))
     return replace(choice, value=visit.sent.get(choice.name) or "")
 
 

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from gatekit.admin.groups import MAX_SELECTORS, GroupView
 from gatekit.errors import InvalidInput, NotFound
 from gatekit.model.people import LOCAL, PeopleQuery
-from gatekit.web.console.deeds import After, Asked, Deed, listed, named
+from gatekit.web.console.deeds import After, Asked, Deed, listed, named, ticked
 from gatekit.web.console.door import Desks, Visit
 from gatekit.web.console.route import GROUP, GROUPS
 from gatekit.web.console.views import Choice
@@ -142,7 +142,7 @@ async def _ask_add(desks: Desks, visit: Visit) -> Asked:
 
 
 async def _add(desks: Desks, visit: Visit, _: Asked) -> After:
-    names = (*visit.sent.all("who"), *listed(visit.sent.get("names") or ""))
+    names = (*ticked(visit, "who"), *listed(visit.sent.get("names") or ""))
     if not names:
         raise InvalidInput("choose somebody, or type a username")
     await desks.groups.add(visit.actor, named(visit, "name"), tuple(dict.fromkeys(names)))

@@ -8,8 +8,8 @@ from starlette.responses import Response
 
 from gatekit.admin.connections import ConnectionView
 from gatekit.model.connections import ConnectionRules
-from gatekit.web.console.door import ConsoleDoor, Desks, Visit, day
-from gatekit.web.console.route import CONNECTIONS, KEYS, PEOPLE
+from gatekit.web.console.door import ConsoleDoor, Desks, Visit
+from gatekit.web.console.route import CONNECTIONS, PEOPLE
 from gatekit.web.console.views import Row, Section, Sheet
 
 ON_A_PAGE = 100
@@ -38,37 +38,6 @@ class ListPages:
                     lead="`gatekit connections test NAME` says what a sign-in would become.",
                     rows=rows,
                     empty="None: nobody can sign in.",
-                ),
-            ),
-        )
-        return self._door.show(sheet)
-
-    async def keys(self, visit: Visit) -> Response:
-        views = [view for view in await self._desks.admin_keys.list(visit.actor) if view.state == "active"]
-        rows = tuple(
-            Row(
-                title=view.key.name,
-                facts=(
-                    ("Belongs to", view.owner),
-                    ("Ends with", f"…{view.key.hint}"),
-                    ("Good for", ", ".join(view.key.scopes)),
-                    ("From", ", ".join(view.key.addresses) or "any address"),
-                    ("Last used", day(view.key.last_used_at)),
-                    ("Good until", day(view.key.expires_at)),
-                ),
-            )
-            for view in sorted(views, key=lambda view: view.key.expires_at)[:ON_A_PAGE]
-        )
-        sheet = Sheet(
-            frame=self._door.frame(visit, KEYS),
-            title="Admin keys",
-            lead="What programs of administrators come with, to /api/v1.",
-            sections=(
-                Section(
-                    title="Good now",
-                    lead="Those that end first come first.",
-                    rows=rows,
-                    empty="None. `gatekit admin-keys create` makes one.",
                 ),
             ),
         )

@@ -9,6 +9,9 @@ from gatekit.web.console.deeds import Deed, DeedPages
 from gatekit.web.console.door import ConsoleDoor, Desks, Handler
 from gatekit.web.console.group_deeds import DEEDS as GROUP_DEEDS
 from gatekit.web.console.groups import GroupPages
+from gatekit.web.console.holding_deeds import DEEDS as HOLDING_DEEDS
+from gatekit.web.console.keys import DEEDS as KEY_DEEDS
+from gatekit.web.console.keys import KeyPages
 from gatekit.web.console.lists import ListPages
 from gatekit.web.console.overview import OverviewPage
 from gatekit.web.console.people import PeoplePages
@@ -26,7 +29,7 @@ from gatekit.web.console.route import (
     Answer,
 )
 
-DEEDS: tuple[Deed, ...] = (*GROUP_DEEDS,)
+DEEDS: tuple[Deed, ...] = (*GROUP_DEEDS, *HOLDING_DEEDS, *KEY_DEEDS)
 """All that can be done to things; what can be done to people is ``acts.ACTS``."""
 
 
@@ -48,7 +51,7 @@ class Console:
             (GROUPS, "GET"): groups.list,
             (GROUP, "GET"): groups.group,
             (CONNECTIONS, "GET"): lists.connections,
-            (KEYS, "GET"): lists.keys,
+            (KEYS, "GET"): KeyPages(door, desks).list,
             (DEED, "GET"): deeds.ask,
             (DEED, "POST"): deeds.do,
         }

@@ -11,10 +11,12 @@ from gatekit.admin.permissions import rank
 from gatekit.errors import AdminError, NotFound, PageProblem
 from gatekit.model.people import LOCAL, ROLES, PeopleQuery, Role
 from gatekit.oauth.http import redirect
-from gatekit.web.agents import browser_name
 from gatekit.web.console.acts import ACTS, BY_NAME, Act
+from gatekit.web.console.deeds import notice
 from gatekit.web.console.door import ConsoleDoor, Desks, Visit, day, minute, person_url, sentence
-from gatekit.web.console.route import GROUP, NEW_PERSON, PEOPLE
+from gatekit.web.console.holding_deeds import DEEDS
+from gatekit.web.console.holdings import Holdings
+from gatekit.web.console.route import NEW_PERSON, PEOPLE
 from gatekit.web.console.views import Choice, Fact, Link, Question, Row, Section, Sheet
 
 ON_A_PAGE = 50
@@ -70,7 +72,8 @@ class PeoplePages:
 
     async def person(self, visit: Visit) -> Response:
         act = BY_NAME.get(visit.asked.get("done") or "")
-        return await self._person(visit, _named(visit), notice=act.done if act else "")
+        said = act.done if act else notice(DEEDS, visit)
+        return await self._person(visit, _named(visit), notice=said)
 
     async def ask(self, visit: Visit) -> Response:
         """What will happen, and the button that does it."""
@@ -173,76 +176,9 @@ class PeoplePages:
             secret_label=secret_label,
             facts=_person_facts(view, role),
             links=tuple(links),
-            sections=await self._sections(visit, view),
+            sections=await Holdings(self._desks, visit, view, reach=reach).sections(),
         )
         return self._door.show(sheet)
-
-    async def _sections(self, visit: Visit, view: PersonView) -> tuple[Section, ...]:
-        desks, actor, username = self._desks, visit.actor, view.user.username
-        groups = tuple(
-            Row(
-                title=member.group,
-                href=f"{GROUP}?{urlencode({'name': member.group, 'source': member.source})}",
-                facts=(("Said by", member.source),),
-            )
-            for member in view.groups[:ON_A_PAGE]
-        )
-        identities = tuple(
-            Row(
-                title=f"{row.connection}: {row.login or row.subject}",
-                facts=(
-                    ("Address", f"{row.email} ({'verified' if row.email_verified else 'not verified'})")
-                    if row.email
-                    else ("Address", "none"),
-                    ("Last sign-in", minute(row.last_seen_at)),
-                ),
-            )
-            for row in await desks.identities.list(actor, username)
-        )
-        apps = tuple(
-            Row(
-                title=each.client_name or "Unnamed application",
-                facts=(
-                    ("Reaches", ", ".join(each.grant.resources[:5]) or "nothing"),
-                    ("Connected", day(each.grant.created_at)),
-                    ("Ends", day(each.grant.expires_at)),
-                ),
-            )
-            for each in await desks.grants.page(actor, username, limit=ON_A_PAGE)
-        )
-        keys = tuple(
-            Row(
-                title=each.key.name,
-                facts=(
-                    ("Ends with", f"…{each.key.hint}"),
-                    ("Opens", ", ".join(each.key.servers[:5]) or "every server they may use"),
-                    ("Last used", day(each.key.last_used_at)),
-                    ("Good until", day(each.key.expires_at)),
-                ),
-            )
-            for each in await desks.keys.page(actor, username, state="active", limit=ON_A_PAGE)
-        )
-        return (
-            Section(title="Groups", rows=groups, empty="In no group."),
-            Section(title="Ways of signing in", rows=identities, empty="None: only keys open anything."),
-            Section(title="Browsers", rows=await self._browsers(visit, username), empty="Signed in nowhere."),
-            Section(title="Connected applications", rows=apps, empty="None."),
-            Section(title="API keys", rows=keys, empty="None that is good."),
-        )
-
-    async def _browsers(self, visit: Visit, username: str) -> tuple[Row, ...]:
-        views = await self._desks.sessions.list(visit.actor, username)
-        return tuple(
-            Row(
-                title=browser_name(each.session.agent),
-                facts=(
-                    ("From", each.session.address or "unknown"),
-                    ("Signed in", minute(each.session.auth_time)),
-                    ("Ends", minute(each.session.expires_at)),
-                ),
-            )
-            for each in views[:ON_A_PAGE]
-        )
 
 
 _FILTERS = ("q", "role", "state", "group", "source", "connection")

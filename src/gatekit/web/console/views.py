@@ -53,7 +53,7 @@ class Choice(Struct, frozen=True, kw_only=True):
     options: tuple[tuple[str, str], ...] = ()
     """(value, words)."""
     many: bool = False
-    """Whether several of the options may be chosen …"""
+    """Whether several of the options may be chosen, each a field of its own (``NAME:VALUE``) …"""
     chosen: tuple[str, ...] = ()
     """… and which are."""
     lines: int = 0
