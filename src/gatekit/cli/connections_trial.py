@@ -12,12 +12,11 @@ import click
 from gatekit.cli.connections_signin import PORT, signed_in
 from gatekit.cli.context import Workspace, located
 from gatekit.cli.output import as_json, print_facts, print_json
-from gatekit.errors import ConfigError, GatekitError, IdentityError, InvalidInput, NotFound
+from gatekit.errors import ConfigError, IdentityError, InvalidInput, NotFound
 
 if TYPE_CHECKING:
     from gatekit.config.model import Connection
     from gatekit.model.directory import LdapConnection
-    from gatekit.model.people import ExternalIdentity
 
 
 @click.command()
@@ -74,7 +73,7 @@ def test(
     if sign_in:
         facts = _tried(connection, port, browser)
     else:
-        facts = _preview(connection, _claims(claims)) if claims else asyncio.run(_asked(connection, user))
+        facts = _previewed(connection, claims) if claims else asyncio.run(_asked(connection, user))
     if as_json:
         print_json(facts)
     else:
@@ -93,79 +92,28 @@ def _claims(path: Path) -> dict[str, Any]:
     return found
 
 
-def _preview(connection: Connection, claims: dict[str, Any]) -> dict[str, Any]:
-    try:
-        identity = _identity(connection, claims)
-    except GatekitError as refused:
-        return {"ok": False, "refused": getattr(refused, "detail", "") or str(refused)}
-    return _become(connection, identity)
+def _previewed(connection: Connection, claims: Path) -> dict[str, Any]:
+    from gatekit.identity.trial import preview
+
+    return preview(connection, _claims(claims))
 
 
 def _tried(connection: Connection, port: int, browser: bool) -> dict[str, Any]:
     from gatekit.cli.bridge import browse, tell
+    from gatekit.identity.trial import become
 
     try:
         found = asyncio.run(signed_in(connection, port, browse if browser else lambda _: False, tell))
     except IdentityError as refused:
         return {"ok": False, "refused": refused.public, "reason": refused.detail}
-    return _become(connection, found)
-
-
-def _become(connection: Connection, identity: ExternalIdentity) -> dict[str, Any]:
-    from gatekit.identity.rules import Mapped, apply
-
-    judged = apply(identity, connection.rules)
-    if not isinstance(judged, Mapped):
-        return {"ok": False, "login": identity.login, "refused": judged.reason}
-    found, rules = judged.identity, connection.rules
-    return {
-        "ok": True,
-        "connection": connection.name,
-        "issuer": found.issuer,
-        "subject": found.subject,
-        "login": found.login,
-        "named in lists as": f"{connection.name}:{found.login}",
-        "email": found.email or "",
-        "email verified": found.email_verified,
-        "display name": found.display_name,
-        "groups": sorted(judged.groups),
-        "provider groups": sorted(found.provider_groups) if rules.groups.keep else [],
-        "somebody new": "becomes a person here" if rules.create else "is refused (`create: false`)",
-    }
-
-
-def _identity(connection: Connection, claims: dict[str, Any]) -> ExternalIdentity:
-    from gatekit.identity.oidc import people
-    from gatekit.identity.oidc.tokens import check_issuer
-    from gatekit.model.connections import OidcConnection
-    from gatekit.model.people import ExternalIdentity
-
-    if isinstance(connection, OidcConnection):
-        claims = {"iss": connection.issuer, **claims}
-        check_issuer(connection, claims)
-        return people.identity(connection, claims)
-    said = people.attributes(claims)
-
-    def one(key: str) -> str:
-        return said.get(key, ("",))[0] if said.get(key) else ""
-
-    return ExternalIdentity(
-        connection=connection.name,
-        issuer=one("issuer") or connection.kind,
-        subject=one("subject") or one("id"),
-        login=one("login"),
-        email=one("email") or None,
-        email_verified=one("email_verified") == "true",
-        display_name=one("name"),
-        provider_groups=frozenset(said.get("groups", ())),
-        attributes=said,
-    )
+    return become(connection, found)
 
 
 async def _directory(connection: LdapConnection, user: str | None) -> dict[str, Any]:
     """Whether the directory lets us look people up, and what it says about one of them."""
     from gatekit.directories import ldap_threads, looking
     from gatekit.errors import ProviderFailed, SignInRefused
+    from gatekit.identity.trial import become
     from gatekit.platform.clock import SystemClock
 
     threads = ldap_threads()
@@ -182,7 +130,7 @@ async def _directory(connection: LdapConnection, user: str | None) -> dict[str, 
         return {"ok": False, "servers": servers, "refused": refused.public}
     finally:
         threads.close()
-    return _become(connection, identity)
+    return become(connection, identity)
 
 
 async def _asked(connection: Connection, user: str | None) -> dict[str, Any]:
