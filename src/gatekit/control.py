@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 from starlette.applications import Starlette
@@ -83,6 +84,7 @@ def services(parts: Parts) -> Services:
         policy=lambda: parts.tables().policy,
         passwords=parts.signins.connections.passwords,
         local=lambda: local_factors(parts.config()),
+        rules=parts.signins.rules,
         homes=parts.signins.connections,
         recheck=parts.signins.connections.recheck,
         invitations=Invitations(store.users, store.invites, parts.hasher, clock, store.browser_sessions),
@@ -91,8 +93,13 @@ def services(parts: Parts) -> Services:
         send=logout_send(clock),
         key_fetch=key_fetch(clock),
         exchange=trusted_exchange(config, clock),
-        own_key_fetch=key_fetch(clock, lambda: key_hosts(parts.config())),
+        own_key_fetch=key_fetch(clock, lambda: [*key_hosts(parts.config()), *_signal_hosts(parts)]),
     )
+
+
+def _signal_hosts(parts: Parts) -> list[str]:
+    """Where the key sets of those who push security events lie, which may be a private network."""
+    return [urlsplit(uri).hostname or "" for uri in parts.signins.connections.key_sets()]
 
 
 def routes(parts: Parts, authorization: AuthorizationServer, ready: Readiness) -> tuple[BaseRoute, ...]:

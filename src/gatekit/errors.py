@@ -520,6 +520,15 @@ class ForeignTokenInvalid(OAuthError):
     redirectable = False
 
 
+class EventTokenRefused(GatekitError):
+    """A security event token is not accepted; ``code`` is one of RFC 8935 §2.4, ``detail`` for the log."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
 class KeysUnavailable(OAuthError):
     """The keys of an issuer cannot be had now. Says nothing about the token that asked for them."""
 

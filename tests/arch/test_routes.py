@@ -154,6 +154,7 @@ WALK = {
     ("POST", "/saml/{connection}/acs"): same(404),
     ("POST", "/backchannel-logout/{connection}"): same(404),
     ("GET", "/signed-out/{connection}"): same(400),
+    ("POST", "/ssf/{connection}"): same(404),
     ("GET", "/saml/{connection}/metadata"): same(404),
     ("GET", "/saml/{connection}/slo"): same(404),
     ("GET", "/invite/{token}"): same(404),

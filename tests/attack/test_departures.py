@@ -2,90 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from joserfc.jwk import ECKey
 from msgspec import structs
 
-from gatekit.identity.mapping import Mapping
-from gatekit.identity.ports import UPSTREAM
 from gatekit.model.audit import SignOut, TokenEvent
 from gatekit.model.connections import Admit, ConnectionRules
 from gatekit.model.people import Identity
-from tests.attack.world import Browser, World, returned
-from tests.emulators.openid import OpenIdEmulator
-
-PATH = "/backchannel-logout/acme"
-
-
-class Company:
-    """A world with a connection ``acme``, and somebody who came over it."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.idp = OpenIdEmulator(world.clock, recheck=300.0)
-        self.idp.token = {"refresh_token": "upstream-1"}
-        self.idp.claims = {"sid": "session-1"}
-        self.rules = ConnectionRules()
-        self.browser: Browser = world.browser()
-        self.client: dict[str, Any] = {}
-        self.tokens: dict[str, Any] = {}
-
-    async def open(self) -> None:
-        world = self.world
-        world.providers["acme"] = self.idp.provider
-        mapping = Mapping(
-            world.store.users,
-            world.store.groups,
-            world.store.identities,
-            clock=world.clock,
-            entropy=world.entropy,
-            admits=lambda principal: world.policy.admits(principal),
-            rules=lambda _: self.rules,
-            seal=lambda upstream: world.vault.seal(upstream, UPSTREAM),
-        )
-        world.services = replace(
-            world.services,
-            mapping=mapping,
-            recheck=lambda name: (self.idp.provider, 300.0) if name == "acme" else None,
-        )
-        await world.boot()
-        self.browser = world.browser()  # of the server that was just built
-        self.client = await world.register()
-        self.tokens = await self.sign_in(self.browser)
-
-    async def sign_in(self, browser: Browser) -> dict[str, Any]:
-        world = self.world
-        url = world.authorize_url(self.client, resource=f"{world.issuer}/s/clock/mcp")
-        page = await browser.visit(url)
-        link = page.text.split('href="/go/acme')[1].split('"')[0].replace("&amp;", "&")
-        there = await browser.get(f"/go/acme{link}")
-        sent = {k: v[0] for k, v in parse_qs(urlsplit(there.headers["location"]).query).items()}
-        self.idp.nonce = sent["nonce"]
-        page = await browser.visit(f"/callback/acme?code=x&state={sent['state']}")
-        answer = returned(page if page.is_redirect else await world.approve(browser, page))
-        response = await world.redeem(self.client, answer["code"])
-        assert response.status_code == 200, response.text
-        found: dict[str, Any] = response.json()
-        return found
-
-    async def told(self, token: str) -> int:
-        async with self.world.http() as http:
-            return (await http.post(PATH, data={"logout_token": token})).status_code
-
-    async def in_(self) -> tuple[bool, bool]:
-        """Whether the access token still opens something, and the browser is still signed in."""
-        now = int(self.world.clock.now())
-        sessions = await self.world.store.browser_sessions.list(await self._user_id(), now)
-        return await self.world.alive(self.tokens["access_token"], "clock"), bool(sessions)
-
-    async def _user_id(self) -> str:
-        user = await self.world.store.users.by_identity("acme", self.idp.connection.issuer, "ada")
-        assert user is not None
-        return user.id
+from tests.attack.company import Company
+from tests.attack.world import World
 
 
 @pytest.fixture

@@ -47,3 +47,13 @@ async def test_a_key_may_be_anything(store: Store) -> None:
     for key in ("", "\x00", "\ud800", "x" * 1_000_000, "' OR 1=1 --"):
         assert await store.replays.first("proof", key, LATER, NOW)
         assert not await store.replays.first("proof", key, LATER, NOW)
+
+
+async def test_who_was_first_is_seen_until_its_end(store: Store, another: Open) -> None:
+    assert not await store.replays.seen("event", "jti-1", NOW)
+    assert await store.replays.first("event", "jti-1", NOW + 10, NOW)
+    for side in (store, await another()):
+        assert await side.replays.seen("event", "jti-1", NOW + 9)
+        assert not await side.replays.seen("event", "jti-1", NOW + 10)
+        assert not await side.replays.seen("other", "jti-1", NOW)
+        assert not await side.replays.seen("event", "jti-2", NOW)

@@ -6,9 +6,17 @@ import re
 from collections.abc import Sequence
 
 from gatekit.config import document as doc
-from gatekit.config.provider_schema import ProviderIn, ProvisioningIn
+from gatekit.config.provider_schema import ProviderIn, ProvisioningIn, SsfIn
 from gatekit.config.selectors import GROUP_NAME
-from gatekit.model.connections import Admit, AttributeNames, ConnectionRules, GroupRules, Provisioning
+from gatekit.config.trust import secure_url
+from gatekit.model.connections import (
+    Admit,
+    AttributeNames,
+    ConnectionRules,
+    GroupRules,
+    Provisioning,
+    Signals,
+)
 
 MIN_TOKEN = 32
 _DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?")
@@ -43,6 +51,7 @@ def resolve_rules(written: ProviderIn, path: doc.Path, document: doc.Document) -
         ),
         groups=GroupRules(mapped=tuple(written.groups.map.items()), keep=written.groups.keep),
         provisioning=_provisioning(written.provisioning, (*path, "provisioning"), document),
+        signals=_signals(written.ssf, (*path, "ssf"), document),
     )
 
 
@@ -64,3 +73,13 @@ def _provisioning(
     if written.token is not None and len(written.token) < MIN_TOKEN:
         document.fault((*path, "token"), f"must have at least {MIN_TOKEN} characters")
     return Provisioning(token=written.token or "", match=written.match or "")
+
+
+def _signals(written: SsfIn | None, path: doc.Path, document: doc.Document) -> Signals | None:
+    if written is None:
+        return None
+    try:
+        secure_url(written.jwks_uri)
+    except ValueError as error:
+        document.fault((*path, "jwks_uri"), str(error))
+    return Signals(issuer=written.issuer, audience=written.audience, jwks_uri=written.jwks_uri)

@@ -57,6 +57,12 @@ class ProvisioningIn(Section, frozen=True):
     match: Annotated[str | None, Text()] = None
 
 
+class SsfIn(Section, frozen=True, kw_only=True):
+    issuer: Annotated[str, Text()]
+    audience: Annotated[str, Text()]
+    jwks_uri: Annotated[str, Text()]
+
+
 class ProviderIn(Section, frozen=True):
     """Keys of every kind."""
 
@@ -71,6 +77,7 @@ class ProviderIn(Section, frozen=True):
     map: MapIn = MapIn()
     groups: ProviderGroupsIn = ProviderGroupsIn()
     provisioning: Annotated[ProvisioningIn | None, Sub(ProvisioningIn)] = None
+    ssf: Annotated[SsfIn | None, Sub(SsfIn)] = None
 
 
 class LocalIn(Section, frozen=True):

@@ -41,6 +41,7 @@ from gatekit.config.provider_schema import (
     ProviderGroupsIn,
     ProviderIn,
     ProvisioningIn,
+    SsfIn,
 )
 from gatekit.config.trust_schema import AssertionIn, ExternalIn, IntrospectionIn
 from gatekit.model.oauth import TokenAuthMethod
@@ -291,6 +292,7 @@ PLACES: dict[str, type[Section]] = {
     "proxy.auth.providers.*.map": MapIn,
     "proxy.auth.providers.*.groups": ProviderGroupsIn,
     "proxy.auth.providers.*.provisioning": ProvisioningIn,
+    "proxy.auth.providers.*.ssf": SsfIn,
     **{f"proxy.auth.providers.<{kind}>": section for kind, section in SECTIONS.items()},
     "proxy.auth.roles": RolesIn,
     "proxy.auth.providers.<ldap>.users": LdapUsersIn,

@@ -48,5 +48,6 @@ def _rules(rules: ConnectionRules) -> dict[str, Any]:
         },
         "provisioning": rules.provisioning
         and {"token": MASK if rules.provisioning.token else "none", "match": rules.provisioning.match},
+        "ssf": rules.signals and msgspec.structs.asdict(rules.signals),
     }
     return {key: value for key, value in facts.items() if value not in (None, [], {})}

@@ -6,7 +6,7 @@ a connection that did not change keeps its provider, and with it what that learn
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from gatekit.identity.ports import PasswordProvider, Recheck, RedirectProvider
@@ -77,6 +77,11 @@ class Connections:
             for name, definition in self._all.items()
             if definition.rules.enabled and definition.rules.provisioning is not None and name != LOCAL
         }
+
+    def key_sets(self) -> Sequence[str]:
+        """Addresses that connections name as those of their transmitters' keys."""
+        signals = [definition.rules.signals for definition in self._all.values()]
+        return [one.jwks_uri for one in signals if one is not None]
 
     def home(self, address: str) -> str:
         """The connection that an e-mail address belongs to by its domain; empty: none. Says nothing about

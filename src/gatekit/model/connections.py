@@ -59,6 +59,17 @@ class Provisioning(Struct, frozen=True, kw_only=True):
         return f"Provisioning(match={self.match!r})"
 
 
+class Signals(Struct, frozen=True, kw_only=True):
+    """Security events that the provider pushes (RFC 8935; Shared Signals Framework)."""
+
+    issuer: str
+    """Exactly as it stands in ``iss`` of an event token: the transmitter's, often the provider's own."""
+    audience: str
+    """One of the values of ``aud``, as the stream was agreed."""
+    jwks_uri: str
+    """Where the transmitter publishes its keys."""
+
+
 class ConnectionRules(Struct, frozen=True, kw_only=True):
     """Keys that every kind of connection has."""
 
@@ -80,6 +91,8 @@ class ConnectionRules(Struct, frozen=True, kw_only=True):
     groups: GroupRules = GroupRules()
     provisioning: Provisioning | None = None
     """None: off."""
+    signals: Signals | None = None
+    """None: no events are taken."""
 
 
 SEALED = "connection"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from gatekit.identity.ports import PasswordProvider, Recheck, RedirectProvider
 from gatekit.identity.second_factor import SecondFactors
 from gatekit.identity.standing import Directory, Standings, acts_for_itself
+from gatekit.model.connections import ConnectionRules
 from gatekit.model.factors import LocalFactors
 from gatekit.model.oauth import TOKEN_EXCHANGE, Client
 from gatekit.model.ports import Clock, Entropy
@@ -57,6 +58,8 @@ class Services:
     """By connection name, live as ``providers`` is."""
     recheck: Callable[[str], tuple[Recheck, float] | None] = lambda _: None
     """Whom to ask again about people of a connection, and how many seconds an answer is good for."""
+    rules: Callable[[str], ConnectionRules] = lambda _: ConnectionRules()
+    """Of a connection, by its name, now."""
     homes: Homes = field(default_factory=Homeless)
     """Which connection an e-mail address belongs to."""
     local: Callable[[], LocalFactors] = LocalFactors

@@ -20,9 +20,10 @@ from gatekit.oauth.core import Core
 log = logging.getLogger("gatekit.oauth")
 
 
-async def depart(core: Core, user: User, connection: str, reason: str) -> int:
+async def depart(core: Core, user: User, connection: str, reason: str, *, until: float = float("inf")) -> int:
     """End the browser sessions and the grants of the person that came over ``connection``; return how many
     grants. Recorded first. Grants from before it was kept how their person had signed in end with them.
+    ``until``: of when the provider speaks; who signed in after it has not left.
 
     Raises ``AuditUnavailable``, ``StoreError``.
     """
@@ -31,11 +32,11 @@ async def depart(core: Core, user: User, connection: str, reason: str) -> int:
     await core.services.audit.write(event)
     now = core.now()
     for session in await core.store.browser_sessions.list(user.id, now):
-        if session.connection == connection:
+        if session.connection == connection and session.auth_time <= until:
             await core.store.browser_sessions.end(session.token_hash, now)
     ended = 0
     for grant in await core.store.grants.list(user.id):
-        concerned = grant.connection in ("", connection)
+        concerned = grant.connection in ("", connection) and grant.auth_time <= until
         if concerned and grant.revoked_at is None and grant.expires_at > now:
             await core.services.audit.write(
                 TokenEvent(

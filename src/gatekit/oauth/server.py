@@ -63,6 +63,7 @@ from gatekit.oauth.revoke import Revocation
 from gatekit.oauth.saml import SamlEndpoints
 from gatekit.oauth.second_step import SecondStep
 from gatekit.oauth.settings import OAuthSettings
+from gatekit.oauth.signals import SignalReceiver
 from gatekit.oauth.token import GrantType, Tokens
 from gatekit.oauth.userinfo import UserInfo
 from gatekit.oauth.verification import DECIDE as DEVICE_DECIDE
@@ -96,6 +97,7 @@ class AuthorizationServer:
         self.notices = Notices(self._core)
         """Tells relying parties of the end of sessions; ``app`` runs it."""
         self._provider_logout = ProviderLogout(self._core, self.notices)
+        self._signals = SignalReceiver(self._core, self.notices)
         self._saml = SamlEndpoints(self._core, browser, self._authorize, self.notices)
         ways = (self._saml.onward, self._provider_logout.onward)
         self._account = Account(self._core, browser, self._authorize, ways)
@@ -270,6 +272,7 @@ class AuthorizationServer:
             *self._pushed.routes(),
             *self._logout.routes(),
             *self._provider_logout.routes(),
+            *self._signals.routes(),
             api_route("/userinfo", self._userinfo.userinfo, ["GET", "POST"]),
             api_route("/revoke", self._revocation.revoke, ["POST"]),
             api_route("/introspect", self._introspection.introspect, ["POST"]),

@@ -229,6 +229,10 @@ class Replays(Protocol):
         """
         ...
 
+    async def seen(self, purpose: str, key: str, now: int) -> bool:
+        """Whether somebody was first already; changes nothing."""
+        ...
+
     async def purge(self, now: int) -> None: ...
 
 

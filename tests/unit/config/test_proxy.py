@@ -8,7 +8,14 @@ import pytest
 
 from gatekit.config.addresses import is_loopback, listen_host, network, origin, secure_origin
 from gatekit.config.model import GitHubConnection, LocalConnection
-from gatekit.model.connections import Admit, AttributeNames, ConnectionRules, GroupRules, Provisioning
+from gatekit.model.connections import (
+    Admit,
+    AttributeNames,
+    ConnectionRules,
+    GroupRules,
+    Provisioning,
+    Signals,
+)
 from tests.unit.config.write import faults, loaded
 
 
@@ -209,6 +216,7 @@ def test_what_all_kinds_have_in_common(tmp_path: Path) -> None:
                 map: {{login: /custom/upn, groups: roles}}
                 groups: {{map: {{acme/platform: developers}}, keep: false}}
                 provisioning: {{match: oid}}
+                ssf: {{issuer: "https://idp", audience: us, jwks_uri: "https://idp.example/jwks"}}
         """,
     ).auth.connections
     assert connection.rules == ConnectionRules(
@@ -221,6 +229,7 @@ def test_what_all_kinds_have_in_common(tmp_path: Path) -> None:
         names=AttributeNames(login="/custom/upn", groups="roles"),
         groups=GroupRules(mapped=(("acme/platform", "developers"),), keep=False),
         provisioning=Provisioning(match="oid"),
+        signals=Signals(issuer="https://idp", audience="us", jwks_uri="https://idp.example/jwks"),
     )
 
 
@@ -261,6 +270,11 @@ def test_a_single_entry_is_the_default(tmp_path: Path) -> None:
         (gh("link: true"), "providers.gh.link: needs `trusted_domains`"),
         (gh("groups: {map: {A: 'b c'}}"), "providers.gh.groups.map.A: is not the name"),
         (gh("provisioning: {token: x}"), "providers.gh.provisioning.token: must have"),
+        (gh("ssf: {issuer: a, audience: b}"), "providers.gh.ssf.jwks_uri: "),
+        (
+            gh("ssf: {issuer: a, audience: b, jwks_uri: 'http://idp.example/k'}"),
+            "providers.gh.ssf.jwks_uri: ",
+        ),
         (gh("domain: [a.b]"), "providers.gh.domain: unknown key (did you mean 'domains'?)"),
         (gh("admit: {user: x}"), "providers.gh.admit.user: unknown key"),
         ("providers: {local: {type: github}}", "providers.local: the connection `local` is the embedded one"),

@@ -11,6 +11,11 @@ from gatekit.store.sql.rows import decode, encode, insert
 _INSERT_KEY = insert("signing_keys", SigningKey)
 
 
+def _hashed(key: str) -> str:
+    """For its size; "surrogatepass", because JSON can carry halves of a character."""
+    return sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 class SqlReplays:
     """Implements ``store.ports.Replays``."""
 
@@ -27,12 +32,21 @@ class SqlReplays:
                 "ON CONFLICT (purpose, key_hash) DO UPDATE SET expires_at = excluded.expires_at "
                 "WHERE replays.expires_at <= :now RETURNING key_hash",
                 purpose=purpose,
-                # Hashed for its size; "surrogatepass", because JSON can carry halves of a character.
-                key=sha256(key.encode("utf-8", "surrogatepass")).hexdigest(),
+                key=_hashed(key),
                 expires=expires_at,
                 now=now,
             )
             return won is not None
+
+    async def seen(self, purpose: str, key: str, now: int) -> bool:
+        row = await self._database.one(
+            "SELECT 1 AS found FROM replays "
+            "WHERE purpose = :purpose AND key_hash = :key AND expires_at > :now",
+            purpose=purpose,
+            key=_hashed(key),
+            now=now,
+        )
+        return row is not None
 
     async def purge(self, now: int) -> None:
         async with self._database.transaction() as work:
