@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from gatekit.admin.admin_keys import AdminKeys
 from gatekit.admin.browser_sessions import BrowserSessions
@@ -15,8 +16,10 @@ from gatekit.admin.keys import Keys
 from gatekit.admin.people import People
 from gatekit.admin.roles import RoleDesk
 from gatekit.audit.recorder import Recorder
+from gatekit.config import document
 from gatekit.config.model import Config
-from gatekit.model.connections import ConnectionRules
+from gatekit.errors import ConfigError
+from gatekit.identity.registry import Definition
 from gatekit.model.ports import Clock, Entropy
 from gatekit.oauth.browser import Browser
 from gatekit.store.ports import Store
@@ -32,7 +35,7 @@ def console(
     *,
     config: Callable[[], Config],
     connections: Callable[[], Connections],
-    rules: Callable[[str], ConnectionRules],
+    definition: Callable[[str], Definition | None],
 ) -> Console:
     """``desk`` is what every use case is made of; the others give what is in force now."""
     _, _, clock, _, roles = desk
@@ -48,7 +51,17 @@ def console(
         standing=roles,
         clock=clock,
         connections=connections,
-        rules=rules,
+        definition=definition,
+        entry=_entry,
+        public_url=lambda: config().public_url,
         invite_link=lambda token: f"{config().public_url}/invite/{token}",
     )
     return Console(ConsoleDoor(browser, sign_in, roles, HtmlPages(), clock), desks)
+
+
+def _entry(text: str) -> Mapping[str, Any]:
+    # What it names is looked at by the use case; here it only becomes keys and values.
+    found = document.read(text)
+    if found.faults:
+        raise ConfigError([fault.render("entry") for fault in found.faults])
+    return dict(found.data)

@@ -188,7 +188,7 @@ def _console(parts: Parts, authorization: AuthorizationServer) -> Callable[[str,
         authorization.sign_in_for,
         config=parts.config,
         connections=lambda: _connections(parts),
-        rules=parts.signins.rules,
+        definition=parts.signins.connections.definition,
     ).answer
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from msgspec.structs import replace
 
 from gatekit.admin.browser_sessions import name_of
 from gatekit.admin.groups import Groups
@@ -14,7 +15,7 @@ from gatekit.admin.people import People
 from gatekit.admin.permissions import permitted
 from gatekit.audit.query import Filter, search
 from gatekit.model.admin_keys import AdminKey
-from gatekit.model.people import Role
+from gatekit.model.people import Role, User
 from gatekit.web.console.pages import DEEDS
 from tests.contract.samples import NOW, api_key, client, grant, identity, session
 from tests.support.administration import OPERATOR, URL, Administration, administration
@@ -35,6 +36,12 @@ ABOUT: dict[str, dict[str, str]] = {
     "identity-unlink": {"name": "bob", "connection": "github"},
     "admin-key-create": {},
     "admin-key-revoke": {"id": "adm_1"},
+    "connection-preview": {"name": "acme"},
+    "connection-add": {},
+    "connection-disable": {"name": "acme"},
+    "connection-enable": {"name": "acme"},
+    "connection-replace": {"name": "acme"},
+    "connection-remove": {"name": "acme"},
 }
 """What each deed is about in the walk; ``gate`` holds all of it."""
 
@@ -44,7 +51,9 @@ WITH_BOSSES = {
     "allowed_users": ["*"],
     "roles": {"admin": ["group:bosses"]},
 }
+ABOUT_ACME = {"name": "acme"}
 FAR = 4_000_000_000
+ACME = "type: oidc\nissuer: https://acme.example\nclient_id: gate\nclient_secret: hush-hush\n"
 MARK = "<script>alert(1)</script>"
 
 
@@ -59,6 +68,9 @@ async def gate(tmp_path: Path) -> AsyncIterator[Administration]:
         await groups.add(OPERATOR, "dev", ["bob"])
         await groups.nest(OPERATOR, "dev", "web")
         await _belongings(found)
+        owner = await browser(found, "fay", "owner")
+        assert (await do(owner, "connection-add", {}, name="acme", entry=ACME)).status == 200
+        await found.application.signins.load()  # as the process does by itself, a moment later
         yield found
 
 
@@ -344,6 +356,109 @@ async def test_an_auditor_ends_a_key_of_their_own_and_no_other(gate: Administrat
     assert (await do(auditor, "admin-key-create", {})).status == 403
 
 
+async def test_a_connection_is_added_turned_off_entered_anew_and_removed(
+    gate: Administration, tmp_path: Path
+) -> None:
+    """B9, I24: By an owner; what was entered is sealed and shown to nobody, the auditor included."""
+    owner, auditor = await browser(gate, "olga", "owner"), await browser(gate, "aud", "auditor")
+    about = {"name": "acme"}
+    for who in (owner, auditor):
+        shown = (await who.get("/admin/connection?name=acme")).text
+        assert "https://acme.example" in shown
+        assert f"{URL}/callback/acme" in shown
+        assert "hush-hush" not in shown
+    assert "/admin/do/connection-disable" not in (await auditor.get("/admin/connection?name=acme")).text
+    await gate.store.users.update(replace(await person(gate, "bob"), connection="acme"))
+    asked = (await owner.get("/admin/do/connection-disable?name=acme")).text
+    assert "1 person is at home there" in asked
+    assert "locked out" not in asked
+    assert "Disabled." in (await do(owner, "connection-disable", about)).text
+    row = await gate.store.connections.get("acme")
+    assert row is not None
+    assert not row.enabled
+    assert "hush-hush" not in row.document_sealed
+    assert "Enabled." in (await do(owner, "connection-enable", about)).text
+    other = ACME.replace("gate", "other")
+    assert "The new entry counts" in (await do(owner, "connection-replace", about, entry=other)).text
+    assert (await do(owner, "connection-remove", about)).status == 200
+    assert await gate.store.connections.list() == []
+    found = search(tmp_path / "data" / "audit", Filter(event="admin"))
+    ours = [each.fields for each in reversed(list(found)) if each.fields["target"] == "acme"]
+    assert [each["action"].partition(".")[2] for each in ours] == [
+        *("add", "disable", "enable", "replace", "remove")
+    ]
+    assert "hush-hush" not in str(ours)
+
+
+async def test_an_entry_names_nothing_on_this_machine_and_all_its_faults_are_told(
+    gate: Administration, tmp_path: Path
+) -> None:
+    """No file and no variable of the machine comes into a connection over a page; what cannot be used is
+    told with all that is wrong with it, and nothing is kept."""
+    (tmp_path / "secret").write_text("from-the-disk")
+    owner = await browser(gate, "olga", "owner")
+    before = await seen(gate)
+    file = "${file:" + str(tmp_path / "secret") + "}"
+    tries = (
+        ("okta", "type: oidc\nissuer: http://x.example\nclient_idd: a\n", ("must be https", "client_idd")),
+        ("okta", ACME.replace("hush-hush", file), ("command line",)),
+        ("okta", "type: ldap\nurls: [ldaps://x.example]\nca_file: /etc/passwd\n", ("command line",)),
+        ("okta", "a: [", ("not valid YAML",)),
+        ("okta", "a: 1\na: 2", ("a",)),
+        ("okta", "- a", ("expected keys",)),
+        ("group", ACME, ("cannot be the name",)),
+        ("local", "{}", ("configuration file",)),
+        ("acme", ACME, ("already",)),
+    )
+    for name, entry, words in tries:
+        answer = await do(owner, "connection-add", {}, name=name, entry=entry)
+        assert answer.status in {400, 409}, entry
+        assert all(word in answer.text for word in words), (entry, answer.text)
+        assert "from-the-disk" not in answer.text
+    assert await seen(gate) == before
+
+
+async def test_an_admin_tries_claims_and_changes_nothing(gate: Administration) -> None:
+    """I12: What a sign-in would become is told to auditors too; a connection is changed by an owner alone."""
+    auditor = await browser(gate, "aud", "auditor")
+    before = await seen(gate)
+    good = '{"sub": "42", "name": "<b>Ada</b>", "email": "ada@acme.example", "groups": ["sre"]}'
+    text = (await do(auditor, "connection-preview", {"name": "acme"}, claims=good)).last.text
+    assert "They would come in" in text
+    assert "acme:42" in text
+    assert "&lt;b&gt;Ada" in text
+    evil = '{"iss": "https://evil.example", "sub": "42"}'
+    assert "They would be refused" in (await do(auditor, "connection-preview", ABOUT_ACME, claims=evil)).text
+    for bad in ("{", "[]", '{"sub": 1, "sub": 2}', "x" * 1000, '{"sub": {"a": 1}, "iss": 7}'):
+        answer = await do(auditor, "connection-preview", ABOUT_ACME, claims=bad)
+        assert answer.status in {200, 400}, bad
+        assert "They would come in" not in answer.text
+    assert await seen(gate) == before
+
+
+async def test_a_connection_of_the_file_is_changed_there(gate: Administration) -> None:
+    owner = await browser(gate, "olga", "owner")
+    page = (await owner.get("/admin/connection?name=local")).text
+    assert "the configuration file" in page
+    assert "/admin/do/" not in page
+    for deed in ("connection-disable", "connection-replace", "connection-remove"):
+        answer = await do(owner, deed, {"name": "local"})
+        assert answer.done is None
+        assert answer.status == 409
+        assert "change it there" in answer.text
+
+
+async def test_who_would_be_locked_out_is_told_before(gate: Administration) -> None:
+    """B3: Oneself, every owner, everybody."""
+    owner = await browser(gate, "olga", "owner")
+    for name in ("olga", "kit", "fay"):
+        await gate.store.users.update(replace(await person(gate, name), connection="acme"))
+    asked = (await owner.get("/admin/do/connection-disable?name=acme")).text
+    assert "3 people are at home there" in asked
+    assert "You are one of them" in asked
+    assert "No owner comes in another way" in asked
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -360,6 +475,9 @@ async def test_an_auditor_ends_a_key_of_their_own_and_no_other(gate: Administrat
         "/admin/do/identity-unlink?name=bob&connection=okta",
         "/admin/do/identity-unlink?name=carol&connection=local",
         "/admin/do/admin-key-revoke?id=none",
+        "/admin/do/connection-preview?name=none",
+        "/admin/connection?name=none",
+        "/admin/connection",
     ],
 )
 async def test_addresses_that_lead_nowhere_are_pages_for_people(gate: Administration, path: str) -> None:
@@ -368,6 +486,12 @@ async def test_addresses_that_lead_nowhere_are_pages_for_people(gate: Administra
     assert answer.status_code in {200, 400, 404, 409}
     assert answer.headers["content-security-policy"].startswith("default-src 'none'")
     assert "`gatekit" not in answer.text
+
+
+async def person(gate: Administration, name: str) -> User:
+    found = await gate.store.users.by_username(name)
+    assert found is not None
+    return found
 
 
 async def seen(gate: Administration) -> tuple[object, ...]:
@@ -383,4 +507,5 @@ async def seen(gate: Administration) -> tuple[object, ...]:
         await store.grants.list(None, None),
         await store.browser_sessions.list("usr_bob", NOW),
         await store.identities.of_user("usr_bob"),
+        await store.connections.list(),
     )

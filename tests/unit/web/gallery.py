@@ -351,6 +351,54 @@ def ruling() -> Question:
     )
 
 
+def connection_sheet() -> Sheet:
+    words = ("Its people", "Try it with claims", "Disable", "Enter anew", "Remove")
+    return people_sheet(
+        frame=Frame(username="olga", role="owner", logout_csrf="csrf-value", here="/admin/connections"),
+        title="Okta",
+        lead="",
+        facts=(
+            ("Name", "okta"),
+            ("Stands in", "the store"),
+            ("People", "1204 at home here"),
+            ("Redirect URI", f"{ORIGIN}/callback/okta"),
+        ),
+        links=tuple(Link(each, "/admin/do/connection-disable?name=okta") for each in words),
+        search=(),
+        sections=(
+            Section(
+                title="Settings",
+                lead="Secrets are not shown.",
+                rows=(
+                    Row(title="issuer", facts=(("is", "https://acme.okta.com"),)),
+                    Row(title="client_secret", facts=(("is", "***"),)),
+                ),
+            ),
+        ),
+    )
+
+
+def connecting() -> Question:
+    return Question(
+        frame=Frame(username="olga", role="owner", logout_csrf="csrf-value", here="/admin/connections"),
+        title="Add a connection",
+        csrf="csrf-value",
+        seen="seen-value",
+        action="/admin/do/connection-add",
+        changes=("People can sign in over it at once. Whoever runs the provider says who they are.",),
+        fields=(
+            Choice(
+                name="name", label="Name", hint="Small letters, digits, - and _ ; it stays.", value="okta"
+            ),
+            Choice(name="entry", label="Entry", hint="YAML or JSON.", value="type: okta\nisuer: x", lines=14),
+        ),
+        button="Add the connection",
+        back="/admin/connections",
+        error="Nothing was changed.",
+        faults=("okta.isuer: unknown key (did you mean 'issuer'?)", "okta.client_id: is required"),
+    )
+
+
 def deletion() -> Question:
     return Question(
         frame=FRAME,
@@ -409,6 +457,8 @@ def every_page() -> dict[str, str]:
         "admin-people": pages.console(people_sheet()),
         "admin-person": pages.console(person_sheet()),
         "admin-delete": pages.console(deletion()),
+        "admin-connection": pages.console(connection_sheet()),
+        "admin-connection-add": pages.console(connecting()),
         "admin-group": pages.console(group_sheet()),
         "admin-group-add": pages.console(joining()),
         "admin-group-rule": pages.console(ruling()),

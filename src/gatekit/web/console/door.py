@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import quote
 
 from msgspec import Struct
@@ -24,7 +24,7 @@ from gatekit.admin.people import People
 from gatekit.admin.permissions import Permission, permitted
 from gatekit.admin.roles import RoleDesk
 from gatekit.errors import AdminError, Conflict, Forbidden, NotFound, PageProblem
-from gatekit.model.connections import ConnectionRules
+from gatekit.identity.registry import Definition
 from gatekit.model.ports import Clock
 from gatekit.oauth.browser import Browser, SignedIn
 from gatekit.oauth.http import Form, address, form, page, query, redirect, request_id
@@ -63,7 +63,11 @@ class Desks(Struct, frozen=True, kw_only=True):
     clock: Clock
     connections: Callable[[], Connections]
     """Made anew for what stands in the file now."""
-    rules: Callable[[str], ConnectionRules]
+    definition: Callable[[str], Definition | None]
+    """A connection that is in force, or that is disabled, by its name."""
+    entry: Callable[[str], Mapping[str, Any]]
+    """A connection as it was typed, YAML or JSON; raises ``ConfigError`` with all that is wrong with it."""
+    public_url: Callable[[], str]
     invite_link: Callable[[str], str]
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gatekit.web.console.connection_deeds import DEEDS as CONNECTION_DEEDS
+from gatekit.web.console.connections import ConnectionPages
 from gatekit.web.console.deeds import Deed, DeedPages
 from gatekit.web.console.door import ConsoleDoor, Desks, Handler
 from gatekit.web.console.group_deeds import DEEDS as GROUP_DEEDS
@@ -12,11 +14,11 @@ from gatekit.web.console.groups import GroupPages
 from gatekit.web.console.holding_deeds import DEEDS as HOLDING_DEEDS
 from gatekit.web.console.keys import DEEDS as KEY_DEEDS
 from gatekit.web.console.keys import KeyPages
-from gatekit.web.console.lists import ListPages
 from gatekit.web.console.overview import OverviewPage
 from gatekit.web.console.people import PeoplePages
 from gatekit.web.console.route import (
     ACT,
+    CONNECTION,
     CONNECTIONS,
     DEED,
     GROUP,
@@ -29,7 +31,7 @@ from gatekit.web.console.route import (
     Answer,
 )
 
-DEEDS: tuple[Deed, ...] = (*GROUP_DEEDS, *HOLDING_DEEDS, *KEY_DEEDS)
+DEEDS: tuple[Deed, ...] = (*GROUP_DEEDS, *HOLDING_DEEDS, *KEY_DEEDS, *CONNECTION_DEEDS)
 """All that can be done to things; what can be done to people is ``acts.ACTS``."""
 
 
@@ -37,7 +39,7 @@ class Console:
     """Every page of ``route.DOORS``."""
 
     def __init__(self, door: ConsoleDoor, desks: Desks) -> None:
-        people, lists = PeoplePages(door, desks), ListPages(door, desks)
+        people, connections = PeoplePages(door, desks), ConnectionPages(door, desks)
         groups, deeds = GroupPages(door, desks), DeedPages(door, desks, DEEDS)
         self._door = door
         self._handlers: dict[tuple[str, str], Handler] = {
@@ -50,7 +52,8 @@ class Console:
             (ACT, "POST"): people.do,
             (GROUPS, "GET"): groups.list,
             (GROUP, "GET"): groups.group,
-            (CONNECTIONS, "GET"): lists.connections,
+            (CONNECTIONS, "GET"): connections.list,
+            (CONNECTION, "GET"): connections.connection,
             (KEYS, "GET"): KeyPages(door, desks).list,
             (DEED, "GET"): deeds.ask,
             (DEED, "POST"): deeds.do,

@@ -21,6 +21,7 @@ ACT = f"{PATH}/person/{{act}}"
 GROUPS = f"{PATH}/groups"
 GROUP = f"{PATH}/group"
 CONNECTIONS = f"{PATH}/connections"
+CONNECTION = f"{PATH}/connection"
 KEYS = f"{PATH}/keys"
 DEED = f"{PATH}/do/{{deed}}"
 
@@ -35,6 +36,7 @@ DOORS = (
     (GROUPS, "GET"),
     (GROUP, "GET"),
     (CONNECTIONS, "GET"),
+    (CONNECTION, "GET"),
     (KEYS, "GET"),
     (DEED, "GET"),
     (DEED, "POST"),
