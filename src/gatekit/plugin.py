@@ -142,6 +142,9 @@ class Asked(Struct, frozen=True, kw_only=True):
     """``_meta`` of the request."""
     extra: Mapping[str, Any] = {}
     """The params besides name, arguments and ``_meta``."""
+    tool: Callable[[str], Awaitable[Mapping[str, Any] | None]] | None = None
+    """tools/call: gives a tool of the server by name, as the server lists it. The server is started and asked
+    if need be, and the list kept for minutes; None if it lists no such tool. Not to be changed."""
 
 
 class Answered:
@@ -255,6 +258,8 @@ class Plugin:
     kind: ClassVar[Kind] = "security"
     priority: ClassVar[int] = 50
     """Lower comes first on the way to the server. The operator may say otherwise."""
+    deadline: ClassVar[float] = 5.0
+    """Seconds that an asynchronous hook has. The operator may say otherwise."""
 
     class Settings(Options, frozen=True):
         """No options."""

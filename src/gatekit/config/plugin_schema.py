@@ -28,7 +28,7 @@ class PluginIn(Section, frozen=True, kw_only=True):
     enabled: Annotated[bool, Flag()] = True
     priority: Annotated[int | None, Whole(0, 1000)] = None
     on_error: Annotated[Literal["open", "closed"] | None, OneOf(("open", "closed"))] = None
-    deadline: Annotated[float, Duration(0.01, 600)] = 5
+    deadline: Annotated[float | None, Duration(0.01, 600)] = None
 
 
 class Written(Struct, frozen=True):

@@ -34,6 +34,7 @@ def _entry(spec: PluginSpec) -> dict[str, Any]:
         shown["priority"] = spec.priority
     if spec.on_error is not None:
         shown["on_error"] = spec.on_error
-    shown["deadline"] = show_seconds(spec.deadline)
+    if spec.deadline is not None:
+        shown["deadline"] = show_seconds(spec.deadline)
     options = {key: MASK if key in spec.secret else value for key, value in spec.options.items()}
     return {**shown, **options}

@@ -16,7 +16,7 @@ from typing import Protocol
 
 import msgspec
 
-from gatekit.errors import AuditUnavailable, InvalidParams, LinkError, MethodNotFound, ProtocolFault
+from gatekit.errors import AuditUnavailable, InvalidParams, LinkError, ProtocolFault
 from gatekit.gateway import apps, inspection, mirrored, router, scoped, taskrun, tasks
 from gatekit.gateway.aggregate import Aggregate
 from gatekit.gateway.catalog import Catalog
@@ -27,6 +27,7 @@ from gatekit.gateway.outcomes import (
     classified,
     fault_of,
     fault_of_link,
+    older,
     outcome_name,
     renamed,
     retry_after,
@@ -44,7 +45,6 @@ from gatekit.model.audit import CallEvent
 from gatekit.model.call import Call, Fault, NeedsInput, Notice, Outcome, Pieces, Result
 from gatekit.model.decision import Allow, Decision, Deny
 from gatekit.protocol import jsonrpc, methods
-from gatekit.protocol.era.stateless import LOG_LEVELS
 from gatekit.upstream.link import Link
 
 _LISTS = frozenset(method for method, row in methods.METHODS.items() if row.list_key)
@@ -83,7 +83,7 @@ class Exchange:
         self._rounds = rounds
         self._loop = Loop(around, catalog)
         self._apps = apps.Apps(catalog)
-        self._inspector = inspection.Inspector(catalog, rounds, self._again, self._refusal)
+        self._inspector = inspection.Inspector(catalog, rounds, around.clock, self._again, self._refusal)
         self.tasks = catalog.tasks
         self.flights: set[InFlight] = set()
         """Calls being carried out; the sweep looks at the slow ones."""
@@ -164,7 +164,6 @@ class Exchange:
         return False
 
     def _again(self, call: Call, target: Target) -> Decision:
-        """The judgement of what a plugin has made of a call."""
         return _authorize(call, target, self._shelf.current)
 
     # -- the call itself ----------------------------------------------------------------------------------
@@ -183,7 +182,9 @@ class Exchange:
             return Answered(fault_of(unrecorded()))
         try:
             carry = partial(self._carried, flight, session, local)
-            answered = await self._inspector.around(inspected, call, target, face, flight.reply, carry, local)
+            answered = await self._inspector.around(
+                inspected, call, target, face, flight, carry, local, session
+            )
             if flight.said:
                 answered.detail, answered.rounds = ", ".join(flight.said), len(flight.said)
             return answered
@@ -254,7 +255,7 @@ class Exchange:
     async def _at_stateless(self, call: Call, target: Target, link: Link, asking: Asking) -> Answered:
         """A handshake-era client's call on a stateless server."""
         if call.method in _OLDER:
-            return Answered(_older(call), link)
+            return Answered(older(call), link)
         if "_meta" in target.params:
             asking = msgspec.structs.replace(asking, send=Rising(asking.send))
         params = upstream_params(target.params, call)
@@ -332,15 +333,6 @@ class Exchange:
         )
         answered.event = event
         return around.trail.record(event)
-
-
-def _older(call: Call) -> Outcome:
-    """The answer to a method of the handshake era, in front of a stateless server."""
-    if call.method == "logging/setLevel":
-        if call.params.get("level") not in LOG_LEVELS:
-            return fault_of(InvalidParams("Invalid params: level must be a log level"))
-        return Result({})  # the session remembers it, and every call brings it along
-    return fault_of(MethodNotFound(f"Method not found: {call.method}"))
 
 
 def _sender(reply: Reply, face: Face) -> Callable[[Notice], None]:

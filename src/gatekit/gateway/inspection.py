@@ -8,35 +8,35 @@ plugins (``of`` is one dictionary lookup then), and no result is decoded that no
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
-from msgspec import Raw
 from msgspec.structs import replace
 
 from gatekit.errors import AuditUnavailable, Blocked
 from gatekit.gateway.catalog import Catalog
+from gatekit.gateway.describing import Descriptions
 from gatekit.gateway.faces import as_object
-from gatekit.gateway.outcomes import Answered, fault_of
+from gatekit.gateway.given import asked_of, fault_of_block, outcome_of, remade, seen_of
+from gatekit.gateway.outcomes import Answered
 from gatekit.gateway.overheard import Relay, listed, subject_of
 from gatekit.gateway.published import Published
 from gatekit.gateway.reply import Reply
 from gatekit.gateway.rounds import Rounds
 from gatekit.gateway.router import Route, Target
+from gatekit.gateway.sessions import InFlight, McpSession
 from gatekit.gateway.views import LISTED
 from gatekit.model.audit import AuditEvent
-from gatekit.model.call import Call, Fault, Large, NeedsInput, Notice, Outcome, Pieces, Result, Retry
+from gatekit.model.call import Call, Fault, NeedsInput, Notice, Outcome, Pieces, Result, Retry
 from gatekit.model.decision import Allow, Decision
+from gatekit.model.ports import Clock
 from gatekit.plugin import Answered as Seen
 from gatekit.plugin import Asked, Block, Questioned, Record, Subject
 from gatekit.plugins.chain import Chain, Done
 from gatekit.protocol import methods
 from gatekit.protocol.era import bridge
 from gatekit.upstream.link import Link
-
-_WITH_ARGUMENTS = frozenset({"tools/call", "prompts/get"})
-_NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
-"""Methods whose name a plugin may replace, and where it stands."""
 
 NOT_REPLACED = "a plugin of this gateway is at fault"
 
@@ -85,8 +85,11 @@ async def recorded(inspection: Inspection | None, event: AuditEvent | None) -> N
 class Inspector:
     """Carries calls out between the plugins, and mends what only the exchange can."""
 
-    def __init__(self, catalog: Catalog, rounds: Rounds, again: Again, refusal: Refusal) -> None:
+    def __init__(
+        self, catalog: Catalog, rounds: Rounds, clock: Clock, again: Again, refusal: Refusal
+    ) -> None:
         self._catalog = catalog
+        self._descriptions = Descriptions(catalog, clock)
         self._rounds = rounds
         self._again = again
         self._refusal = refusal
@@ -97,15 +100,21 @@ class Inspector:
         call: Call,
         target: Route,
         face: Face,
-        reply: Reply,
+        flight: InFlight,
         carry: Carry,
         local: object,
+        session: McpSession | None,
     ) -> Answered:
         """``local``: the gateway answers the call itself, so nothing of the request can be replaced. Raises
         what ``carry`` does."""
         if inspection is None:
             return await carry(call, target, face)
-        answered = await inspection.around(call, target, face, reply, self._again, carry, local is not None)
+        asked = asked_of(call, target)
+        if call.method == "tools/call" and isinstance(target, Target):
+            tool = partial(self._descriptions.tool, call, target, session)
+            asked = replace(asked, tool=tool)
+        fixed = local is not None
+        answered = await inspection.around(call, target, asked, face, flight.reply, self._again, carry, fixed)
         if answered.outcome is MISSING:
             answered.outcome = self._refusal(target, call)
         if isinstance(answered.outcome, Fault):
@@ -133,12 +142,19 @@ class Inspection:
         """Whether a plugin changed a list."""
 
     async def around(
-        self, call: Call, target: Route, face: Face, reply: Reply, again: Again, carry: Carry, fixed: bool
+        self,
+        call: Call,
+        target: Route,
+        asked: Asked,
+        face: Face,
+        reply: Reply,
+        again: Again,
+        carry: Carry,
+        fixed: bool,
     ) -> Answered:
         """See ``Inspector.around``."""
         self._chain.using += 1
         try:
-            asked = _asked(call, target)
             went = await self._chain.request(self._subject, asked, self.seen)
             if isinstance(went, Block):
                 return self._refused(went)
@@ -148,10 +164,10 @@ class Inspection:
                 return await self._back(asked, Seen(asked.method, asked.name, body), own, went.past)
             if went.changed:
                 asked = went.asked
-                remade = self._remade(call, target, asked, again, fixed)
-                if isinstance(remade, Answered):
-                    return remade
-                call, target = remade
+                went_on = self._remade(call, target, asked, again, fixed)
+                if isinstance(went_on, Answered):
+                    return went_on
+                call, target = went_on
             if call.retry is not None and call.retry.responses and self._chain.answers:
                 retry = await self._retried(call.retry)
                 if isinstance(retry, Block):
@@ -172,7 +188,7 @@ class Inspection:
         """What a plugin has made of the request, judged anew; or why that goes nowhere."""
         if fixed:
             return self._refused(Block("a plugin replaced what cannot be replaced", NOT_REPLACED))
-        call, target = _changed(call, target, asked)
+        call, target = remade(call, target, asked)
         if isinstance(target, Target):
             decision = again(call, target)
             if not isinstance(decision, Allow):
@@ -193,14 +209,14 @@ class Inspection:
             )
         if not self._chain.responses:
             return answered
-        return await self._back(asked, _seen(asked, outcome), answered, None)
+        return await self._back(asked, seen_of(asked, outcome), answered, None)
 
     async def _back(self, asked: Asked, seen: Seen, answered: Answered, past: int | None) -> Answered:
         back = await self._chain.response(self._subject, asked, seen, self.seen, past)
         if isinstance(back, Block):
             return self._refused(back, answered)
         if back is not seen:
-            answered.outcome = _outcome(answered.outcome, back)
+            answered.outcome = outcome_of(answered.outcome, back)
         return answered
 
     async def _items(self, method: str, answered: Answered, outcome: Result) -> Answered:
@@ -247,7 +263,7 @@ class Inspection:
         """A question as the client shall hear it, or how the call ends, or a ``Result`` that answers it."""
         put = await self._chain.question(self._subject, Questioned(method=method, params=params), self.seen)
         if isinstance(put, Block):
-            return _fault(put)
+            return fault_of_block(put)
         return (put.method, dict(put.params)) if isinstance(put, Questioned) else Result(dict(put.result))
 
     async def answer(
@@ -256,7 +272,7 @@ class Inspection:
         """The client's answer as the server shall hear it."""
         questioned = Questioned(method=method, params=params)
         said = await self._chain.answer(self._subject, questioned, Seen(method, "", body), self.seen)
-        return _fault(said) if isinstance(said, Block) else dict(said.body)
+        return fault_of_block(said) if isinstance(said, Block) else dict(said.body)
 
     async def _retried(self, retry: Retry) -> Retry | Block:
         responses: dict[str, Any] = {}
@@ -284,7 +300,7 @@ class Inspection:
         if block.missing:
             return Answered(MISSING, detail=block.reason)
         link = answered.link if answered is not None else None
-        refused = Answered(_fault(block), link, block.reason)
+        refused = Answered(fault_of_block(block), link, block.reason)
         if answered is not None:
             refused.parent, refused.rounds, refused.nonce = answered.parent, answered.rounds, answered.nonce
         return refused
@@ -318,73 +334,3 @@ class _Ears:
     async def drained(self) -> None:
         """Until everything that was said has been judged: the answer comes last."""
         await self._relay.drained()
-
-
-# -- to and fro ------------------------------------------------------------------------------------------
-
-
-def _asked(call: Call, target: Route) -> Asked:
-    params = target.params if isinstance(target, Target) else call.params
-    name = target.name if isinstance(target, Target) else ""
-    meta = params.get("_meta")
-    meta = meta if isinstance(meta, dict) else {}
-    if call.method not in _WITH_ARGUMENTS:
-        rest = {key: value for key, value in params.items() if key != "_meta"} if meta else params
-        return Asked(method=call.method, name=name, arguments=rest, meta=meta)
-    arguments = params.get("arguments")
-    extra = {key: value for key, value in params.items() if key not in ("_meta", "arguments", "name")}
-    return Asked(
-        method=call.method,
-        name=name,
-        arguments=arguments if isinstance(arguments, dict) else {},
-        meta=meta,
-        extra=extra,
-    )
-
-
-def _changed(call: Call, target: Route, asked: Asked) -> tuple[Call, Route]:
-    """What a plugin has made of a request. Always a new object: the old one was judged as it is."""
-    params = target.params if isinstance(target, Target) else call.params
-    if call.method in _WITH_ARGUMENTS:
-        new = {**params, "arguments": dict(asked.arguments)}
-    else:
-        new = dict(asked.arguments)
-        if "_meta" in params:
-            new["_meta"] = params["_meta"]
-    if not isinstance(target, Target):
-        return replace(call, params=new), target
-    if asked.name != target.name:
-        key = _NAMED.get(call.method)
-        if key is not None:
-            new[key] = asked.name
-            return call, replace(target, name=asked.name, params=new)
-    return call, replace(target, params=new)
-
-
-def _seen(asked: Asked, outcome: Outcome) -> Seen:
-    if isinstance(outcome, Fault):
-        error: dict[str, Any] = {"code": outcome.code, "message": outcome.message}
-        if outcome.data is not None:
-            error["data"] = outcome.data
-        return Seen(asked.method, asked.name, error, kind="error")
-    body = outcome.body
-    if isinstance(body, Large):
-        return Seen(asked.method, asked.name, raw=body.pieces)
-    if isinstance(body, Raw):
-        return Seen(asked.method, asked.name, raw=Pieces((bytes(memoryview(body)),)))
-    return Seen(asked.method, asked.name, body)
-
-
-def _outcome(before: Outcome, back: Seen) -> Outcome:
-    if isinstance(before, Fault):
-        body = back.body
-        return Fault(before.code, str(body.get("message", "")), body.get("data"), before.status)
-    if back.decoded or not isinstance(before, Result):
-        return Result(dict(back.body))
-    if isinstance(before.body, Large):
-        return Result(replace(before.body, pieces=back.pieces))
-    return Result(Raw(bytes(back.pieces)))
-
-
-def _fault(block: Block) -> Fault:
-    return fault_of(Blocked(block.public, block.reason))

@@ -14,10 +14,12 @@ from gatekit.errors import (
     BadAnswer,
     Busy,
     GatewayStopping,
+    InvalidParams,
     LineTooLong,
     LinkBusy,
     LinkError,
     LinkTimeout,
+    MethodNotFound,
     PersonIncomplete,
     PoolFull,
     ProtocolFault,
@@ -33,6 +35,7 @@ from gatekit.model.audit import CallEvent
 from gatekit.model.call import Call, Fault, Large, NeedsInput, Outcome, Result
 from gatekit.protocol import methods, names
 from gatekit.protocol.era import bridge, stateless
+from gatekit.protocol.era.stateless import LOG_LEVELS
 from gatekit.upstream.link import Link
 
 _RESOURCE_MARKS = (b'"resource', b"\\u00")
@@ -194,3 +197,12 @@ def unreachable(target: Route, error: LinkError) -> Fault:
     data: dict[str, Any] = {"server": target.server.name, **(fault.data or {})}
     message = f"the server '{target.server.name}' cannot answer now: {fault.message}"
     return Fault(fault.code, message, data, fault.status)
+
+
+def older(call: Call) -> Outcome:
+    """The answer to a method of the handshake era, in front of a stateless server."""
+    if call.method == "logging/setLevel":
+        if call.params.get("level") not in LOG_LEVELS:
+            return fault_of(InvalidParams("Invalid params: level must be a log level"))
+        return Result({})  # the session remembers it, and every call brings it along
+    return fault_of(MethodNotFound(f"Method not found: {call.method}"))

@@ -23,8 +23,8 @@ class PluginSpec(Struct, frozen=True, kw_only=True):
     """None: as the plugin says."""
     on_error: OnError | None = None
     """None: as its kind says."""
-    deadline: float = 5.0
-    """Seconds that one hook has."""
+    deadline: float | None = None
+    """Seconds that one hook has; None: as the plugin says."""
     options: dict[str, Any] = field(default_factory=dict)
     secret: frozenset[str] = frozenset()
     """Options with a value that came from a reference and is never shown."""

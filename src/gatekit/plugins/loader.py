@@ -28,7 +28,14 @@ from gatekit.plugins.verdicts import Entry
 GROUP = "gatekit.plugins"
 """Entry point group in which packages announce plugins."""
 
-BUILTIN: dict[str, str] = {}
+BUILTIN: dict[str, str] = {
+    "paths": "gatekit.plugins.builtin.paths:Paths",
+    "schema": "gatekit.plugins.builtin.schema:Schema",
+    "size": "gatekit.plugins.builtin.size:Size",
+    "tools": "gatekit.plugins.builtin.tools:Tools",
+    "trace": "gatekit.plugins.builtin.trace:Trace",
+    "usage": "gatekit.plugins.builtin.usage:Usage",
+}
 """Name → module and class."""
 
 _FILE_NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -70,7 +77,7 @@ def make(spec: PluginSpec, folder: str) -> Entry:
         plugin=plugin,
         priority=plugin.priority if spec.priority is None else spec.priority,
         on_error=on_error,
-        deadline=spec.deadline,
+        deadline=plugin.deadline if spec.deadline is None else spec.deadline,
         ours=ours,
     )
 

@@ -58,6 +58,7 @@ ALIASES = {
     "servers.*.title": "the name",
     "plugins.*.name": "the same as `use`",
     "plugins.*.priority": "by the plugin",
+    "plugins.*.deadline": "by the plugin, mostly `5s`",
     "plugins.*.on_error": "`closed`, `open` for those that only look",
     "virtual_servers.*.title": "the name",
     "virtual_servers.*.instructions": "those of the servers",

@@ -221,3 +221,21 @@ def test_the_example_of_the_page_loads(tmp_path: Path) -> None:
     loaded = load(tmp_path / "gatekit.yaml", {})
     assert [entry.name for entry in loaded.plugins.of("other")] == ["no_drop"]
     assert not loaded.plugins.of("files")
+
+
+def test_the_example_of_what_is_built_in_loads(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "plugins.md").read_text()
+    config = text.split("```yaml\n# built-in.yaml\n", 1)[1].split("```", 1)[0]
+    (tmp_path / "gatekit.yaml").write_text(config)
+    loaded = load(tmp_path / "gatekit.yaml", {})
+    names = [entry.name for entry in loaded.plugins.of("files")]
+    assert names == ["schema", "size", "usage", "paths", "tools"]
+
+
+def test_the_page_lists_what_is_built_in_with_its_options() -> None:
+    text = (ROOT / "docs" / "plugins.md").read_text()
+    for use in loader.BUILTIN:
+        row = next((line for line in text.splitlines() if line.startswith(f"| `{use}` |")), "")
+        found, _ = loader.find(use, "")
+        for option in found.Settings.__struct_fields__:
+            assert f"`{option}`" in row, f"{use}: {option}"
