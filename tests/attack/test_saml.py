@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
+import json
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +23,8 @@ from gatekit.identity.saml.provider import SamlProvider, SamlSettings
 from gatekit.identity.saml.request import check_query, inflated, logout_request, logout_response, redirect_url
 from gatekit.identity.saml.source import Written
 from gatekit.model.audit import SignIn, SignOut
+from gatekit.model.oauth import Transaction
+from gatekit.oauth.posted import SEAL
 from gatekit.platform.vault import token_hash
 from tests.attack.world import ISSUER, Browser, World, form_of, provider_link
 from tests.support.saml import (
@@ -140,6 +144,49 @@ def refusals(world: World) -> list[str]:
 async def who(browser: Browser) -> str:
     page = await browser.visit("/")
     return "dora" if "dora" in page.text else ""
+
+
+async def test_of_answers_at_one_moment_the_first_counts(world: World) -> None:
+    """S6: whoever posts along with the browser changes nothing, however close they are."""
+    state = "gk_os_of_one_browser"
+    run = Corp(world)
+    leg = Transaction(
+        id_hash=token_hash(state),
+        browser_hash="b",
+        client_id="",
+        redirect_uri="",
+        state=None,
+        code_challenge="",
+        scopes=(),
+        resources=(),
+        provider=run.name,
+        provider_state=world.vault.seal(json.dumps({"secret": "{}", "run": "r"}), SEAL),
+        created_at=int(world.clock.now()),
+        expires_at=int(world.clock.now()) + 600,
+    )
+    await world.store.transactions.add(leg)
+    stored = world.store.transactions.lay
+    laid: list[bool] = []
+
+    async def lay(id_hash: str, before: str, after: str) -> bool:
+        laid.append(await stored(id_hash, before, after))
+        return laid[-1]
+
+    world.store.transactions.lay = lay  # type: ignore[method-assign]
+
+    async def post(number: int) -> int:
+        fields = {"SAMLResponse": f"answer-{number}", "RelayState": state}
+        return (await world.browser().post("/saml/corp/acs", data=fields)).status_code
+
+    assert set(await asyncio.gather(*map(post, range(20)))) == {303}
+    assert laid.count(True) == 1
+    kept = await world.store.transactions.get(leg.id_hash, int(world.clock.now()))
+    assert kept is not None
+    first = json.loads(world.vault.open(kept.provider_state, SEAL))["answer"]
+    assert await post(99) == 303
+    again = await world.store.transactions.get(leg.id_hash, int(world.clock.now()))
+    assert again is not None
+    assert json.loads(world.vault.open(again.provider_state, SEAL))["answer"] == first
 
 
 async def test_a_person_signs_in(corp: Corp, world: World) -> None:

@@ -44,6 +44,22 @@ class SigningKeys(Desk):
         purposes = dict.fromkeys([ACCESS_TOKENS, *(key.purpose for key in living if _is_ours(key))])
         return [await self._publish(actor, purpose) for purpose in purposes]
 
+    async def succeed(self, actor: Actor, made: Sequence[SigningKey]) -> None:
+        """Publish the next keys of SAML, which the caller made: they carry certificates. One waits at most:
+        it signs when the old one is retired, and both read until then."""
+        self._may(actor, "signing_keys:write")
+        for key in made:
+            others = await self._store.signing_keys.list(key.purpose)
+            living = [other for other in others if other.retired_at is None]
+            if len(living) > 1:
+                ending = f"`gatekit signing-keys retire {living[-1].kid[:12]}` ends the old one"
+                raise Conflict(
+                    f"a key of {key.purpose} waits already; {ending}, once every provider has both"
+                )
+        for key in made:
+            await self._store.signing_keys.add(key)
+            await self._record(actor, "signing_key.publish", key.kid, after=words(purpose=key.purpose))
+
     async def retire(self, actor: Actor, kid: str) -> SigningKey | None:
         """End a key at once: nothing it signed counts any more. Return its successor, if one had to be made.
 

@@ -7,7 +7,7 @@ import click
 from gatekit.cli.connections_life import add, disable, enable, list_, remove, replace, show
 from gatekit.cli.connections_trial import test
 from gatekit.cli.context import placed
-from gatekit.cli.saml import saml_metadata
+from gatekit.cli.saml import saml_metadata, saml_rotate_keys
 from gatekit.cli.scim_tokens import scim_token
 
 
@@ -25,4 +25,5 @@ def connections() -> None:
 for command in (list_, show, add, replace, enable, disable, remove, test):
     connections.add_command(command)
 connections.add_command(saml_metadata)
+connections.add_command(saml_rotate_keys)
 connections.add_command(scim_token)

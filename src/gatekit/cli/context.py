@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from gatekit.admin.transfer import Transfer
     from gatekit.admin.transfer_groups import GroupTransfer
     from gatekit.config.model import Connection
+    from gatekit.identity.saml.keys import SamlKeys
     from gatekit.model.connections import StoredConnection
     from gatekit.store.ports import Store
 
@@ -177,6 +178,14 @@ class Office:
         from gatekit.admin.grants import Grants
 
         return Grants(*self._parts)
+
+    def saml_keys(self, host: str) -> SamlKeys:
+        """``host``: our public one, which stands in certificates."""
+        from gatekit.identity.saml.keys import SamlKeys
+        from gatekit.platform.vault import Vault, load_master_key
+
+        store, _, clock, _ = self._parts
+        return SamlKeys(store.signing_keys, Vault(load_master_key(self._data_dir)), clock, host)
 
     @property
     def signing_keys(self) -> SigningKeys:

@@ -1,19 +1,24 @@
-"""``gatekit connections saml-metadata``: what a SAML provider imports of us, and what it says of itself."""
+"""``gatekit connections saml-metadata | saml-rotate-keys``: what a SAML provider imports of us, what it says
+of itself, and our own keys."""
 
 from __future__ import annotations
 
 import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
-from gatekit.cli.context import DATABASE, with_config
+from gatekit.cli.context import DATABASE, Office, Workspace, located, with_config
 from gatekit.cli.output import as_json, minute, print_json
 
 if TYPE_CHECKING:
     from gatekit.config.model import Config, SamlConnection
+    from gatekit.identity.saml.keys import Use
     from gatekit.identity.saml.metadata import Provider
+
+USES: tuple[Use, ...] = ("saml-signing", "saml-reading")
 
 
 @click.command("saml-metadata", short_help="Metadata of a SAML connection: ours, or theirs.")
@@ -52,6 +57,41 @@ def saml_metadata(path: Path, /, connection: str, theirs: bool, as_json: bool) -
             click.echo(f"{name}: {line}")
     for warning in warnings:
         click.echo(f"! {warning}")
+
+
+@click.command("saml-rotate-keys", short_help="Publish the next SAML keys of ours.")
+@located
+def saml_rotate_keys(workspace: Workspace, /) -> None:
+    """Publish the next keys of ours in the metadata of every SAML connection, beside the old ones.
+
+    The old ones go on signing, and both read. Have every provider import the metadata again; then end the old
+    keys with `gatekit signing-keys retire`, and the new ones sign.
+
+    \b
+    Example:
+      gatekit connections saml-rotate-keys
+    """
+    from gatekit.errors import InvalidInput
+
+    host = urlsplit(workspace.public_url).hostname
+    if not host:
+        raise InvalidInput("the certificates name our public host, so this needs the configuration file")
+
+    async def work(office: Office) -> dict[str, list[str]]:
+        keys = office.saml_keys(host)
+        old: dict[str, list[str]] = {}
+        for use in USES:
+            await keys.pairs(use)  # the first ones, where there are none yet
+        rows = await office.signing_keys.list(office.actor)
+        for use in USES:
+            old[use] = [row.kid for row in rows if row.purpose == use and row.retired_at is None]
+        await office.signing_keys.succeed(office.actor, [await keys.fresh(use) for use in USES])
+        return old
+
+    for use, kids in workspace.change(work).items():
+        click.echo(f"{use}: the next key is published; when every provider has it, end the old one:")
+        for kid in kids:
+            click.echo(f"  gatekit signing-keys retire {kid}")
 
 
 async def _ours(config: Config, connection: SamlConnection) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from gatekit.config import document as doc
@@ -101,6 +101,7 @@ def resolve_auth(auth: AuthIn, document: doc.Document) -> tuple[AuthConfig, tupl
         found = [resolve_entry(name, entry, document) for name, entry in auth.providers.items()]
         if not names:
             document.fault((*AUTH, "providers"), "names no provider; write local or github")
+        _own_tokens(found, document)
     else:
         names, found = _inline(auth, document)
     connections = tuple(connection for connection in found if connection is not None)
@@ -111,6 +112,19 @@ def resolve_auth(auth: AuthIn, document: doc.Document) -> tuple[AuthConfig, tupl
         default_connection=bare or (names[0] if names else LOCAL),
     )
     return config, names or (LOCAL,), bare
+
+
+def _own_tokens(found: Sequence[Connection | None], document: doc.Document) -> None:
+    """A SCIM token says which connection speaks: of two that have it, neither could be told."""
+    first: dict[str, str] = {}
+    for connection in found:
+        provisioning = connection.rules.provisioning if connection is not None else None
+        if connection is None or provisioning is None or not provisioning.token:
+            continue
+        other = first.setdefault(provisioning.token, connection.name)
+        if other != connection.name:
+            path = (*PROVIDERS, connection.name, "provisioning", "token")
+            document.fault(path, f"is the token of {other} as well; each connection needs its own")
 
 
 def _elsewhere(

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gatekit.errors import NotFound, PageProblem
+from gatekit.errors import PageProblem
 from gatekit.identity.ports import PostingProvider
 from gatekit.model.audit import SignIn
 from gatekit.model.oauth import Transaction
@@ -66,10 +66,8 @@ class Posted:
 
     async def _keep(self, leg: Transaction, kept: dict[str, object], answer: Mapping[str, str]) -> None:
         sealed = self._core.services.vault.seal(json.dumps({**kept, KEPT: answer}), SEAL)
-        try:
-            await self._core.store.transactions.update(msgspec.structs.replace(leg, provider_state=sealed))
-        except NotFound:
-            return  # it ended in this moment; the callback says so
+        # Of several at one moment the first counts, too. If it ended just now, the callback says so.
+        await self._core.store.transactions.lay(leg.id_hash, leg.provider_state, sealed)
 
     async def _unasked(self, request: Request, provider: PostingProvider, answer: str) -> Response:
         """The provider began. Its RelayState means nothing to us, and is never followed (checklist S9)."""

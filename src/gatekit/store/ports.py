@@ -152,6 +152,10 @@ class Transactions(Protocol):
         """Raise ``NotFound`` if it is finished or gone."""
         ...
 
+    async def lay(self, id_hash: str, before: str, after: str) -> bool:
+        """Compare-and-swap of ``provider_state``; False if it is no longer ``before``, or the run is over."""
+        ...
+
     async def finish(self, id_hash: str, now: int) -> bool:
         """Compare-and-swap; True for exactly one caller."""
         ...

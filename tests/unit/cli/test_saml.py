@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from click.testing import CliRunner, Result
 from lxml import etree
 
 from gatekit.cli import cli
-from gatekit.errors import SamlRefused
+from gatekit.errors import Conflict, SamlRefused
 from tests.support.saml import IDP, keys, metadata
 
 CONFIG = """
@@ -57,3 +58,30 @@ def test_theirs_cannot_be_used(config: Path) -> None:
 
 def test_another_kind(config: Path) -> None:
     assert "is no connection of" in run(config, "local").output
+
+
+def test_the_next_keys_stand_beside_the_old_ones_until_those_end(config: Path) -> None:
+    before = certificates(config)
+    place = ["-c", str(config)]
+    made = CliRunner().invoke(cli, ["connections", *place, "saml-rotate-keys"])
+    assert made.exit_code == 0, made.output
+    old = re.findall(r"signing-keys retire (\S+)", made.output)
+    assert len(old) == 2
+    both = certificates(config)
+    assert {use: len(found) for use, found in both.items()} == {"signing": 2, "encryption": 2}
+    assert all(before[use][0] in both[use] for use in before)
+    again = CliRunner().invoke(cli, ["connections", *place, "saml-rotate-keys"])
+    assert isinstance(again.exception, Conflict)  # one that waits is enough
+    for kid in old:
+        assert CliRunner().invoke(cli, ["signing-keys", *place, "retire", kid, "--yes"]).exit_code == 0
+    after = certificates(config)
+    assert {use: len(found) for use, found in after.items()} == {"signing": 1, "encryption": 1}
+    assert all(after[use][0] not in before[use] for use in before)
+
+
+def certificates(config: Path) -> dict[str, list[str]]:
+    root = etree.fromstring(run(config, "corp").output.encode())
+    found: dict[str, list[str]] = {}
+    for descriptor in root.iter("{*}KeyDescriptor"):
+        found.setdefault(str(descriptor.get("use")), []).append("".join(descriptor.itertext()))
+    return found

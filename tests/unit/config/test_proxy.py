@@ -8,6 +8,7 @@ import pytest
 
 from gatekit.config.addresses import is_loopback, listen_host, network, origin, secure_origin
 from gatekit.config.model import GitHubConnection, LocalConnection
+from gatekit.errors import ConfigError
 from gatekit.model.connections import (
     Admit,
     AttributeNames,
@@ -245,6 +246,16 @@ def test_a_single_entry_is_the_default(tmp_path: Path) -> None:
         tmp_path, "proxy: {auth: {providers: {gh: {type: github, client_id: a, client_secret: b}}}}"
     )
     assert config.auth.default_connection == "gh"
+
+
+def test_two_connections_with_one_token_are_a_fault(tmp_path: Path) -> None:
+    """Whoever comes with it could be either."""
+    token = "provisioning: {token: 0123456789abcdef0123456789abcdef}"
+    with pytest.raises(ConfigError) as caught:
+        loaded(tmp_path, f"proxy: {{auth: {{providers: {{a: {{{GH}, {token}}}, b: {{{GH}, {token}}}}}}}}}")
+    (fault,) = caught.value.faults
+    assert "providers.b.provisioning.token: is the token of a as well" in fault
+    assert "0123456789" not in fault
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,11 @@ _UNREACHABLE = (
     ldap.UNAVAILABLE,
     ldap.BUSY,
 )
+MAX_ENTRY = 1 << 20
+MAX_ANSWER = 8 << 20
+"""Octets of one entry, and of all that one search brings. An entry of a person has a few thousand, with a
+portrait a few hundred thousand; the library has read a message whole before anybody can look at it, so the
+time bound of the connection stands before this one."""
 _SOME = (ldap.SIZELIMIT_EXCEEDED, ldap.PARTIAL_RESULTS)
 
 
@@ -56,6 +61,7 @@ class Link:
     def search(self, base: str, filter: str, attributes: Sequence[str], limit: int) -> list[Entry]:
         """At most ``limit`` entries at or below ``base``; referrals are left out."""
         found: list[Entry] = []
+        size = 0
         with _translated(self._url):
             number = self._handle.search_ext(
                 base, ldap.SCOPE_SUBTREE, filter, list(attributes), timeout=self._timeout, sizelimit=limit
@@ -63,7 +69,13 @@ class Link:
             try:
                 while len(found) < limit:
                     kind, data = self._handle.result(number, all=0, timeout=self._timeout)[:2]
-                    found += [Entry(dn, {k.lower(): v for k, v in held.items()}) for dn, held in data if dn]
+                    # Continuations to other servers come without a name, and nobody goes there.
+                    fresh = [Entry(dn, {k.lower(): v for k, v in held.items()}) for dn, held in data if dn]
+                    size += sum(map(self._weighed, fresh))
+                    if size > MAX_ANSWER:
+                        self._handle.abandon(number)
+                        raise DirectoryRefused(f"{self._url}: an answer above {MAX_ANSWER} octets")
+                    found += fresh[: limit - len(found)]
                     if kind == ldap.RES_SEARCH_RESULT:
                         return found
                 self._handle.abandon(number)
@@ -72,6 +84,13 @@ class Link:
             except _SOME:
                 return found
         return found
+
+    def _weighed(self, entry: Entry) -> int:
+        """Octets of an entry. Raises ``DirectoryRefused`` if it is no person's and no group's."""
+        size = sum(len(name) + sum(map(len, held)) for name, held in entry.attributes.items())
+        if size > MAX_ENTRY:
+            raise DirectoryRefused(f"{self._url}: the entry {entry.dn[:200]} is above {MAX_ENTRY} octets")
+        return size
 
 
 @contextmanager
@@ -107,6 +126,8 @@ def _translated(url: str) -> Iterator[None]:
 def _set_options(handle: Any, settings: LdapConnection) -> None:
     handle.set_option(ldap.OPT_PROTOCOL_VERSION, 3)
     handle.set_option(ldap.OPT_REFERRALS, 0)
+    # An alias is somebody's word for who somebody else is; and a chain of them is work.
+    handle.set_option(ldap.OPT_DEREF, ldap.DEREF_NEVER)
     handle.set_option(ldap.OPT_NETWORK_TIMEOUT, settings.timeout)
     handle.set_option(ldap.OPT_TIMEOUT, settings.timeout)
     handle.set_option(ldap.OPT_RESTART, 0)

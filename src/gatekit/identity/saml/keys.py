@@ -53,13 +53,21 @@ class SamlKeys:
         self._bits = bits
         self._kept: dict[tuple[str, str], Pair] = {}
 
+    async def signing(self) -> rsa.RSAPrivateKey:
+        """What signs: the oldest one, until it is retired. Providers know the next one by then, from metadata
+        that somebody has imported. Raises ``StoreError``."""
+        return (await self.pairs("saml-signing"))[-1].private
+
+    async def fresh(self, use: Use) -> SigningKey:
+        """A new one, which is nowhere yet."""
+        return await asyncio.to_thread(self._new, use)  # up to a second of arithmetic
+
     async def pairs(self, use: Use) -> list[Pair]:
         """Every pair that is not retired; the first is made when there is none. Raises ``StoreError``."""
         rows = await self._standing(use)
         if not rows:
             # Several processes may come here at once; compare-and-swap leaves one of their keys.
-            new = await asyncio.to_thread(self._new, use)  # up to a second of arithmetic
-            await self._store.succeed(new, None)
+            await self._store.succeed(await self.fresh(use), None)
             rows = await self._standing(use)
         return [self._pair(row) for row in rows]
 

@@ -121,7 +121,7 @@ class SamlProvider:
             force=settings.force,
         )
         signs = settings.signs_requests or provider.wants_signed_requests
-        key = await self._signing_key() if signs else None
+        key = await self._keys.signing() if signs else None
         if endpoint.binding == POST:
             encoded = b64encode(signed(message, key) if key else message).decode("ascii")
             return Leg(endpoint.location, _written(secret), (("SAMLRequest", encoded), (STATE, secret.state)))
@@ -197,7 +197,7 @@ class SamlProvider:
             in_response_to=asked.id,
             status=SUCCESS if complete else PARTIAL,
         )
-        key = await self._signing_key()
+        key = await self._keys.signing()
         return redirect_url(endpoint.response_location, "SAMLResponse", message, asked.relay_state, key)
 
     async def leave(self, upstream: str) -> str:
@@ -215,7 +215,7 @@ class SamlProvider:
             name_format=who.name_format,
             session="",
         )
-        return redirect_url(endpoint.location, "SAMLRequest", message, "", await self._signing_key())
+        return redirect_url(endpoint.location, "SAMLRequest", message, "", await self._keys.signing())
 
     async def left(self, query: str) -> None:
         read_response(query, await self._source.current(), self._settings.slo, self._clock.now())
@@ -254,9 +254,6 @@ class SamlProvider:
         now = self._clock.now()
         if not await self._replays.first(purpose, key, int(until) + 1, int(now)):
             raise SamlRefused("replay", "this message was used before")
-
-    async def _signing_key(self) -> rsa.RSAPrivateKey:
-        return (await self._keys.pairs("saml-signing"))[0].private
 
 
 def _written(secret: _Secret) -> str:

@@ -124,6 +124,18 @@ class SqlTransactions:
             if await work.one(_UPDATE_TRANSACTION, **encode(transaction)) is None:
                 raise NotFound("this sign-in has ended already")
 
+    async def lay(self, id_hash: str, before: str, after: str) -> bool:
+        async with self._database.transaction() as work:
+            done = await work.all(
+                "UPDATE login_transactions SET provider_state = :after "
+                "WHERE id_hash = :hash AND provider_state = :before AND finished_at IS NULL "
+                "RETURNING id_hash",
+                hash=id_hash,
+                before=before,
+                after=after,
+            )
+            return bool(done)
+
     async def finish(self, id_hash: str, now: int) -> bool:
         async with self._database.transaction() as work:
             done = await work.all(

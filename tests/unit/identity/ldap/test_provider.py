@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import ldap
 import msgspec
 import pytest
 
@@ -44,6 +45,10 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slapd]:
         group("company", group_dn("department"), group_dn("circle")),
         group("circle", group_dn("company")),
         group("others", user_dn("bob")),
+        person("big", "big password", description="x" * ((1 << 20) + 1)),
+        f"dn: ou=aliases,{BASE}\nobjectClass: organizationalUnit\nou: aliases",
+        f"dn: ou=other,ou=aliases,{BASE}\nobjectClass: alias\nobjectClass: extensibleObject\nou: other\n"
+        f"aliasedObjectName: {user_dn('alice')}",
     )
     server.start()
     yield server
@@ -249,6 +254,39 @@ async def test_a_certificate_of_somebody_else_ends_it(
     corp = provider(settings(directory, urls=(getattr(directory, scheme),), ca_file=""), threads)
     with pytest.raises(ProviderFailed):
         await corp.identify("bob", "bob password", HOME)
+
+
+async def test_an_alias_is_not_followed(directory: Slapd) -> None:
+    """Somebody who may write aliases must not be able to be found as somebody else."""
+    ldap.set_option(ldap.OPT_DEREF, ldap.DEREF_ALWAYS)  # as a line in ldap.conf would have it
+    try:
+        _aliases(directory)
+    finally:
+        ldap.set_option(ldap.OPT_DEREF, ldap.DEREF_NEVER)
+
+
+def _aliases(directory: Slapd) -> None:
+    with wire.connected(directory.url, settings(directory)) as link:
+        link.bind(READER, READER_PASSWORD)
+        (found,) = link.search(f"ou=aliases,{BASE}", "(objectClass=*)", ["*"], 10)[-1:]
+        assert found.dn.startswith("ou=other,ou=aliases")
+        assert link.search(f"ou=aliases,{BASE}", "(uid=alice)", ["*"], 10) == []
+
+
+async def test_what_is_beyond_any_person_is_refused(
+    directory: Slapd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with wire.connected(directory.url, settings(directory)) as link:
+        link.bind(READER, READER_PASSWORD)
+        everybody = f"ou=people,{BASE}"
+        assert len(link.search(everybody, "(uid=*)", ["*"], 2)) == 2
+        with pytest.raises(DirectoryRefused, match=r"the entry uid=big\S* is above"):
+            link.search(everybody, "(uid=big)", ["*"], 2)
+        assert len(link.search(everybody, "(uid=big)", ["cn"], 2)) == 1
+        monkeypatch.setattr(wire, "MAX_ANSWER", 200)
+        with pytest.raises(DirectoryRefused, match="an answer above 200 octets"):
+            link.search(everybody, "(&(uid=*)(!(uid=big)))", ["*"], 10)
+        assert len(link.search(everybody, "(uid=*)", ["uid"], 10)) > 3  # and the link goes on
 
 
 async def test_without_an_account_of_its_own_it_searches_as_nobody(

@@ -32,3 +32,19 @@ async def test_keys_are_made_once_and_sealed(tmp_path: Path) -> None:
             assert "PRIVATE" not in row.private_sealed + row.public_jwk
     finally:
         await store.close()
+
+
+async def test_the_old_key_signs_until_it_is_retired(tmp_path: Path) -> None:
+    """A provider that has not imported the next one yet must not be given its signatures."""
+    clock, store = ManualClock(), await open_store(tmp_path / "gatekit.db")
+    try:
+        keys = SamlKeys(store.signing_keys, Vault(bytes(32)), clock, "gate.example", bits=2048)
+        (old,) = await keys.pairs("saml-signing")
+        clock.at += 60
+        await store.signing_keys.add(await keys.fresh("saml-signing"))
+        assert len(await keys.pairs("saml-signing")) == 2
+        assert (await keys.signing()).private_numbers() == old.private.private_numbers()
+        await store.signing_keys.retire(old.certificate.fingerprint(SHA256()).hex()[:43], int(clock.now()))
+        assert (await keys.signing()).private_numbers() != old.private.private_numbers()
+    finally:
+        await store.close()
