@@ -35,4 +35,8 @@ OTP = "otp"
 MFA = "mfa"
 HARDWARE_KEY = "hwk"
 SOFTWARE_KEY = "swk"
+METHODS = frozenset(
+    {"face", "fpt", "geo", HARDWARE_KEY, "iris", "kba", "mca", MFA, OTP, "pin", PWD, "rba", "retina", "sc"}
+    | {"sms", SOFTWARE_KEY, "tel", "user", "vbm", "wia"}
+)
 """Authentication method references (RFC 8176 §2)."""

@@ -247,6 +247,8 @@ class ExternalIdentity(Struct, frozen=True, kw_only=True):
     """What the provider said, for mapping rules and their preview; never stored as a whole."""
     upstream: str = ""
     """What it needs to be asked again: a refresh token, an LDAP DN. A secret; sealed before it is stored."""
+    amr: tuple[str, ...] = ()
+    """How the person showed there who they are (RFC 8176); names that are registered, and no others."""
     session: str = ""
     """Its own id of the sign-in (OIDC ``sid``, SAML ``SessionIndex``), for a logout that begins there."""
 

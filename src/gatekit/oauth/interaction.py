@@ -154,7 +154,8 @@ class Interaction:
             await self._entry.record(request, run, provider.name, None, refused.detail)
             status = 502 if isinstance(refused, ProviderFailed) else 403
             return await self._entry.again(request, run, refused.public, status=status)
-        return await self._entry.welcome(request, run, user, provider.name, identity)
+        amr = " ".join(identity.amr)
+        return await self._entry.welcome(request, run, user, provider.name, identity, amr=amr)
 
     async def consent(self, request: Request) -> Response:
         """The person's answer on the consent page."""

@@ -25,7 +25,7 @@ CACHED = {"Cache-Control": "public, max-age=60", "Pragma": "", "X-Content-Type-O
 
 
 CLAIMS = (
-    *("sub", "iss", "aud", "exp", "iat", "auth_time", "amr", "nonce", "sid"),
+    *("sub", "iss", "aud", "exp", "iat", "auth_time", "acr", "amr", "nonce", "sid"),
     *("name", "preferred_username", "email", "email_verified", "groups"),
 )
 

@@ -14,6 +14,7 @@ from typing import Any
 from gatekit.errors import ForeignTokenInvalid, SignInRefused
 from gatekit.identity.claims import find, group_names, short
 from gatekit.model.connections import OidcConnection
+from gatekit.model.factors import METHODS
 from gatekit.model.people import PROVISIONED, ExternalIdentity
 from gatekit.platform.foreign import text
 
@@ -51,6 +52,7 @@ def identity(
         display_name=short(claims, names.display_name or "name"),
         provider_groups=group_names(claims, names.groups or "groups") if groups is None else groups,
         attributes=attributes(claims),
+        amr=_methods(claims.get("amr")),
         session=short(claims, "sid"),
     )
 
@@ -65,6 +67,13 @@ def attributes(claims: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
         if len(name) <= MAX_VALUE and len(words) <= MAX_VALUES:
             found[name] = tuple(word for word in words if len(word) <= MAX_VALUE)
     return found
+
+
+def _methods(value: object) -> tuple[str, ...]:
+    """OpenID Connect Core §2: an array of strings; what we would not say ourselves is left out."""
+    if not isinstance(value, list):
+        return ()
+    return tuple(sorted({word for word in value if isinstance(word, str)} & METHODS))
 
 
 def _word(value: object) -> str:
