@@ -83,6 +83,7 @@ class Gateway:
     async def recheck(self, entries: Sequence[str] = EVERYBODY) -> None:
         """Somebody's standing may have changed: end what is open for those who no longer may. ``entries`` of
         the store's feed say whose. Raises ``StoreError``."""
+        self._around.epoch.count += 1  # first: from here on nobody opens anything with what was judged before
         await self._leaving.recheck(entries)
 
     @property

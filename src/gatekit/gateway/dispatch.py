@@ -61,6 +61,7 @@ class Dispatch:
         accept = inbound.table.get(b"accept")
         json_ok, sse_ok = (True, True) if accept == _USUAL_ACCEPT else accepts(accept)
         reply = Reply(wire, headers, json_ok, sse_ok, self._around.clock.monotonic())
+        inbound.since = self._around.epoch.count
         try:
             access = self._around.door.cached(inbound.authorization)
             if access is None:
@@ -81,6 +82,8 @@ class Dispatch:
             reply.close()
 
     async def _other(self, inbound: Inbound, access: Access, reply: Reply) -> None:
+        if inbound.since != self._around.epoch.count:
+            await self._around.still(access, inbound.since)
         has_session = b"mcp-session-id" in inbound.table
         if self.retry_after and inbound.method == "GET" and b"last-event-id" not in inbound.table:
             self._turn_away(reply)
@@ -95,6 +98,8 @@ class Dispatch:
     async def _post(self, inbound: Inbound, access: Access, reply: Reply) -> None:
         settings = self._around.settings
         body = await inbound.body(settings.max_body_bytes)
+        if inbound.since != self._around.epoch.count:  # a body may come as slowly as its sender likes
+            await self._around.still(access, inbound.since)
         message = jsonrpc.decode_client(body, max_depth=settings.max_depth)
         if self.retry_after:
             self._check_open(message, reply)

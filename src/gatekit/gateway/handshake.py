@@ -93,8 +93,7 @@ class HandshakeDoor:
             return
         if message.method == "logging/setLevel":
             session.set_level(message.params.get("level"))
-        if message.id in session.calls:
-            raise InvalidRequestFault("a request with this id is still in flight")
+        session.check(message.id)
         call = self._call(inbound, session.access, message, session.client, size, session.id, reply)
         reply.resumable, reply.request_id = session.replay, message.id
         await self._exchange.run(call, reply, session.face, session)

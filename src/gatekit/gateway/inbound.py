@@ -25,7 +25,18 @@ class Refused(GatekitError):
 class Inbound:
     """Method, headers and body of one request to an MCP endpoint."""
 
-    __slots__ = ("_pairs", "_read", "access", "method", "mirrored", "peer", "request_id", "server", "table")
+    __slots__ = (
+        "_pairs",
+        "_read",
+        "access",
+        "method",
+        "mirrored",
+        "peer",
+        "request_id",
+        "server",
+        "since",
+        "table",
+    )
 
     def __init__(
         self,
@@ -46,6 +57,8 @@ class Inbound:
         self.mirrored = mirrored
         """Whether a stateless request must repeat parts of its body in headers (all of HTTP)."""
         self.access: Access | None = None
+        self.since = 0
+        """The epoch in which it was judged."""
         self._pairs = pairs
         self._read = read
 

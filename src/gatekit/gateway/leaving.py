@@ -89,16 +89,17 @@ class Leaving:
         """
         whom = concerned(entries)
         gone = _Gone(whom, self._still)
+        # In the order in which one becomes the other while this waits: a call opens a session, is parked.
+        for flight in list(self._exchange.flights):
+            if await gone(flight.access, flight.server) and flight in self._exchange.flights:
+                flight.cancel(ENDED)
+        for nonce, opened in self._rounds.parking.parked():
+            if await gone(opened.access, opened.endpoint):
+                self._rounds.drop(nonce, REASON)
         for session in list(self._handshake.sessions):
             if await gone(session.access, session.server):
                 await self._handshake.end(session, REASON)
         await self._end_streams(gone)
-        for nonce, opened in self._rounds.parking.parked():
-            if await gone(opened.access, opened.endpoint):
-                self._rounds.drop(nonce, REASON)
-        for flight in list(self._exchange.flights):
-            if await gone(flight.access, flight.server):
-                flight.cancel(ENDED)
         await self._stop_processes(whom)
 
     async def _end_streams(self, gone: _Gone) -> None:

@@ -102,6 +102,8 @@ class LegacyDoor(Dispatch):
     # -- GET ----------------------------------------------------------------------------------------------
 
     async def _other(self, inbound: Inbound, access: Access, reply: Reply) -> None:
+        if inbound.since != self._around.epoch.count:
+            await self._around.still(access, inbound.since)
         if inbound.method != "GET":
             reply.add_headers((b"allow", b"GET, POST, OPTIONS"))
             raise Refused(405, "Method not allowed: the stream is opened with GET")
@@ -143,6 +145,8 @@ class LegacyDoor(Dispatch):
         line = self._line(inbound, access)
         settings = self._around.settings
         body = await inbound.body(settings.max_body_bytes)
+        if inbound.since != self._around.epoch.count:
+            await self._around.still(access, inbound.since)
         message = jsonrpc.decode_client(body, max_depth=settings.max_depth)
         if self.retry_after:
             self._check_open(message, reply)

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from gatekit.errors import BearerError
+from gatekit.errors import BearerError, TokenInvalid
 from gatekit.model.access import Access, Asked
 from gatekit.model.audit import AuditEvent
 from gatekit.model.call import Fault, Result
@@ -133,6 +133,13 @@ class GatewaySettings(Struct, frozen=True, kw_only=True):
     version: str = ""
 
 
+class Epoch(Struct):
+    """Counts how often somebody's standing may have changed. What was judged before the last time, and has
+    waited since, is judged again: whoever ends what is open finds only what is open by then."""
+
+    count: int = 0
+
+
 class Surroundings(Struct, frozen=True, kw_only=True):
     """Everything that is injected once."""
 
@@ -147,6 +154,16 @@ class Surroundings(Struct, frozen=True, kw_only=True):
     """Asked for everybody with something open when somebody's standing may have changed."""
     is_person_active: Callable[[str], Awaitable[bool]]
     """The same about a person (by id) whatever they came with: for processes of their own."""
+    epoch: Epoch = field(default_factory=Epoch)
+
+    async def still(self, access: Access, since: int) -> int:
+        """The epoch in which ``access``, judged in the epoch ``since``, stands. Ask right before something is
+        opened: there must be no wait in between. Raises ``TokenInvalid``, ``StoreError``."""
+        while since != self.epoch.count:
+            since = self.epoch.count
+            if not await self.is_active(access):
+                raise TokenInvalid("the access token was revoked", "access ended meanwhile")
+        return since
 
 
 ServerInfo = dict[str, Any]

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from gatekit.errors import SessionUnknown
+from gatekit.errors import InvalidRequestFault, SessionUnknown
 from gatekit.gateway.faces import HandshakeFace
 from gatekit.gateway.feeds import Feed, Listener
 from gatekit.gateway.ports import Verdicts
@@ -292,6 +292,13 @@ class McpSession:
             asking.flight.note(question.method, outcome)
         question.answer(outcome)
         return True
+
+    def check(self, request_id: RequestId) -> None:
+        """Raises what speaks against carrying out one more request."""
+        if self.ended:  # while this element of a batch waited for its turn
+            raise SessionUnknown("Session not found", "the session has ended")
+        if request_id in self.calls:
+            raise InvalidRequestFault("a request with this id is still in flight")
 
     def cancel(self, request_id: RequestId) -> bool:
         """The client no longer wants the answer of one of its calls."""

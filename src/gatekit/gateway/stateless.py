@@ -116,6 +116,7 @@ class StatelessDoor:
     # -- subscriptions/listen -----------------------------------------------------------------------------
 
     async def _listen(self, call: Call, reply: Reply) -> None:
+        since = self._around.epoch.count
         target, decision = self._exchange.judge(call)
         if not await self._exchange.admitted(call, target, decision, reply, self._face):
             return
@@ -125,6 +126,9 @@ class StatelessDoor:
             status, body = self._face.render(call, fault_of_link(error), None)
             await reply.finish(status, body)
             return
+        await self._around.still(call.access, since)  # an instance may take long to start
+        if call.server and not self._shelf.current.admits(call.access, call.server):
+            raise Refused(403, "you may not use this server")
         await self._stream(call, reply, found, kinds)
 
     async def _links(self, call: Call, target: Route) -> tuple[list[tuple[Server, Link]], list[str]]:

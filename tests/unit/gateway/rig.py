@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +179,8 @@ class Rig:
         self.door = TableDoor()
         self.active: set[str] = set()
         self.inactive: set[str] = set()
+        self.looking: Callable[[], Awaitable[object]] = lambda: asyncio.sleep(0)
+        """What the look at rows takes."""
         self.trail = Recorder(folder / "audit", writer="gateway", clock=clock, entropy=entropy)
         self.pool: Any = pool or Pool(
             Supervisor(clock, os.environ, "test"), clock, Memory(), lambda _event: None
@@ -202,6 +204,7 @@ class Rig:
         self.gateway.start()
 
     async def _is_active(self, access: Access) -> bool:
+        await self.looking()
         return access.principal.username not in self.inactive
 
     async def _is_person_active(self, principal_id: str) -> bool:
@@ -243,9 +246,11 @@ class Rig:
         body: bytes = b"",
         method: str = "POST",
         token: str | None = "alice",
+        held: asyncio.Event | None = None,
         **headers: str,
     ) -> Answer:
-        """Begin one HTTP request; header names are given with ``_`` for ``-``."""
+        """Begin one HTTP request; header names are given with ``_`` for ``-``. ``held``: until when the body
+        lets itself be waited for."""
         table = {"content_type": "application/json", "accept": "application/json, text/event-stream"}
         if token is not None:
             table["authorization"] = f"Bearer {token}"
@@ -255,6 +260,8 @@ class Rig:
         incoming = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def receive() -> dict[str, Any]:
+            if held is not None:
+                await held.wait()
             return incoming.pop() if incoming else await answer.gone()
 
         scope = {
