@@ -15,7 +15,7 @@ from gatekit.admin.desk import operator
 from gatekit.admin.people import People
 from gatekit.identity.second_factor import GUESSES, RECOVERY_CODES
 from gatekit.model.audit import AdminEvent, SignIn
-from gatekit.model.factors import LocalFactors, SecondFactor
+from gatekit.model.factors import LocalFactors, SecondFactor, Totp
 from gatekit.model.passkeys import Passkey
 from tests.attack.world import Browser, World, form_of
 
@@ -63,7 +63,7 @@ async def test_a_code_after_the_password_goes_on_to_the_client(world: World) -> 
         assert 'name="decision"' in page.text
         assert await signed_in(browser)
     (event,) = [event for event in world.trail.events if isinstance(event, SignIn)]
-    assert (event.outcome, event.reason) == ("ok", "")
+    assert (event.outcome, event.reason, event.amr) == ("ok", "", ("pwd", "otp", "mfa"))
 
 
 async def test_F5_no_step_is_left_out(world: World) -> None:
@@ -252,6 +252,17 @@ async def test_people_of_a_provider_are_asked_there(world: World, second: Second
     carol = world.people["alice"]
     stranger = type(carol)(id="usr_x", connection="github", issuer="i", subject="s", username="x")
     assert await world.server.second.after_password(stranger) == "nothing"
+
+
+async def test_F5_a_factor_that_cannot_be_read_opens_nothing(world: World) -> None:
+    """F5: sealed by another key, nobody comes in, and the trail says why."""
+    alice = world.people["alice"]
+    await world.store.factors.add(Totp(user_id=alice.id, secret_sealed="x", last_step=0, created_at=1), [])
+    async with world.browser() as browser:
+        page = await browser.submit(await halfway(world, browser), code="000000")
+        assert WRONG in page.text
+        assert not await signed_in(browser)
+    assert any("unreadable" in event.reason for event in world.trail.events if isinstance(event, SignIn))
 
 
 async def test_no_secret_is_kept_in_the_clear(world: World) -> None:

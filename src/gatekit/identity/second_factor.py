@@ -105,9 +105,12 @@ class SecondFactors:
         self._guesses.failed(user.id)  # before the check: guesses at the same time must count each other
         try:
             note = await self._judged(user, code[:100])
-        except (StoreError, VaultError):
+        except StoreError:
             self._guesses.forgive(user.id)
             raise
+        except VaultError as bad:
+            self._guesses.forgive(user.id)
+            raise SignInRefused(REFUSED, f"the factor of {user.username} is unreadable: {bad}") from bad
         self._guesses.clear(user.id)
         return note
 

@@ -32,6 +32,8 @@ class SignIn(AuditEvent, frozen=True, kw_only=True, tag="sign_in"):
     connection: str
     outcome: Literal["ok", "refused"]
     reason: str = ""
+    amr: tuple[str, ...] = ()
+    """How the person showed who they are (RFC 8176)."""
 
 
 class SignOut(AuditEvent, frozen=True, kw_only=True, tag="sign_out"):

@@ -141,6 +141,7 @@ class Account:
                 connection=user.connection,
                 outcome="refused" if reason or more else "ok",
                 reason=reason or ("invite: a second factor is needed too" if more else "invite"),
+                amr=() if reason or more else (PWD,),
             )
         )
         if reason:

@@ -62,7 +62,7 @@ class Entry:
         if isinstance(standing, Inactive):
             await self.record(request, run, connection, user, standing.reason)
             return await self.again(request, run, "This account may not use this gateway.")
-        await self.record(request, run, connection, user, "", note=note)
+        await self.record(request, run, connection, user, "", note=note, amr=amr)
         run.transaction = msgspec.structs.replace(run.transaction, user_id=user.id, halfway="")
         if run.transaction.client_id:
             await self._browser.keep(run)
@@ -77,7 +77,15 @@ class Entry:
         return response
 
     async def record(
-        self, request: Request, run: Run, connection: str, user: User | None, reason: str, *, note: str = ""
+        self,
+        request: Request,
+        run: Run,
+        connection: str,
+        user: User | None,
+        reason: str,
+        *,
+        note: str = "",
+        amr: str = "",
     ) -> None:
         """A sign-in that was refused for ``reason``, or went well."""
         await self._core.services.audit.write(
@@ -91,5 +99,6 @@ class Entry:
                 connection=connection,
                 outcome="refused" if reason else "ok",
                 reason=reason or note,
+                amr=tuple(amr.split()),
             )
         )
