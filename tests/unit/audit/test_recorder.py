@@ -95,8 +95,34 @@ async def test_records_of_one_tick_share_one_write(
     assert verify(directory) == [Sound("gateway", 1, 67, lines(directory)[-1]["hash"])]
 
 
+async def test_a_record_that_comes_by_itself_is_over_at_once(
+    recorder_of: Open, call: Calls, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = ManualClock()
+    recorder = recorder_of(clock=clock)
+    before = recorder.record(call("alice"))
+    clock.at += 1
+
+    def full(_fd: int, _data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", full)
+        lost = recorder.record(call("bob"))
+    assert isinstance(lost.exception(), AuditUnavailable)
+    assert recorder.trouble == "No space left on device"
+    clock.at += 1
+    after = recorder.record(call("carol"))
+    assert before.done()
+    assert after.done()
+    assert before.exception() is after.exception() is None  # one that fails does not touch those beside it
+    assert recorder.healthy
+    assert [line["principal"] for line in events(directory, "call")] == ["alice", "carol"]
+    assert events(directory, "trail")[-1]["lost"] == 1
+
+
 async def test_a_cancelled_waiter_does_not_disturb_the_others(recorder_of: Open, call: Calls) -> None:
-    recorder = recorder_of()
+    recorder = recorder_of(clock=ManualClock())  # in which nothing comes by itself but the first
     waiting = [asyncio.create_task(recorder.write(call(f"user{n}"))) for n in range(3)]
     await asyncio.sleep(0)
     waiting[1].cancel()
