@@ -9,9 +9,11 @@ import asyncio
 import json
 import os
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,9 @@ import httpx2
 import pytest
 
 from gatekit.demo.wire import Login
+from gatekit.identity.signals import RISC
+from gatekit.platform.clock import SystemClock
+from tests.emulators.transmitter import AUDIENCE, TRANSMITTER, Transmitter
 from tests.support.peers import ROOT
 from tests.support.raw import ACCEPT, RawSession
 from tests.support.running import RunningGateway, eventually, started
@@ -42,11 +47,69 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway
         yield running
 
 
+@pytest.fixture(scope="module")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
+    with served() as (jwks_uri, transmitter):
+        made = Company(tmp_path_factory.mktemp("company"), jwks_uri, transmitter)
+        with started(made):
+            yield made
+
+
 @pytest.fixture
 def apart(tmp_path: Path) -> Iterator[RunningGateway]:
     """One whose file a test may change."""
     with started(_made(tmp_path / "gateway")) as running:
         yield running
+
+
+SCIM_TOKEN = "a-token-of-at-least-thirty-two-characters"
+
+
+class Company(RunningGateway):
+    """With a connection whose provider keeps people here and pushes events about them."""
+
+    def __init__(self, folder: Path, jwks_uri: str, transmitter: Transmitter) -> None:
+        super().__init__(folder, {"asker": {"command": list(ASKER), "users": ["everybody"]}})
+        self.transmitter = transmitter
+        self.allowed, self.groups = ["*"], {"everybody": ["*"]}
+        acme = {
+            "type": "github",
+            "client_id": "x",
+            "client_secret": "y",
+            "provisioning": {"token": SCIM_TOKEN},
+            "ssf": {"issuer": TRANSMITTER, "audience": AUDIENCE, "jwks_uri": jwks_uri},
+        }
+        providers: dict[str, Any] = {"local": {}, "acme": acme}
+        self.proxy = {"auth": {"providers": providers, "allowed_users": ["*"]}}
+        self.idents: dict[str, str] = {}
+        """Username → what the provider calls them."""
+
+
+@contextmanager
+def served() -> Iterator[tuple[str, Transmitter]]:
+    """A provider that publishes its keys on this machine."""
+    transmitter = Transmitter(SystemClock())
+
+    class Keys(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps(transmitter.jwks()).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Keys)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/jwks", transmitter
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 @dataclass
@@ -187,6 +250,65 @@ def revoke_key(gateway: RunningGateway, mine: Open) -> None:
     gateway.gatekit("keys", "revoke", mine.client_id, "--yes")
 
 
+def provisioned(gateway: RunningGateway, name: str) -> Open:
+    """Somebody whom the provider has put here, with an API key."""
+    assert isinstance(gateway, Company)
+    body = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": name}
+    made = _scim(gateway, "POST", "Users", body)
+    gateway.idents[name] = made["id"]
+    key = json.loads(gateway.gatekit("keys", "create", name, "--name", "leaving", "--json"))
+    return Open(name, key["token"], key["id"])
+
+
+def _scim(gateway: Company, method: str, path: str, body: dict[str, Any]) -> Any:
+    headers = {"Authorization": f"Bearer {SCIM_TOKEN}", "Content-Type": "application/scim+json"}
+    answer = httpx2.request(
+        method,
+        f"{gateway.url}/scim/v2/{path}",
+        headers=headers,
+        content=json.dumps(body).encode(),
+        timeout=20,
+    )
+    assert answer.is_success, answer.text
+    return answer.json()
+
+
+def deactivate(gateway: RunningGateway, mine: Open) -> None:
+    assert isinstance(gateway, Company)
+    body = {
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations": [{"op": "replace", "path": "active", "value": False}],
+    }
+    _scim(gateway, "PATCH", f"Users/{gateway.idents[mine.name]}", body)
+
+
+def push(gateway: RunningGateway, mine: Open) -> None:
+    assert isinstance(gateway, Company)
+    about = {"format": "iss_sub", "iss": "scim", "sub": gateway.idents[mine.name]}
+    claims = gateway.transmitter.claims({f"{RISC}account-disabled": {}}, sub_id=about, jti=mine.name)
+    answer = httpx2.post(
+        f"{gateway.url}/ssf/acme",
+        headers={"Content-Type": "application/secevent+jwt"},
+        content=gateway.transmitter.sign(claims).encode(),
+        timeout=20,
+    )
+    assert answer.status_code == 202, answer.text
+
+
+def by_rest(gateway: RunningGateway, mine: Open) -> None:
+    gateway.gatekit("users", "add", f"admin-of-{mine.name}")
+    gateway.gatekit("users", "role", f"admin-of-{mine.name}", "owner")
+    made = gateway.gatekit(
+        "admin-keys", "create", f"admin-of-{mine.name}", "--name", "x", "--scope", "people:write", "--json"
+    )
+    answer = httpx2.post(
+        f"{gateway.url}/api/v1/people/{mine.name}/disable",
+        headers={"Authorization": f"Bearer {json.loads(made)['token']}"},
+        timeout=20,
+    )
+    assert answer.is_success, answer.text
+
+
 Door = Callable[[RunningGateway, Open], None]
 Way = Callable[[RunningGateway, str], Open]
 
@@ -206,7 +328,25 @@ async def test_everything_that_was_open_closes(
     gateway: RunningGateway, door: Door, way: Way, whole_person: bool, request: pytest.FixtureRequest
 ) -> None:
     """R6, T11: see ``principal_is_active``."""
-    name = f"p-{request.node.callspec.id}"
+    await closes(gateway, door, way, whole_person, f"p-{request.node.callspec.id}")
+
+
+@pytest.mark.parametrize(
+    "door",
+    [
+        pytest.param(deactivate, id="scim-active-false"),
+        pytest.param(push, id="event-account-disabled"),
+        pytest.param(by_rest, id="rest-disable"),
+    ],
+)
+async def test_what_a_provider_or_a_program_ends_closes(
+    company: Company, door: Door, request: pytest.FixtureRequest
+) -> None:
+    """R6, T11: the doors that other programs come through."""
+    await closes(company, door, provisioned, True, f"q-{request.node.callspec.id}")
+
+
+async def closes(gateway: RunningGateway, door: Door, way: Way, whole_person: bool, name: str) -> None:
     mine = await asyncio.to_thread(way, gateway, name)
     # Somebody new each time: what the last one had open may still be counted for a while.
     others = await asyncio.to_thread(by_key, gateway, f"bystander-{name}")
