@@ -60,6 +60,12 @@ COMMANDS = {
 """name → (module, attribute, short help)."""
 
 
+WITHOUT_TENANT = frozenset(
+    ("init", "serve", "stdio", "bridge", "demo", "tenants", "version", "doctor", "check")
+)
+"""Commands that are about no single tenant."""
+
+
 class LazyGroup(click.Group):
     """A group that imports a command only when it is run or its own help is shown."""
 
@@ -80,13 +86,21 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-def cli() -> None:
+@click.option(
+    "--tenant", default="", metavar="NAME", help="Whom a command is about, in a gateway of several."
+)
+@click.pass_context
+def cli(context: click.Context, /, tenant: str) -> None:
     """Gatekit: the authenticated front door for MCP servers.
 
     \b
     Example:
       gatekit init && gatekit check && gatekit serve
     """
+    if tenant:
+        if context.invoked_subcommand in WITHOUT_TENANT:
+            raise click.UsageError(f"--tenant does not go with `{context.invoked_subcommand}`")
+        context.meta["gatekit.tenant"] = tenant  # ``cli.context.TENANT``, which is imported where it is used
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import click
 from msgspec import Struct
 
-from gatekit.errors import AuditUnavailable, NotFound
+from gatekit.errors import AuditUnavailable, ConfigError, InvalidInput, NotFound
 
 if TYPE_CHECKING:
     from gatekit.admin.admin_keys import AdminKeys
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from gatekit.admin.signing import SigningKeys
     from gatekit.admin.transfer import Transfer
     from gatekit.admin.transfer_groups import GroupTransfer
-    from gatekit.config.model import Connection
+    from gatekit.config.model import Config, Connection
     from gatekit.identity.saml.keys import SamlKeys
     from gatekit.model.connections import StoredConnection
     from gatekit.store.ports import Store
@@ -50,6 +50,8 @@ Function = Callable[..., Any]
 CONFIG_VARIABLE = "GATEKIT_CONFIG"
 DATABASE = "gatekit.db"
 _META = "gatekit.place"
+TENANT = "gatekit.tenant"
+"""Where the root of the command line leaves the name of ``--tenant``."""
 
 
 class Office:
@@ -278,15 +280,15 @@ class _NoChanges:
         raise AuditUnavailable(f"this command changes nothing, and yet: {event!r}")
 
 
-def find(config: Path | None, data_dir: Path | None) -> Workspace:
-    """The installation that the options mean. Raises ``ConfigError``, ``NotFound``."""
+def find(config: Path | None, data_dir: Path | None, tenant: str = "") -> Workspace:
+    """The installation that the options mean. Raises ``ConfigError``, ``InvalidInput``, ``NotFound``."""
+    if tenant and data_dir is not None:
+        raise InvalidInput("--tenant says which data directory it is; leave --data-dir out")
     if data_dir is not None and config is None:
         if not data_dir.is_dir():
             raise NotFound(f"{data_dir}: there is no such directory")
         return Workspace(data_dir=data_dir.absolute())
-    from gatekit.config.load import load
-
-    loaded = load(config or Path(os.environ.get(CONFIG_VARIABLE) or "gatekit.yaml"))
+    loaded = _loaded(config or Path(os.environ.get(CONFIG_VARIABLE) or "gatekit.yaml"), tenant)
     return Workspace(
         data_dir=data_dir.absolute() if data_dir is not None else loaded.data_dir,
         public_url=loaded.public_url,
@@ -301,6 +303,27 @@ def find(config: Path | None, data_dir: Path | None) -> Workspace:
             for connection in loaded.auth.connections
         },
     )
+
+
+def _loaded(path: Path, tenant: str) -> Config:
+    """What a file means, under the limits of its tenant if it is one's. Raises ``ConfigError``."""
+    from gatekit.config.load import load
+    from gatekit.config.tenants import common_of, is_tenants_file, load_tenant, load_tenants, tenant_called
+
+    if tenant:
+        common = load_tenants(path)
+        named = tenant_called(common, tenant)
+    elif is_tenants_file(path):
+        raise ConfigError([f"{path} is of several tenants; say which: gatekit --tenant NAME …"])
+    else:
+        above = common_of(path) if path.exists() else None
+        if above is None:
+            return load(path)
+        common, named = above
+    outcome = load_tenant(named, common).outcome
+    if isinstance(outcome, ConfigError):
+        raise outcome
+    return outcome
 
 
 def placed(function: Function) -> Function:
@@ -319,7 +342,8 @@ def located(function: Function) -> Function:
         context: click.Context, /, *args: Any, config: Path | None, data_dir: Path | None, **kwargs: Any
     ) -> Any:
         before = context.meta.get(_META, (None, None))
-        return function(find(config or before[0], data_dir or before[1]), *args, **kwargs)
+        tenant = context.meta.get(TENANT, "")
+        return function(find(config or before[0], data_dir or before[1], tenant), *args, **kwargs)
 
     return _options(click.pass_context(functools.update_wrapper(find_first, function)))
 
@@ -329,7 +353,13 @@ def with_config(function: Function) -> Function:
 
     def find_first(context: click.Context, /, *args: Any, config: Path | None, **kwargs: Any) -> Any:
         named = config or context.meta.get(_META, (None, None))[0] or os.environ.get(CONFIG_VARIABLE)
-        return function(Path(named or "gatekit.yaml"), *args, **kwargs)
+        path = Path(named or "gatekit.yaml")
+        if tenant := context.meta.get(TENANT, ""):
+            from gatekit.config.tenants import load_tenants, tenant_called
+
+            _loaded(path, tenant)  # under its limits: what passes them reads the same without
+            path = tenant_called(load_tenants(path), tenant).config
+        return function(path, *args, **kwargs)
 
     option = click.option(
         "-c",

@@ -1,4 +1,4 @@
-"""``gatekit tenants``: what the common file says, and whether every tenant's own file can be used."""
+"""``gatekit tenants``: what the common file says, changes of it, and whether every own file can be used."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def tenants() -> None:
     """Tenants: organisations that share a gateway and nothing in it. See docs/tenants.md.
 
     What is inside one of them is changed with the usual commands and its own file:
-    `gatekit users add alice --config acme/gatekit.yaml`.
+    `gatekit --tenant acme users add alice`.
 
     \b
     Example:
@@ -63,6 +63,62 @@ def list_(path: Path, /, as_json: bool) -> None:
         ],
         "no tenants",
     )
+
+
+@tenants.command()
+@click.argument("name")
+@click.option("--host", required=True, help="The one host name that leads to it.")
+@click.option(
+    "--own-file",
+    default="",
+    help="Its own file, from the common one's directory.  [default: NAME/gatekit.yaml]",
+)
+@click.option("--allow-commands", is_flag=True, help="Its file may start programs: trust it with everything.")
+@with_config
+def add(path: Path, /, name: str, host: str, own_file: str, allow_commands: bool) -> None:
+    """Write another tenant into the common file; a gateway that runs starts it. Comments stay.
+
+    \b
+    Example:
+      gatekit tenants add acme --host acme.gate.example.com --config gatekit.yaml
+    """
+    from gatekit.config import tenants_edit
+
+    own_file = own_file or f"{name}/gatekit.yaml"
+    tenants_edit.add(path, name, host, own_file, allow_commands=allow_commands)
+    click.echo(f"{name} was added; its own file is {path.parent / own_file}")
+
+
+@tenants.command()
+@click.argument("name")
+@with_config
+def disable(path: Path, /, name: str) -> None:
+    """Switch a tenant off in the common file; a gateway that runs ends it at once. Its data stay.
+
+    \b
+    Example:
+      gatekit tenants disable acme --config gatekit.yaml
+    """
+    from gatekit.config import tenants_edit
+
+    tenants_edit.set_enabled(path, name, False)
+    click.echo(f"{name} is switched off")
+
+
+@tenants.command()
+@click.argument("name")
+@with_config
+def enable(path: Path, /, name: str) -> None:
+    """Switch a tenant on again.
+
+    \b
+    Example:
+      gatekit tenants enable acme --config gatekit.yaml
+    """
+    from gatekit.config import tenants_edit
+
+    tenants_edit.set_enabled(path, name, True)
+    click.echo(f"{name} is switched on")
 
 
 @tenants.command()

@@ -21,12 +21,14 @@ from msgspec.structs import replace
 from gatekit.config import document as doc
 from gatekit.config.addresses import host_of, is_loopback, listen_host, network
 from gatekit.config.fields import Entries, Flag, Place, Section, Sub, Text, Texts, Whole, kinds, read_section
-from gatekit.config.load import Attempt, read_text, try_load
+from gatekit.config.load import DEFAULT_NAME, Attempt, read_text, try_load
 from gatekit.config.model import Config
 from gatekit.errors import ConfigError
 
 MARK = re.compile(rb"^tenants[ \t]*:", re.MULTILINE)
 """How a file of tenants is told from that of one gateway, without reading it as YAML."""
+MAX_ABOVE = 3
+"""Directories above a tenant's own in which its common file is looked for."""
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _HOST = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _OWN_ADDRESS = ("127.0.0.1", 8080, ())
@@ -121,6 +123,32 @@ def load_tenant(tenant: Tenant, common: Tenants, environ: Mapping[str, str] | No
         attempt.outcome, host=common.host, port=common.port, trusted_proxies=common.trusted_proxies
     )
     return Attempt(config, attempt.files)
+
+
+def tenant_called(common: Tenants, name: str) -> Tenant:
+    """Raises ``ConfigError``."""
+    found = next((one for one in common.tenants if one.name == name), None)
+    if found is None:
+        known = ", ".join(one.name for one in common.tenants) or "none"
+        raise ConfigError([f"{common.path.name}: there is no tenant {name} (there are: {known})"])
+    return found
+
+
+def common_of(path: Path) -> tuple[Tenants, Tenant] | None:
+    """The common file that names ``path`` as a tenant's own, if one of the usual name lies above it; so that
+    what counts for the gateway counts for whoever names that file alone.
+
+    Raises ``ConfigError`` if there is a common file that cannot be read: it might name this one.
+    """
+    own = path.resolve()
+    # By that name only: other programs have files with `tenants:` in them, too.
+    for file in (folder / DEFAULT_NAME for folder in list(own.parents)[1 : 1 + MAX_ABOVE]):
+        if is_tenants_file(file):
+            common = load_tenants(file)
+            for tenant in common.tenants:
+                if tenant.config.resolve() == own:
+                    return common, tenant
+    return None
 
 
 def _misfits(config: Config, tenant: Tenant, common: Tenants) -> list[str]:
