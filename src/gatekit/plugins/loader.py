@@ -35,6 +35,8 @@ BUILTIN: dict[str, str] = {
     "tools": "gatekit.plugins.builtin.tools:Tools",
     "trace": "gatekit.plugins.builtin.trace:Trace",
     "usage": "gatekit.plugins.builtin.usage:Usage",
+    "process": "gatekit.plugins.process:Process",
+    "webhook": "gatekit.plugins.webhook:Webhook",
 }
 """Name → module and class."""
 

@@ -24,6 +24,8 @@ NOT_INSPECTED = "the call could not be inspected"
 REFUSED = "refused by a rule of this gateway"
 """What a caller hears of a Block that says nothing in public."""
 MAX_NOTE = 100
+MAX_REASON = 500
+MAX_PUBLIC = 2000
 MAX_SEEN = 40
 """Verdicts of one call that are kept for its record."""
 
@@ -60,19 +62,35 @@ def taken(entry: Entry, hook: str, verdict: object, seen: Seen) -> Verdict:
             return failed(entry, hook, Misuse(f"{hook}: there is nothing to answer"), seen)
         if not isinstance(verdict.result, Mapping) or not (entry.ours or _is_json(verdict.result)):
             return failed(entry, hook, Misuse(f"{hook}: the answer must be a JSON object"), seen)
+    if not _has_texts(verdict):
+        return failed(entry, hook, Misuse(f"{hook}: reason, public, note and name are texts"), seen)
     if entry.plugin.kind == "audit":
         verdict = Pass(verdict.note)  # it only looks
     if verdict.note or type(verdict) is not Pass:
         _note(entry, verdict.note or _WORDS[type(verdict)], seen)
-    if type(verdict) is Block and not verdict.public:
-        return replace(verdict, public=REFUSED)
+    if type(verdict) is Block:
+        public = verdict.public[:MAX_PUBLIC] or REFUSED
+        return replace(verdict, reason=f"{entry.name}: {clean(verdict.reason, MAX_REASON)}", public=public)
     return verdict
+
+
+def _has_texts(verdict: Verdict) -> bool:
+    texts = [verdict.note]
+    if isinstance(verdict, Block):
+        texts += [verdict.reason, verdict.public]
+    elif isinstance(verdict, Replace):
+        texts.append(verdict.name)
+    return all(isinstance(text, str) for text in texts)
+
+
+def clean(text: str, most: int) -> str:
+    """Fit for one line of the record."""
+    return "".join(c if c.isprintable() else "?" for c in text[:most])
 
 
 def _note(entry: Entry, text: str, seen: Seen) -> None:
     if len(seen) < MAX_SEEN:
-        clean = "".join(c if c.isprintable() else "?" for c in str(text)[:MAX_NOTE])
-        seen.append(f"{entry.name}:{clean}")
+        seen.append(f"{entry.name}:{clean(text, MAX_NOTE)}")
 
 
 def failed(entry: Entry, hook: str, error: Exception, seen: Seen) -> Pass | Block:

@@ -112,6 +112,8 @@ def test_names(tmp_path: Path, name: str) -> None:
         ({}, {"data_dir": "../beta/data"}, "data_dir"),
         ({}, {"data_dir": "."}, "data_dir"),
         ({}, COMMAND, "tenants start no programs"),
+        ({}, {"plugins": [{"use": "process", "command": ["x"]}]}, "tenants start no programs"),
+        ({}, {"plugins_dir": "."}, "a tenant brings no code into the gateway"),
         ({}, {"tenants": {}}, "unknown key"),
     ],
 )

@@ -100,7 +100,7 @@ async def test_a_replacement_is_what_the_next_one_sees() -> None:
         Tell("one", lambda _, asked: Replace({"sql": asked.arguments["sql"] + ";"}, note="semicolon")),
         Tell("two", lambda _, asked: Block("found") if asked.arguments["sql"].endswith(";") else Pass()),
     )
-    assert await found.request(ALICE, ASKED, seen) == Block("found", REFUSED)
+    assert await found.request(ALICE, ASKED, seen) == Block("two: found", REFUSED)
     assert seen == ["one:semicolon", "two:block"]
 
 
@@ -116,7 +116,11 @@ async def test_an_answer_stops_and_is_seen_by_those_before_it_only() -> None:
 
 @pytest.mark.parametrize(
     "verdict",
-    [None, True, {"allowed": True}, Replace(["x"]), Replace({"a": object()}), Answer({"a": {1, 2}.pop}), 7],
+    [
+        *(None, True, 7, {"allowed": True}),
+        *(Block(7), Pass(b"x")),  # type: ignore[arg-type]
+        *(Replace(["x"]), Replace({"a": object()}), Answer({"a": {1, 2}.pop})),
+    ],
 )
 @pytest.mark.parametrize("mode", ["open", "closed"])
 async def test_nonsense_is_a_failure(verdict: Any, mode: str) -> None:

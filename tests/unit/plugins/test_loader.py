@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from gatekit.config.load import load
+from gatekit.config.show import describe
 from gatekit.errors import ConfigError, PluginError
 from gatekit.model.plugins import PluginPlan, PluginSpec
 from gatekit.plugins import loader
 from gatekit.plugins.house import House
+from gatekit.plugins.remote import verdict_of
 
 ROOT = Path(__file__).parents[3]
 GOOD = """
@@ -239,3 +241,18 @@ def test_the_page_lists_what_is_built_in_with_its_options() -> None:
         found, _ = loader.find(use, "")
         for option in found.Settings.__struct_fields__:
             assert f"`{option}`" in row, f"{use}: {option}"
+
+
+def test_the_example_of_what_runs_elsewhere_loads(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "plugins.md").read_text()
+    config = text.split("```yaml\n# elsewhere.yaml\n", 1)[1].split("```", 1)[0]
+    (tmp_path / "gatekit.yaml").write_text(config)
+    loaded = load(tmp_path / "gatekit.yaml", {"DLP_SECRET": "0123456789abcdef"})
+    assert [entry.name for entry in loaded.plugins.of("any")] == ["dlp", "classifier"]
+    assert "0123456789abcdef" not in repr(describe(loaded))
+
+
+def test_verdicts_of_the_page_are_verdicts() -> None:
+    text = (ROOT / "docs" / "plugins.md").read_text()
+    for line in text.split("```json\n", 1)[1].split("```", 1)[0].splitlines():
+        verdict_of(line.encode())
