@@ -9,10 +9,12 @@ from gatekit.admin.admin_keys import AdminKeys
 from gatekit.admin.browser_sessions import BrowserSessions
 from gatekit.admin.connections import Connections
 from gatekit.admin.desk import Roles
+from gatekit.admin.factors import Factors
 from gatekit.admin.grants import Grants
 from gatekit.admin.groups import Groups
 from gatekit.admin.identities import Identities
 from gatekit.admin.keys import Keys
+from gatekit.admin.merging import Merging
 from gatekit.admin.people import People
 from gatekit.admin.roles import RoleDesk
 from gatekit.audit.recorder import Recorder
@@ -48,6 +50,8 @@ def console(
         grants=Grants(*desk),
         sessions=BrowserSessions(*desk),
         admin_keys=AdminKeys(*desk),
+        factors=Factors(*desk),
+        merging=Merging(*desk),
         standing=roles,
         clock=clock,
         connections=connections,

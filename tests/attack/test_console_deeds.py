@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from gatekit.admin.people import People
 from gatekit.admin.permissions import permitted
 from gatekit.audit.query import Filter, search
 from gatekit.model.admin_keys import AdminKey
+from gatekit.model.passkeys import Passkey
 from gatekit.model.people import Role, User
 from gatekit.web.console.pages import DEEDS
 from tests.contract.samples import NOW, api_key, client, grant, identity, session
@@ -42,6 +44,9 @@ ABOUT: dict[str, dict[str, str]] = {
     "connection-enable": {"name": "acme"},
     "connection-replace": {"name": "acme"},
     "connection-remove": {"name": "acme"},
+    "person-change": {"name": "carol"},
+    "person-factors": {"name": "carol"},
+    "person-merge": {"name": "carol"},
 }
 """What each deed is about in the walk; ``gate`` holds all of it."""
 
@@ -51,6 +56,7 @@ WITH_BOSSES = {
     "allowed_users": ["*"],
     "roles": {"admin": ["group:bosses"]},
 }
+AT_ACME = {"connection": "acme", "issuer": "https://acme.example", "subject": "42", "login": "42"}
 ABOUT_ACME = {"name": "acme"}
 FAR = 4_000_000_000
 ACME = "type: oidc\nissuer: https://acme.example\nclient_id: gate\nclient_secret: hush-hush\n"
@@ -82,6 +88,9 @@ async def _belongings(gate: Administration) -> None:
     await store.grants.add(grant(user_id="usr_bob", expires_at=FAR))
     await store.browser_sessions.add(session("bs-1", user_id="usr_bob", expires_at=FAR))
     await store.identities.add(identity(user_id="usr_bob"))
+    await store.passkeys.add(
+        Passkey(id="pk1", user_id="usr_carol", name="phone", public_key="x", created_at=NOW)
+    )
     await gate.person("kit", "owner")
     await store.admin_keys.add(
         AdminKey(
@@ -290,7 +299,7 @@ async def test_what_hangs_on_a_person_ends_one_by_one(gate: Administration, tmp_
         assert again.done is None
         assert again.status in {404, 409}
     after = (await admin.get("/admin/person?name=bob")).text
-    assert "/admin/do/" not in after
+    assert not re.search("/admin/do/(api|grant|browser|identity)", after)
     key, link = await gate.store.api_keys.get("key_1"), await gate.store.grants.get("grt_1")
     assert key is not None
     assert key.revoked_at
@@ -459,6 +468,49 @@ async def test_who_would_be_locked_out_is_told_before(gate: Administration) -> N
     assert "No owner comes in another way" in asked
 
 
+async def test_a_person_gets_another_name_loses_factors_and_becomes_part_of_another(
+    gate: Administration, tmp_path: Path
+) -> None:
+    admin, about = await browser(gate, "ada", "admin"), {"name": "carol"}
+    changed = await do(admin, "person-change", about, email="carol@example.com", display_name=MARK)
+    assert changed.status == 200
+    assert changed.done is not None
+    assert MARK not in changed.done.text
+    assert (await person(gate, "carol")).email == "carol@example.com"
+    refused = await do(admin, "person-change", about, email="no address")
+    assert (refused.status, "is not an e-mail address" in refused.text) == (400, True)
+    assert "phone" in (await admin.get("/admin/person?name=carol")).text
+    assert "are gone" in (await do(admin, "person-factors", about)).text
+    assert await gate.store.passkeys.of_user("usr_carol") == []
+    assert (await do(admin, "person-factors", about)).status == 409
+    await gate.store.users.add(replace(await person(gate, "carol"), id="usr_c2", username="c2", **AT_ACME))
+    assert (await do(admin, "person-merge", {"name": "c2"})).status == 400
+    assert (await do(admin, "person-merge", {"name": "c2"}, into="carol")).status == 200
+    assert await gate.store.users.by_username("c2") is None
+    rows = await gate.store.identities.of_user("usr_carol")
+    assert {row.connection for row in rows} == {"local", "acme"}
+    found = [each.fields for each in search(tmp_path / "data" / "audit", Filter(event="admin"))]
+    mine = {each["action"] for each in found if each["principal"] == "ada"}
+    assert {"user.change", "factors.reset", "user.merge"} <= mine
+
+
+async def test_nothing_of_a_person_above_or_of_oneself_is_changed(gate: Administration) -> None:
+    """I24: An admin neither renames an owner, nor takes their factors, nor merges anybody with one."""
+    admin = await browser(gate, "ada", "admin")
+    await gate.store.passkeys.add(
+        Passkey(id="pk2", user_id="usr_kit", name="key", public_key="x", created_at=NOW)
+    )
+    before = await seen(gate)
+    for page in ("kit", "ada"):
+        assert "/admin/do/person-" not in (await admin.get(f"/admin/person?name={page}")).text
+    assert (await do(admin, "person-change", {"name": "kit"}, email="x@example.com")).status == 403
+    assert (await do(admin, "person-factors", {"name": "kit"})).status == 403
+    for one, into in (("kit", "carol"), ("carol", "kit"), ("carol", "ada"), ("ada", "carol")):
+        assert (await do(admin, "person-merge", {"name": one}, into=into)).status == 403, one
+    assert await seen(gate) == before
+    assert len(await gate.store.passkeys.of_user("usr_kit")) == 1
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -477,6 +529,8 @@ async def test_who_would_be_locked_out_is_told_before(gate: Administration) -> N
         "/admin/do/admin-key-revoke?id=none",
         "/admin/do/connection-preview?name=none",
         "/admin/connection?name=none",
+        "/admin/do/person-merge?name=none",
+        "/admin/do/person-factors?name=bob",
         "/admin/connection",
     ],
 )
@@ -508,4 +562,6 @@ async def seen(gate: Administration) -> tuple[object, ...]:
         await store.browser_sessions.list("usr_bob", NOW),
         await store.identities.of_user("usr_bob"),
         await store.connections.list(),
+        [replace(user, last_seen_at=None) for user in await store.users.list()],
+        await store.passkeys.of_user("usr_carol"),
     )

@@ -16,10 +16,12 @@ from gatekit.admin.admin_keys import AdminKeys
 from gatekit.admin.browser_sessions import BrowserSessions
 from gatekit.admin.connections import Connections
 from gatekit.admin.desk import Actor, Roles
+from gatekit.admin.factors import Factors
 from gatekit.admin.grants import Grants
 from gatekit.admin.groups import Groups
 from gatekit.admin.identities import Identities
 from gatekit.admin.keys import Keys
+from gatekit.admin.merging import Merging
 from gatekit.admin.people import People
 from gatekit.admin.permissions import Permission, permitted
 from gatekit.admin.roles import RoleDesk
@@ -58,6 +60,8 @@ class Desks(Struct, frozen=True, kw_only=True):
     grants: Grants
     sessions: BrowserSessions
     admin_keys: AdminKeys
+    factors: Factors
+    merging: Merging
     standing: Roles
     """What somebody is now, by their row or by the file."""
     clock: Clock

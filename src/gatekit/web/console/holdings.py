@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from gatekit.admin.people import PersonView
 from gatekit.admin.permissions import Permission
+from gatekit.model.people import LOCAL
 from gatekit.web.agents import browser_name
 from gatekit.web.console.deeds import deed_url
 from gatekit.web.console.door import Desks, Visit, day, minute
@@ -34,6 +35,7 @@ class Holdings:
                 rows=await self._identities(),
                 empty="None: only keys open anything.",
             ),
+            *await self._factors(),
             Section(title="Browsers", rows=await self._browsers(), empty="Signed in nowhere."),
             Section(title="Connected applications", rows=await self._apps(), empty="None."),
             Section(title="API keys", rows=await self._keys(), empty="None that is good."),
@@ -77,6 +79,31 @@ class Holdings:
             )
             for row in found
         )
+
+    async def _factors(self) -> tuple[Section, ...]:
+        """Of accounts of the gateway; others have theirs where they sign in."""
+        if self._view.user.connection != LOCAL:
+            return ()
+        found = await self._desks.factors.show(self._visit.actor, self._username)
+        rows = [
+            Row(
+                title=each.name,
+                facts=(("Passkey since", day(each.created_at)), ("Last used", day(each.last_used_at))),
+            )
+            for each in found.passkeys
+        ]
+        if found.totp is not None:
+            left = ("Recovery codes left", str(found.codes_left))
+            rows.insert(0, Row(title="An authenticator with codes", facts=(left,)))
+        away = self._link("keys:write", "Take away second factors", "person-factors", name=self._username)
+        oneself = self._visit.actor.id == self._view.user.id
+        section = Section(
+            title="Second factors and passkeys",
+            rows=tuple(rows),
+            empty="None: the password alone.",
+            more=away[0] if away and rows and not oneself else None,
+        )
+        return (section,)
 
     async def _browsers(self) -> tuple[Row, ...]:
         views = await self._desks.sessions.list(self._visit.actor, self._username)

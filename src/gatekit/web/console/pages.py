@@ -16,6 +16,7 @@ from gatekit.web.console.keys import DEEDS as KEY_DEEDS
 from gatekit.web.console.keys import KeyPages
 from gatekit.web.console.overview import OverviewPage
 from gatekit.web.console.people import PeoplePages
+from gatekit.web.console.person_deeds import DEEDS as PERSON_DEEDS
 from gatekit.web.console.route import (
     ACT,
     CONNECTION,
@@ -31,7 +32,7 @@ from gatekit.web.console.route import (
     Answer,
 )
 
-DEEDS: tuple[Deed, ...] = (*GROUP_DEEDS, *HOLDING_DEEDS, *KEY_DEEDS, *CONNECTION_DEEDS)
+DEEDS: tuple[Deed, ...] = (*GROUP_DEEDS, *HOLDING_DEEDS, *KEY_DEEDS, *CONNECTION_DEEDS, *PERSON_DEEDS)
 """All that can be done to things; what can be done to people is ``acts.ACTS``."""
 
 

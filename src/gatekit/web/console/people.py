@@ -12,10 +12,11 @@ from gatekit.errors import AdminError, NotFound, PageProblem
 from gatekit.model.people import LOCAL, ROLES, PeopleQuery, Role
 from gatekit.oauth.http import redirect
 from gatekit.web.console.acts import ACTS, BY_NAME, Act
-from gatekit.web.console.deeds import notice
+from gatekit.web.console.deeds import deed_url, notice
 from gatekit.web.console.door import ConsoleDoor, Desks, Visit, day, minute, person_url, sentence
-from gatekit.web.console.holding_deeds import DEEDS
+from gatekit.web.console.holding_deeds import DEEDS as HELD
 from gatekit.web.console.holdings import Holdings
+from gatekit.web.console.person_deeds import DEEDS, fitting
 from gatekit.web.console.route import NEW_PERSON, PEOPLE
 from gatekit.web.console.views import Choice, Fact, Link, Question, Row, Section, Sheet
 
@@ -72,7 +73,7 @@ class PeoplePages:
 
     async def person(self, visit: Visit) -> Response:
         act = BY_NAME.get(visit.asked.get("done") or "")
-        said = act.done if act else notice(DEEDS, visit)
+        said = act.done if act else notice((*HELD, *DEEDS), visit)
         return await self._person(visit, _named(visit), notice=said)
 
     async def ask(self, visit: Visit) -> Response:
@@ -165,6 +166,11 @@ class PeoplePages:
             Link(act.words, person_url(user.username, act.name))
             for act in ACTS
             if visit.may(act.permission) and act.fits(user) and reach and (act.oneself or not oneself)
+        ]
+        links += [
+            Link(deed.words, deed_url(deed.name, name=user.username))
+            for deed in DEEDS
+            if visit.may(deed.permission) and deed.name in fitting(user) and reach and not oneself
         ]
         sheet = Sheet(
             frame=self._door.frame(visit, PEOPLE),
