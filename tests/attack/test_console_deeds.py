@@ -1,54 +1,21 @@
-"""What can be done to things at ``/admin/do``: by whom, and with which forms."""
+"""What can be done to things at ``/admin/do``: by whom, and with which forms; and groups."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx2
 import pytest
-from msgspec.structs import replace
 
-from gatekit.admin.browser_sessions import name_of
 from gatekit.admin.groups import Groups
 from gatekit.admin.people import People
 from gatekit.admin.permissions import permitted
 from gatekit.audit.query import Filter, search
-from gatekit.model.admin_keys import AdminKey
-from gatekit.model.passkeys import Passkey
-from gatekit.model.people import Role, User
+from gatekit.model.people import Role
 from gatekit.web.console.pages import DEEDS
-from tests.contract.samples import NOW, api_key, client, grant, identity, session
 from tests.support.administration import OPERATOR, URL, Administration, administration
-from tests.support.consoles import browser, do, question
-
-ABOUT: dict[str, dict[str, str]] = {
-    "group-create": {},
-    "group-title": {"name": "dev"},
-    "group-add": {"name": "dev"},
-    "group-remove": {"name": "dev", "who": "bob"},
-    "group-nest": {"name": "dev"},
-    "group-unnest": {"name": "dev", "child": "web"},
-    "group-rule": {"name": "dev"},
-    "group-delete": {"name": "dev"},
-    "api-key-revoke": {"id": "key_1"},
-    "grant-revoke": {"id": "grt_1"},
-    "browser-end": {"name": "bob", "id": name_of(session("bs-1"))},
-    "identity-unlink": {"name": "bob", "connection": "github"},
-    "admin-key-create": {},
-    "admin-key-revoke": {"id": "adm_1"},
-    "connection-preview": {"name": "acme"},
-    "connection-add": {},
-    "connection-disable": {"name": "acme"},
-    "connection-enable": {"name": "acme"},
-    "connection-replace": {"name": "acme"},
-    "connection-remove": {"name": "acme"},
-    "person-change": {"name": "carol"},
-    "person-factors": {"name": "carol"},
-    "person-merge": {"name": "carol"},
-}
-"""What each deed is about in the walk; ``gate`` holds all of it."""
+from tests.support.consoles import ABOUT, browser, do, furnished, question, seen
 
 WITH_BOSSES = {
     "enabled": True,
@@ -56,54 +23,13 @@ WITH_BOSSES = {
     "allowed_users": ["*"],
     "roles": {"admin": ["group:bosses"]},
 }
-AT_ACME = {"connection": "acme", "issuer": "https://acme.example", "subject": "42", "login": "42"}
-ABOUT_ACME = {"name": "acme"}
-FAR = 4_000_000_000
-ACME = "type: oidc\nissuer: https://acme.example\nclient_id: gate\nclient_secret: hush-hush\n"
 MARK = "<script>alert(1)</script>"
 
 
 @pytest.fixture
 async def gate(tmp_path: Path) -> AsyncIterator[Administration]:
-    async with administration(tmp_path) as found:
-        groups = Groups(*found.parts)
-        for name in ("bob", "carol"):
-            await found.person(name)
-        for name in ("dev", "web", "ops"):
-            await groups.create(OPERATOR, name)
-        await groups.add(OPERATOR, "dev", ["bob"])
-        await groups.nest(OPERATOR, "dev", "web")
-        await _belongings(found)
-        owner = await browser(found, "fay", "owner")
-        assert (await do(owner, "connection-add", {}, name="acme", entry=ACME)).status == 200
-        await found.application.signins.load()  # as the process does by itself, a moment later
+    async with furnished(tmp_path) as found:
         yield found
-
-
-async def _belongings(gate: Administration) -> None:
-    """One of everything for bob, and an admin key of an owner."""
-    store = gate.store
-    await store.api_keys.add(api_key(user_id="usr_bob", expires_at=FAR))
-    await store.clients.add(client())
-    await store.grants.add(grant(user_id="usr_bob", expires_at=FAR))
-    await store.browser_sessions.add(session("bs-1", user_id="usr_bob", expires_at=FAR))
-    await store.identities.add(identity(user_id="usr_bob"))
-    await store.passkeys.add(
-        Passkey(id="pk1", user_id="usr_carol", name="phone", public_key="x", created_at=NOW)
-    )
-    await gate.person("kit", "owner")
-    await store.admin_keys.add(
-        AdminKey(
-            id="adm_1",
-            token_hash="hash of adm_1",
-            user_id="usr_kit",
-            name="nightly",
-            scopes=("people:read",),
-            hint="wxyz",
-            created_at=NOW,
-            expires_at=FAR,
-        )
-    )
 
 
 def test_the_walk_names_every_deed() -> None:
@@ -287,230 +213,6 @@ async def test_lists_of_groups_and_members_are_pages_of_the_store(gate: Administ
     assert "checkbox" not in (await admin.get("/admin/do/group-add?name=dev&q=bob")).text
 
 
-async def test_what_hangs_on_a_person_ends_one_by_one(gate: Administration, tmp_path: Path) -> None:
-    admin = await browser(gate, "ada", "admin")
-    page = (await admin.get("/admin/person?name=bob")).text
-    for deed in ("api-key-revoke", "grant-revoke", "browser-end", "identity-unlink"):
-        assert f"/admin/do/{deed}" in page
-        done = await do(admin, deed, ABOUT[deed])
-        assert done.status == 200, done.text
-        assert "note plain" in done.text
-        again = await do(admin, deed, ABOUT[deed])
-        assert again.done is None
-        assert again.status in {404, 409}
-    after = (await admin.get("/admin/person?name=bob")).text
-    assert not re.search("/admin/do/(api|grant|browser|identity)", after)
-    key, link = await gate.store.api_keys.get("key_1"), await gate.store.grants.get("grt_1")
-    assert key is not None
-    assert key.revoked_at
-    assert link is not None
-    assert link.revoked_at
-    assert [row.connection for row in await gate.store.identities.of_user("usr_bob")] == ["local"]
-    found = [each.fields for each in search(tmp_path / "data" / "audit", Filter())]
-    seen_here = {each.get("action") for each in found if each.get("principal") == "ada"}
-    assert {"revoked", "grant.revoke", "session.end", "user.unlink"} <= seen_here
-
-
-async def test_what_hangs_on_an_owner_is_out_of_reach_of_an_admin(gate: Administration) -> None:
-    """I24: No link leads there, and who knows the address is refused."""
-    admin = await browser(gate, "ada", "admin")
-    await gate.store.api_keys.add(api_key("key_2", user_id="usr_kit", expires_at=FAR))
-    await gate.store.browser_sessions.add(session("bs-2", user_id="usr_kit", expires_at=FAR))
-    before = await seen(gate)
-    assert "/admin/do/" not in (await admin.get("/admin/person?name=kit")).text
-    other = {"name": "kit", "id": name_of(session("bs-2"))}
-    for deed, about in (
-        ("api-key-revoke", {"id": "key_2"}),
-        ("browser-end", other),
-        ("admin-key-revoke", {"id": "adm_1"}),
-    ):
-        assert (await do(admin, deed, about)).status == 403, deed
-    assert await seen(gate) == before
-
-
-async def test_an_admin_key_is_made_for_oneself_and_shown_once(gate: Administration) -> None:
-    """I24: It is good for no more than its maker may do, and what it opens ends with it."""
-    admin = await browser(gate, "ada", "admin")
-    page = (await admin.get("/admin/do/admin-key-create")).text
-    assert "people:write" in page
-    assert "connections:write" not in page
-    typed = {"key": "export", "days": "30", "addresses": "192.0.2.0/24"}
-    assert (await do(admin, "admin-key-create", {}, **typed)).status == 400
-    greedy = await do(admin, "admin-key-create", {}, **typed, scopes=["connections:write"])
-    assert greedy.status == 403
-    for_owner = await do(admin, "admin-key-create", {"name": "kit"}, **typed, scopes=["people:read"])
-    assert for_owner.status == 403
-    made = await do(admin, "admin-key-create", {}, **typed, scopes=["people:read", "groups:read"])
-    assert made.done is not None
-    assert made.status == 200, made.text
-    assert made.done.headers["cache-control"] == "no-store"
-    token = made.text.partition("gk_adm_")[2].split("<")[0]
-    assert token not in (await admin.get("/admin/keys")).text
-    program = gate.http(f"gk_adm_{token}")
-    assert (await program.get("/people")).status_code == 200
-    row = next(row for row in await gate.store.admin_keys.list(None) if row.name == "export")
-    assert (row.user_id, row.addresses) == ("usr_ada", ("192.0.2.0/24",))
-    assert (await do(admin, "admin-key-revoke", {"id": row.id})).status == 200
-    assert (await program.get("/people")).status_code == 401
-
-
-async def test_an_auditor_ends_a_key_of_their_own_and_no_other(gate: Administration) -> None:
-    """I24: That is all they may do here."""
-    auditor = await browser(gate, "aud", "auditor")
-    issued = await gate.issue("aud", ["people:read"])
-    page = (await auditor.get("/admin/keys")).text
-    assert page.count("/admin/do/") == 1
-    assert (await do(auditor, "admin-key-revoke", {"id": issued.key.id})).status == 200
-    assert (await do(auditor, "admin-key-revoke", {"id": "adm_1"})).status == 403
-    assert (await do(auditor, "admin-key-create", {})).status == 403
-
-
-async def test_a_connection_is_added_turned_off_entered_anew_and_removed(
-    gate: Administration, tmp_path: Path
-) -> None:
-    """B9, I24: By an owner; what was entered is sealed and shown to nobody, the auditor included."""
-    owner, auditor = await browser(gate, "olga", "owner"), await browser(gate, "aud", "auditor")
-    about = {"name": "acme"}
-    for who in (owner, auditor):
-        shown = (await who.get("/admin/connection?name=acme")).text
-        assert "https://acme.example" in shown
-        assert f"{URL}/callback/acme" in shown
-        assert "hush-hush" not in shown
-    assert "/admin/do/connection-disable" not in (await auditor.get("/admin/connection?name=acme")).text
-    await gate.store.users.update(replace(await person(gate, "bob"), connection="acme"))
-    asked = (await owner.get("/admin/do/connection-disable?name=acme")).text
-    assert "1 person is at home there" in asked
-    assert "locked out" not in asked
-    assert "Disabled." in (await do(owner, "connection-disable", about)).text
-    row = await gate.store.connections.get("acme")
-    assert row is not None
-    assert not row.enabled
-    assert "hush-hush" not in row.document_sealed
-    assert "Enabled." in (await do(owner, "connection-enable", about)).text
-    other = ACME.replace("gate", "other")
-    assert "The new entry counts" in (await do(owner, "connection-replace", about, entry=other)).text
-    assert (await do(owner, "connection-remove", about)).status == 200
-    assert await gate.store.connections.list() == []
-    found = search(tmp_path / "data" / "audit", Filter(event="admin"))
-    ours = [each.fields for each in reversed(list(found)) if each.fields["target"] == "acme"]
-    assert [each["action"].partition(".")[2] for each in ours] == [
-        *("add", "disable", "enable", "replace", "remove")
-    ]
-    assert "hush-hush" not in str(ours)
-
-
-async def test_an_entry_names_nothing_on_this_machine_and_all_its_faults_are_told(
-    gate: Administration, tmp_path: Path
-) -> None:
-    """No file and no variable of the machine comes into a connection over a page; what cannot be used is
-    told with all that is wrong with it, and nothing is kept."""
-    (tmp_path / "secret").write_text("from-the-disk")
-    owner = await browser(gate, "olga", "owner")
-    before = await seen(gate)
-    file = "${file:" + str(tmp_path / "secret") + "}"
-    tries = (
-        ("okta", "type: oidc\nissuer: http://x.example\nclient_idd: a\n", ("must be https", "client_idd")),
-        ("okta", ACME.replace("hush-hush", file), ("command line",)),
-        ("okta", "type: ldap\nurls: [ldaps://x.example]\nca_file: /etc/passwd\n", ("command line",)),
-        ("okta", "a: [", ("not valid YAML",)),
-        ("okta", "a: 1\na: 2", ("a",)),
-        ("okta", "- a", ("expected keys",)),
-        ("group", ACME, ("cannot be the name",)),
-        ("local", "{}", ("configuration file",)),
-        ("acme", ACME, ("already",)),
-    )
-    for name, entry, words in tries:
-        answer = await do(owner, "connection-add", {}, name=name, entry=entry)
-        assert answer.status in {400, 409}, entry
-        assert all(word in answer.text for word in words), (entry, answer.text)
-        assert "from-the-disk" not in answer.text
-    assert await seen(gate) == before
-
-
-async def test_an_admin_tries_claims_and_changes_nothing(gate: Administration) -> None:
-    """I12: What a sign-in would become is told to auditors too; a connection is changed by an owner alone."""
-    auditor = await browser(gate, "aud", "auditor")
-    before = await seen(gate)
-    good = '{"sub": "42", "name": "<b>Ada</b>", "email": "ada@acme.example", "groups": ["sre"]}'
-    text = (await do(auditor, "connection-preview", {"name": "acme"}, claims=good)).last.text
-    assert "They would come in" in text
-    assert "acme:42" in text
-    assert "&lt;b&gt;Ada" in text
-    evil = '{"iss": "https://evil.example", "sub": "42"}'
-    assert "They would be refused" in (await do(auditor, "connection-preview", ABOUT_ACME, claims=evil)).text
-    for bad in ("{", "[]", '{"sub": 1, "sub": 2}', "x" * 1000, '{"sub": {"a": 1}, "iss": 7}'):
-        answer = await do(auditor, "connection-preview", ABOUT_ACME, claims=bad)
-        assert answer.status in {200, 400}, bad
-        assert "They would come in" not in answer.text
-    assert await seen(gate) == before
-
-
-async def test_a_connection_of_the_file_is_changed_there(gate: Administration) -> None:
-    owner = await browser(gate, "olga", "owner")
-    page = (await owner.get("/admin/connection?name=local")).text
-    assert "the configuration file" in page
-    assert "/admin/do/" not in page
-    for deed in ("connection-disable", "connection-replace", "connection-remove"):
-        answer = await do(owner, deed, {"name": "local"})
-        assert answer.done is None
-        assert answer.status == 409
-        assert "change it there" in answer.text
-
-
-async def test_who_would_be_locked_out_is_told_before(gate: Administration) -> None:
-    """B3: Oneself, every owner, everybody."""
-    owner = await browser(gate, "olga", "owner")
-    for name in ("olga", "kit", "fay"):
-        await gate.store.users.update(replace(await person(gate, name), connection="acme"))
-    asked = (await owner.get("/admin/do/connection-disable?name=acme")).text
-    assert "3 people are at home there" in asked
-    assert "You are one of them" in asked
-    assert "No owner comes in another way" in asked
-
-
-async def test_a_person_gets_another_name_loses_factors_and_becomes_part_of_another(
-    gate: Administration, tmp_path: Path
-) -> None:
-    admin, about = await browser(gate, "ada", "admin"), {"name": "carol"}
-    changed = await do(admin, "person-change", about, email="carol@example.com", display_name=MARK)
-    assert changed.status == 200
-    assert changed.done is not None
-    assert MARK not in changed.done.text
-    assert (await person(gate, "carol")).email == "carol@example.com"
-    refused = await do(admin, "person-change", about, email="no address")
-    assert (refused.status, "is not an e-mail address" in refused.text) == (400, True)
-    assert "phone" in (await admin.get("/admin/person?name=carol")).text
-    assert "are gone" in (await do(admin, "person-factors", about)).text
-    assert await gate.store.passkeys.of_user("usr_carol") == []
-    assert (await do(admin, "person-factors", about)).status == 409
-    await gate.store.users.add(replace(await person(gate, "carol"), id="usr_c2", username="c2", **AT_ACME))
-    assert (await do(admin, "person-merge", {"name": "c2"})).status == 400
-    assert (await do(admin, "person-merge", {"name": "c2"}, into="carol")).status == 200
-    assert await gate.store.users.by_username("c2") is None
-    rows = await gate.store.identities.of_user("usr_carol")
-    assert {row.connection for row in rows} == {"local", "acme"}
-    found = [each.fields for each in search(tmp_path / "data" / "audit", Filter(event="admin"))]
-    mine = {each["action"] for each in found if each["principal"] == "ada"}
-    assert {"user.change", "factors.reset", "user.merge"} <= mine
-
-
-async def test_nothing_of_a_person_above_or_of_oneself_is_changed(gate: Administration) -> None:
-    """I24: An admin neither renames an owner, nor takes their factors, nor merges anybody with one."""
-    admin = await browser(gate, "ada", "admin")
-    await gate.store.passkeys.add(
-        Passkey(id="pk2", user_id="usr_kit", name="key", public_key="x", created_at=NOW)
-    )
-    before = await seen(gate)
-    for page in ("kit", "ada"):
-        assert "/admin/do/person-" not in (await admin.get(f"/admin/person?name={page}")).text
-    assert (await do(admin, "person-change", {"name": "kit"}, email="x@example.com")).status == 403
-    assert (await do(admin, "person-factors", {"name": "kit"})).status == 403
-    for one, into in (("kit", "carol"), ("carol", "kit"), ("carol", "ada"), ("ada", "carol")):
-        assert (await do(admin, "person-merge", {"name": one}, into=into)).status == 403, one
-    assert await seen(gate) == before
-    assert len(await gate.store.passkeys.of_user("usr_kit")) == 1
-
-
 @pytest.mark.parametrize(
     "path",
     [
@@ -540,28 +242,3 @@ async def test_addresses_that_lead_nowhere_are_pages_for_people(gate: Administra
     assert answer.status_code in {200, 400, 404, 409}
     assert answer.headers["content-security-policy"].startswith("default-src 'none'")
     assert "`gatekit" not in answer.text
-
-
-async def person(gate: Administration, name: str) -> User:
-    found = await gate.store.users.by_username(name)
-    assert found is not None
-    return found
-
-
-async def seen(gate: Administration) -> tuple[object, ...]:
-    """All that a deed could have changed."""
-    store = gate.store
-    return (
-        await store.groups.list(),
-        await store.groups.nesting(),
-        await store.groups.rules(),
-        await store.groups.sizes(),
-        await store.api_keys.list(None),
-        await store.admin_keys.list(None),
-        await store.grants.list(None, None),
-        await store.browser_sessions.list("usr_bob", NOW),
-        await store.identities.of_user("usr_bob"),
-        await store.connections.list(),
-        [replace(user, last_seen_at=None) for user in await store.users.list()],
-        await store.passkeys.of_user("usr_carol"),
-    )

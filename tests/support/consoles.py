@@ -3,15 +3,54 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from html import unescape
+from pathlib import Path
 
 import httpx2
+from msgspec.structs import replace
 
-from gatekit.model.people import BrowserSession, Role
+from gatekit.admin.browser_sessions import name_of
+from gatekit.admin.groups import Groups
+from gatekit.model.admin_keys import AdminKey
+from gatekit.model.passkeys import Passkey
+from gatekit.model.people import BrowserSession, Role, User
 from gatekit.platform.clock import SystemClock
 from gatekit.platform.vault import token_hash
 from tests.attack.world import form_of
-from tests.support.administration import URL, Administration
+from tests.contract.samples import NOW, api_key, client, grant, identity, session
+from tests.support.administration import OPERATOR, URL, Administration, administration
+
+ABOUT: dict[str, dict[str, str]] = {
+    "group-create": {},
+    "group-title": {"name": "dev"},
+    "group-add": {"name": "dev"},
+    "group-remove": {"name": "dev", "who": "bob"},
+    "group-nest": {"name": "dev"},
+    "group-unnest": {"name": "dev", "child": "web"},
+    "group-rule": {"name": "dev"},
+    "group-delete": {"name": "dev"},
+    "api-key-revoke": {"id": "key_1"},
+    "grant-revoke": {"id": "grt_1"},
+    "browser-end": {"name": "bob", "id": name_of(session("bs-1"))},
+    "identity-unlink": {"name": "bob", "connection": "github"},
+    "admin-key-create": {},
+    "admin-key-revoke": {"id": "adm_1"},
+    "connection-preview": {"name": "acme"},
+    "connection-add": {},
+    "connection-disable": {"name": "acme"},
+    "connection-enable": {"name": "acme"},
+    "connection-replace": {"name": "acme"},
+    "connection-remove": {"name": "acme"},
+    "person-change": {"name": "carol"},
+    "person-factors": {"name": "carol"},
+    "person-merge": {"name": "carol"},
+}
+"""What each deed is about in the walk; ``gate`` holds all of it."""
+
+FAR = 4_000_000_000
+ACME = "type: oidc\nissuer: https://acme.example\nclient_id: gate\nclient_secret: hush-hush\n"
 
 
 async def browser(
@@ -67,3 +106,72 @@ def question(page: httpx2.Response, deed: str) -> tuple[str, dict[str, str]]:
     assert action is not None, page.text
     _, hidden = form_of(page.text, unescape(action[1]))
     return unescape(action[1]), {name: hidden[name] for name in ("csrf", "seen")}
+
+
+@asynccontextmanager
+async def furnished(folder: Path) -> AsyncIterator[Administration]:
+    """A gateway with one of everything that a deed is about (``ABOUT``)."""
+    async with administration(folder) as found:
+        groups = Groups(*found.parts)
+        for name in ("bob", "carol"):
+            await found.person(name)
+        for name in ("dev", "web", "ops"):
+            await groups.create(OPERATOR, name)
+        await groups.add(OPERATOR, "dev", ["bob"])
+        await groups.nest(OPERATOR, "dev", "web")
+        await _belongings(found)
+        owner = await browser(found, "fay", "owner")
+        assert (await do(owner, "connection-add", {}, name="acme", entry=ACME)).status == 200
+        await found.application.signins.load()  # as the process does by itself, a moment later
+        yield found
+
+
+async def _belongings(gate: Administration) -> None:
+    """One of everything for bob, and an admin key of an owner."""
+    store = gate.store
+    await store.api_keys.add(api_key(user_id="usr_bob", expires_at=FAR))
+    await store.clients.add(client())
+    await store.grants.add(grant(user_id="usr_bob", expires_at=FAR))
+    await store.browser_sessions.add(session("bs-1", user_id="usr_bob", expires_at=FAR))
+    await store.identities.add(identity(user_id="usr_bob"))
+    await store.passkeys.add(
+        Passkey(id="pk1", user_id="usr_carol", name="phone", public_key="x", created_at=NOW)
+    )
+    await gate.person("kit", "owner")
+    await store.admin_keys.add(
+        AdminKey(
+            id="adm_1",
+            token_hash="hash of adm_1",
+            user_id="usr_kit",
+            name="nightly",
+            scopes=("people:read",),
+            hint="wxyz",
+            created_at=NOW,
+            expires_at=FAR,
+        )
+    )
+
+
+async def person(gate: Administration, name: str) -> User:
+    found = await gate.store.users.by_username(name)
+    assert found is not None
+    return found
+
+
+async def seen(gate: Administration) -> tuple[object, ...]:
+    """All that a deed could have changed."""
+    store = gate.store
+    return (
+        await store.groups.list(),
+        await store.groups.nesting(),
+        await store.groups.rules(),
+        await store.groups.sizes(),
+        await store.api_keys.list(None),
+        await store.admin_keys.list(None),
+        await store.grants.list(None, None),
+        await store.browser_sessions.list("usr_bob", NOW),
+        await store.identities.of_user("usr_bob"),
+        await store.connections.list(),
+        [replace(user, last_seen_at=None) for user in await store.users.list()],
+        await store.passkeys.of_user("usr_carol"),
+    )

@@ -370,8 +370,15 @@ def connection_sheet() -> Sheet:
                 title="Settings",
                 lead="Secrets are not shown.",
                 rows=(
-                    Row(title="issuer", facts=(("is", "https://acme.okta.com"),)),
-                    Row(title="client_secret", facts=(("is", "***"),)),
+                    Row(
+                        title="okta",
+                        facts=(
+                            ("type", "okta"),
+                            ("issuer", "https://acme.okta.com"),
+                            ("client_secret", "***"),
+                            ("groups.map.Engineering", "dev"),
+                        ),
+                    ),
                 ),
             ),
         ),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from starlette.responses import Response
@@ -44,9 +45,7 @@ class ConnectionPages:
         rules = self._rules(view.name)
         people = await self._desks.people.count(visit.actor, PeopleQuery(connection=view.name))
         stored = view.source == "store"
-        settings = tuple(
-            Row(title=key, facts=_setting(value)) for key, value in (view.settings or {}).items()
-        )
+        settings = tuple(_flat(view.settings or {}))
         sheet = Sheet(
             frame=self._door.frame(visit, CONNECTIONS),
             title=(rules.title if rules else "") or view.name,
@@ -68,7 +67,7 @@ class ConnectionPages:
                     lead="Secrets are not shown."
                     if stored
                     else "Secrets are not shown. Change them in the file.",
-                    rows=settings,
+                    rows=(Row(title=view.name, facts=settings),) if settings else (),
                     empty="Nothing but what every connection has.",
                 ),
             ),
@@ -127,10 +126,13 @@ def _row(view: ConnectionView, rules: ConnectionRules | None) -> Row:
     )
 
 
-def _setting(value: object) -> tuple[Fact, ...]:
-    if isinstance(value, Mapping):
-        return tuple((str(key), _said(item)) for key, item in value.items())
-    return (("is", _said(value)),)
+def _flat(settings: Mapping[str, Any], within: str = "") -> Iterator[Fact]:
+    """Key by key, in the words of the file: ``groups.map.Engineering``."""
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{within}{key}.")
+        else:
+            yield f"{within}{key}", _said(value)
 
 
 def _said(value: object) -> str:
