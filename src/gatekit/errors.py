@@ -35,7 +35,7 @@
     │   ├── InvalidRequest · InvalidClient · InvalidGrant · UnauthorizedClient
     │   ├── UnsupportedGrantType · UnsupportedResponseType · InvalidScope · InvalidTarget
     │   ├── AccessDenied · LoginRequired · ServerError
-    │   ├── ConsentRequired · RequestNotSupported · PayloadTooLarge
+    │   ├── ConsentRequired · UnmetAuthenticationRequirements · RequestNotSupported · PayloadTooLarge
     │   ├── AuthorizationPending · SlowDown · ExpiredToken                        (RFC 8628 §3.5)
     │   ├── InvalidProof · ProofNonceWanted                                       (RFC 9449 §5, §8)
     │   ├── InvalidRedirectUri · InvalidClientMetadata · TooManyRegistrations     (RFC 7591 §3.2.2)
@@ -465,6 +465,12 @@ class ConsentRequired(OAuthError):
     """OpenID Connect Core §3.1.2.6: ``prompt=none`` and the person has not agreed yet."""
 
     error = "consent_required"
+
+
+class UnmetAuthenticationRequirements(OAuthError):
+    """OpenID Connect UAR Error Code 1.0 §2; RFC 9470 §5: the sign-in is not as strong as was asked for."""
+
+    error = "unmet_authentication_requirements"
 
 
 class RequestNotSupported(OAuthError):

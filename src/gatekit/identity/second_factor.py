@@ -86,14 +86,14 @@ class SecondFactors:
         self.rules = rules
         self._guesses = Backoff(GUESSES, clock)
 
-    async def after_password(self, user: User) -> Step:
-        """Raises ``StoreError``."""
+    async def after_password(self, user: User, must: bool = False) -> Step:
+        """``must``: the application wants more than a password. Raises ``StoreError``."""
         rules = self.rules()
         if rules.second_factor == "off" or user.connection != LOCAL:
             return "nothing"
         if await self._factors.get(user.id) is not None:
             return "code"
-        if rules.second_factor == "optional":
+        if rules.second_factor == "optional" and not must:
             return "nothing"
         # Who knows only the password of somebody with a passkey must not set up a factor of their own.
         return "passkey" if rules.passkeys and await self._passkeys.of_user(user.id) else "setup"

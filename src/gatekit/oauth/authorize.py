@@ -19,10 +19,12 @@ from gatekit.errors import (
     LoginRequired,
     OAuthError,
     PageProblem,
+    UnmetAuthenticationRequirements,
 )
 from gatekit.identity.ports import PasswordProvider, RedirectProvider
 from gatekit.model.access import Inactive
 from gatekit.model.audit import DoorRefused
+from gatekit.model.factors import acr_of, reaches
 from gatekit.model.oauth import Transaction
 from gatekit.model.people import LOCAL
 from gatekit.oauth import answers
@@ -41,6 +43,9 @@ from gatekit.oauth.relying import Relying, sign_in_only
 from gatekit.oauth.request import AuthorizationRequest, Target, read_request, read_target
 from gatekit.platform.limits import KeyedBuckets
 from gatekit.platform.vault import token_hash
+
+ACR = "acr:"
+"""How they stand in ``Transaction.prompt``."""
 
 
 class Authorize:
@@ -109,6 +114,8 @@ class Authorize:
                 raise LoginRequired("nobody is signed in")
             refused = "This account may not use this gateway." if isinstance(someone, Inactive) else ""
             return await self.sign_in_page(request, run, target.client.name, error=refused)
+        if not _reached(run, someone):  # and this was the sign-in for it
+            raise UnmetAuthenticationRequirements("this person cannot sign in as it was asked for")
         offered = self._consents.offered(run.transaction, someone.person)
         alone = sign_in_only(run.transaction.scopes)
         if not offered and not alone:
@@ -213,6 +220,7 @@ class Authorize:
         prompt = set(wanted.prompt)
         if wanted.max_age is not None:
             prompt.add(f"max_age:{wanted.max_age}")
+        prompt |= {ACR + name for name in wanted.acr}
         if hinted := await self._relying.hinted(target.client, wanted):
             prompt.add(f"person:{hinted}")
         run.transaction = msgspec.structs.replace(
@@ -251,8 +259,8 @@ class Authorize:
         return Run(id=run_id, cookie=cookie, transaction=transaction)
 
     def _must_sign_in(self, run: Run, prompt: list[str], someone: SignedIn) -> bool:
-        """``id_token_hint``, ``prompt=login`` and ``max_age`` (OpenID Connect Core §3.1.2.1); the last two
-        unless it happened in this run."""
+        """``id_token_hint``, ``prompt=login``, ``max_age`` and ``acr_values`` (OpenID Connect Core §3.1.2.1);
+        all but the first unless it happened in this run."""
         user_id = someone.person.user.id
         if any(item.startswith("person:") and item[7:] != user_id for item in prompt):
             return True  # somebody else is meant
@@ -261,7 +269,7 @@ class Authorize:
         max_age = next((int(item[8:]) for item in prompt if item.startswith("max_age:")), None)
         age = self._core.now() - someone.session.auth_time
         too_old = max_age is not None and (age > max_age or not max_age)  # 0 is "now", as ``login`` is
-        return "login" in prompt or too_old
+        return "login" in prompt or too_old or not _reached(run, someone)
 
     async def _record_refusal(self, request: Request, run: Run, target: Target, someone: SignedIn) -> None:
         wanted = run.transaction.resources
@@ -297,9 +305,21 @@ class Authorize:
             *((("state", transaction.state),) if transaction.state is not None else ()),
             *((("dpop_jkt", transaction.jkt),) if transaction.jkt else ()),
             *((("nonce", transaction.nonce),) if transaction.nonce else ()),
+            *((("acr_values", " ".join(asked_classes(run))),) if asked_classes(run) else ()),
             *(("resource", resource) for resource in transaction.resources),
         ]
         return f"/authorize?{urlencode(params)}"
+
+
+def asked_classes(run: Run) -> tuple[str, ...]:
+    """Of sign-in, one of which the client wants (``acr_values``); none: any will do."""
+    return tuple(item[len(ACR) :] for item in run.transaction.prompt.split() if item.startswith(ACR))
+
+
+def _reached(run: Run, someone: SignedIn) -> bool:
+    asked = asked_classes(run)
+    acr = acr_of(someone.session.amr, someone.session.connection)
+    return not asked or reaches(acr, asked)
 
 
 def to_resume(run: Run) -> Response:

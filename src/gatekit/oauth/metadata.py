@@ -10,6 +10,7 @@ from typing import Any, get_args
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gatekit.model.factors import CLASSES
 from gatekit.model.oauth import CLIENT_CREDENTIALS, JWT_BEARER, TOKEN_EXCHANGE
 from gatekit.oauth.client_metadata import GRANT_TYPES, SIGNING_ALGORITHMS
 from gatekit.oauth.core import Core
@@ -54,6 +55,7 @@ class Metadata:
                 "backchannel_logout_supported": self._core.services.send is not None,
                 "backchannel_logout_session_supported": self._core.services.send is not None,
                 "claims_supported": list(CLAIMS),
+                "acr_values_supported": sorted(CLASSES),
                 "claims_parameter_supported": False,
                 "request_parameter_supported": False,
                 "request_uri_parameter_supported": False,  # left out it would mean true (§3)

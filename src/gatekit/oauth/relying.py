@@ -15,9 +15,8 @@ from typing import Any
 
 from gatekit.errors import InvalidRequest, TokenInvalid
 from gatekit.identity.standing import Upright
-from gatekit.model.factors import HARDWARE_KEY, SOFTWARE_KEY
+from gatekit.model.factors import acr_of
 from gatekit.model.oauth import Client, RelyingSession
-from gatekit.model.people import LOCAL
 from gatekit.model.scopes import may_read
 from gatekit.oauth.core import Core
 from gatekit.oauth.request import AuthorizationRequest
@@ -29,8 +28,6 @@ IDENTITY_SCOPES = (OPENID, "profile", "email", "groups")
 """OpenID Connect Core §5.4, and ``groups``, which it has no scope for and every relying party asks for."""
 ID_TOKEN_LIFETIME = 600
 """Seconds. It is read once, right after it was issued."""
-PHISHING_RESISTANT = "phr"
-"""OpenID EAP ACR Values 1.0 §2. Not ``phrh``: nobody has attested that the key is in hardware."""
 
 
 def is_relying_party(client: Client) -> bool:
@@ -98,8 +95,8 @@ class Relying:
         }
         if grant.amr:
             claims["amr"] = grant.amr.split()
-        if grant.connection == LOCAL and {HARDWARE_KEY, SOFTWARE_KEY}.intersection(grant.amr.split()):
-            claims["acr"] = PHISHING_RESISTANT
+        if acr := acr_of(grant.amr, grant.connection):
+            claims["acr"] = acr
         if session.nonce:
             claims["nonce"] = session.nonce
         return await self._core.statements.sign("id-token", claims, signed_with(client))

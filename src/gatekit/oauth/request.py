@@ -18,6 +18,7 @@ from gatekit.errors import (
     UnauthorizedClient,
     UnsupportedResponseType,
 )
+from gatekit.model.factors import CLASSES
 from gatekit.model.oauth import Client
 from gatekit.oauth.http import Form
 from gatekit.oauth.redirects import match
@@ -49,6 +50,8 @@ class AuthorizationRequest(Struct, frozen=True, kw_only=True):
     """Canonical; empty if the client named none."""
     prompt: frozenset[str]
     max_age: int | None
+    acr: frozenset[str]
+    """Classes of sign-in of which one must be reached; empty: any will do."""
     jkt: str
     """Thumbprint of the key that the code will be bound to (RFC 9449 §10); empty: none."""
     nonce: str
@@ -107,6 +110,7 @@ def read_request(form: Form, target: Target, resources: Resources) -> Authorizat
         resources=_resources(form, target.client, resources),
         prompt=_prompt(form),
         max_age=_max_age(form),
+        acr=frozenset((form.get("acr_values") or "").split()) & CLASSES,
         jkt=_jkt(form),
         nonce=_nonce(form),
         id_token_hint=form.get("id_token_hint") or "",

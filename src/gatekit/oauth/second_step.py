@@ -18,7 +18,7 @@ from gatekit.identity.second_factor import Setup, Step
 from gatekit.model.audit import AdminEvent
 from gatekit.model.factors import MFA, OTP, PWD
 from gatekit.model.people import LOCAL, User
-from gatekit.oauth.authorize import Authorize
+from gatekit.oauth.authorize import Authorize, asked_classes
 from gatekit.oauth.browser import START_AGAIN, Browser, Run
 from gatekit.oauth.core import Core
 from gatekit.oauth.entry import Entry
@@ -48,7 +48,7 @@ class SecondStep:
 
     async def after_password(self, request: Request, run: Run, user: User) -> Response:
         """The password was right."""
-        step = await self._core.second.after_password(user)
+        step = await self._next(run, user)
         if step == "nothing":
             return await self._entry.welcome(request, run, user, LOCAL, amr=PWD)
         mark = await self._mark(user.id)
@@ -87,7 +87,7 @@ class SecondStep:
         except SignInRefused as refused:
             return self._page(run, user, "setup", refused.public, setup)
         except Conflict:  # in another window, a moment ago: there it is asked for now
-            return self._page(run, user, await second.after_password(user))
+            return self._page(run, user, await self._next(run, user))
         await self._added(request, user)
         onward = await self._entry.welcome(request, run, user, LOCAL, amr=_BOTH)
         if "location" not in onward.headers:  # this person may not come in
@@ -104,10 +104,13 @@ class SecondStep:
         if user is None or not compare_digest(mark.encode(), (await self._mark(user.id)).encode()):
             detail = "no password was shown in this run, or it is another one now"
             raise PageProblem(403, "This sign-in has not begun", _FIRST, START_AGAIN, detail=detail)
-        if await self._core.second.after_password(user) != expected:
+        if await self._next(run, user) != expected:
             detail = f"the step after the password of {user.username} is not {expected}"
             raise PageProblem(403, "This sign-in has changed", _CHANGED, START_AGAIN, detail=detail)
         return user
+
+    async def _next(self, run: Run, user: User) -> Step:
+        return await self._core.second.after_password(user, must=bool(asked_classes(run)))
 
     async def _mark(self, user_id: str) -> str:
         """Of the password that was shown: another password, another mark."""

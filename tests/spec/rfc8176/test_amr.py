@@ -108,4 +108,4 @@ async def test_2_what_a_provider_says_comes_with_the_sign_in(world: World) -> No
         found = await relying.tokens(world, browser)
     claims = await relying.claims(world, found["id_token"])
     assert claims["amr"] == ["mfa", "otp"]
-    assert "acr" not in claims
+    assert claims["acr"] == "mfa"
