@@ -42,6 +42,12 @@ _STATUS: tuple[tuple[type[AdminError], int, str], ...] = (
     (Conflict, 409, "This does not fit with how things are"),
 )
 
+_REMEDIES: tuple[tuple[type[AdminError], str], ...] = (
+    (Forbidden, "Ask somebody who may do it."),
+    (NotFound, "It may have gone since the page was shown: go back and look at the list again."),
+    (Conflict, "Go back and look at how it is now."),
+)
+
 
 class SignInPage(Protocol):
     """``oauth.server.AuthorizationServer.sign_in_for``."""
@@ -171,7 +177,9 @@ async def _answered(handler: Handler, visit: Visit) -> Response:
         return await handler(visit)
     except AdminError as refused:
         status, title = status_of(refused)
-        raise PageProblem(status, title, sentence(str(refused)), "Go back; nothing was changed.") from refused
+        remedy = next((words for kind, words in _REMEDIES if isinstance(refused, kind)), "Go back.")
+        text = f"Nothing was changed. {remedy}"
+        raise PageProblem(status, title, sentence(str(refused)), text) from refused
 
 
 def status_of(refused: AdminError) -> tuple[int, str]:
