@@ -38,15 +38,16 @@ class SqlGroups:
     async def page(self, query: GroupQuery) -> Sequence[GroupLine]:
         source, name = query.after
         escaped = query.text.lower().replace("!", "!!").replace("%", "!%").replace("_", "!_")
-        rows = await self._database.all(
-            _PAGE,
-            local=LOCAL,
-            rank=0 if source in ("", LOCAL) else 1,
-            source=source,
-            name=name,
-            text=f"%{escaped}%",
-            limit=query.limit,
-        )
+        params: dict[str, object] = {"local": LOCAL, "text": f"%{escaped}%"}
+        rows: builtins.list[Row] = []
+        if source in ("", LOCAL):
+            rows += await self._database.all(_OURS, **params, name=name, limit=query.limit)
+            source, name = "", ""
+        if (
+            len(rows) < query.limit
+        ):  # what providers name is looked for in all memberships, so only if need be
+            left = query.limit - len(rows)
+            rows += await self._database.all(_THEIRS, **params, source=source, name=name, limit=left)
         return [decode(GroupLine, row) for row in rows]
 
     async def size(self, name: str, source: str) -> int:
@@ -193,20 +194,27 @@ class SqlGroups:
                     await _set_rule(work, GroupRule(group=one.group.name, selectors=one.rule), now)
 
 
-_PAGE = """
+_LINE = """
 SELECT known.source, known.name, COALESCE(g.title, '') AS title,
     (SELECT count(*) FROM memberships m WHERE m.group_name = known.name AND m.source = known.source) AS size
-FROM (
-    SELECT source, name FROM groups
-    UNION SELECT source, group_name AS name FROM memberships WHERE source <> :local
-) known
-LEFT JOIN groups g ON g.source = known.source AND g.name = known.name
-WHERE (CASE WHEN known.source = :local THEN 0 ELSE 1 END, known.source, known.name) > (:rank, :source, :name)
+FROM {known} known LEFT JOIN groups g ON g.source = known.source AND g.name = known.name
+WHERE {after}
     AND (lower(known.name) LIKE :text ESCAPE '!' OR lower(COALESCE(g.title, '')) LIKE :text ESCAPE '!')
-ORDER BY CASE WHEN known.source = :local THEN 0 ELSE 1 END, known.source, known.name
+ORDER BY known.source, known.name
 LIMIT :limit
 """
-"""Sizes are counted of what is shown only. Nobody is in a group of our own that has no row."""
+"""Sizes are counted of what is shown only."""
+
+_OURS = _LINE.format(known="groups", after="known.source = :local AND known.name > :name")
+"""Nobody is in a group of our own that has no row."""
+
+_THEIRS = _LINE.format(
+    known="""(
+    SELECT source, name FROM groups WHERE source <> :local
+    UNION SELECT source, group_name AS name FROM memberships WHERE source <> :local
+)""",
+    after="(known.source, known.name) > (:source, :name)",
+)
 
 _BELOW = (
     "WITH RECURSIVE below (name) AS ("
