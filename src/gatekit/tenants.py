@@ -28,6 +28,7 @@ from gatekit.errors import ConfigError
 from gatekit.gateway.endpoint import Read, Receive, Scope, Send
 from gatekit.gateway.ports import Headers, Wire
 from gatekit.platform.peers import TrustedProxies
+from gatekit.platform.telemetry import about
 from gatekit.web.front import front
 from gatekit.web.lobby import Lobby, TurnedAway
 from gatekit.web.middleware import PROBES, SECURITY_HEADERS, host_name, is_address_or_loopback
@@ -93,8 +94,9 @@ class Building:
             await _say(send, 400, b"one Host header, please")
             return
         match self._at(hosts[0]):
-            case Running(application=application):
-                await application(scope, receive, send)
+            case Running(tenant=tenant, application=application):
+                with about(tenant.name):
+                    await application(scope, receive, send)
             case Broken():
                 await _say(send, 503, _OUT_OF_ORDER)
             case _ if scope["path"] in PROBES and is_address_or_loopback(hosts[0]):
@@ -111,7 +113,8 @@ class Building:
             await wire.respond(421, _plain(_NOT_HERE), _NOT_HERE)
             return
         serve = found.application.gateway.endpoint.serve
-        await serve(method, server, headers, self._proxies.client(peer, headers), wire, read)
+        with about(found.tenant.name):
+            await serve(method, server, headers, self._proxies.client(peer, headers), wire, read)
 
     def _allows(self, host: bytes) -> bool:
         return isinstance(self._at(host), Running)
@@ -202,7 +205,8 @@ class Building:
 
     async def _open(self, tenant: Tenant) -> None:
         try:
-            self._hosts[tenant.host] = await self._started(tenant)
+            with about(tenant.name):  # and its background jobs have it from here
+                self._hosts[tenant.host] = await self._started(tenant)
             log.info("tenant started tenant=%s host=%s", tenant.name, tenant.host)
         except ConfigError as error:
             self._fail(tenant, "; ".join(error.faults))
@@ -239,7 +243,8 @@ class Building:
             return
         one.job.cancel()
         try:
-            await one.application.close()
+            with about(one.tenant.name):
+                await one.application.close()
         except Exception as error:  # noqa: BLE001  boundary, as above
             log.error("tenant did not stop cleanly tenant=%s reason=%r", one.tenant.name, error)
         else:

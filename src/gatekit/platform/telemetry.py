@@ -11,13 +11,29 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import TextIO
 
 import msgspec
 
 HIDDEN = "***"
+
+_TENANT: ContextVar[str] = ContextVar("gatekit_tenant", default="")
+"""Whom what happens now is about. It belongs to the task; the tasks that one starts have it from there."""
+
+
+@contextmanager
+def about(tenant: str) -> Iterator[None]:
+    """Lines that are written within say so, and those of every task that is started within."""
+    before = _TENANT.set(tenant)
+    try:
+        yield
+    finally:
+        _TENANT.reset(before)
+
 
 _NOISY = ("httpx2", "httpcore2", "asyncio", "aiosqlite", "multipart", "python_multipart")
 
@@ -96,12 +112,15 @@ class HumanLines(_Lines):
             shown = f"\x1b[{_COLOURS.get(level, '0')}m{shown}\x1b[0m"
             at = f"\x1b[2m{at}\x1b[0m"
         line = f"{at} {shown} {record.name.removeprefix('gatekit.')}: {self.text(record)}"
+        if tenant := _TENANT.get():
+            line += f" tenant={tenant}"
         traceback = self.traceback(record)
         return f"{line}\n{traceback}" if traceback else line
 
 
 class JsonLines(_Lines):
-    """One JSON object a line: ``at``, ``level``, ``logger``, ``event``; after a failure ``traceback``."""
+    """One JSON object a line: ``at``, ``level``, ``logger``, ``event``; ``tenant`` if there are several, and
+    ``traceback`` after a failure."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -110,6 +129,8 @@ class JsonLines(_Lines):
             "logger": record.name,
             "event": self.text(record),
         }
+        if tenant := _TENANT.get():
+            line["tenant"] = tenant
         if traceback := self.traceback(record):
             line["traceback"] = traceback
         return msgspec.json.encode(line).decode("utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
@@ -9,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
-from gatekit.platform.telemetry import redact, start_logging
+from gatekit.platform.telemetry import about, redact, start_logging
 
 SECRETS = {
     "bearer": "opaque-Bearer.value~123",
@@ -179,3 +180,27 @@ def test_levels(started: Callable[..., io.StringIO]) -> None:
     logging.getLogger("gatekit").info("back to info")
     logging.getLogger("httpx2").info("still quiet")
     assert stream.getvalue().count("\n") == 1
+
+
+@pytest.mark.parametrize("style", ["json", ""])
+async def test_a_line_says_which_tenant_it_is_about(style: str, started: Callable[..., io.StringIO]) -> None:
+    """Also in tasks that are started meanwhile, and not in those of the other."""
+    stream = started({"GATEKIT_LOG": style})
+    log = logging.getLogger("gatekit.x")
+
+    async def work(word: str) -> None:
+        await asyncio.sleep(0)
+        log.info("did %s", word)
+
+    async def of(tenant: str) -> None:
+        with about(tenant):
+            await asyncio.gather(work("one"), asyncio.create_task(work("two")))
+
+    await asyncio.gather(of("acme"), of("beta"))
+    log.info("nobody's")
+    lines = stream.getvalue().splitlines()
+    told = {"acme": 0, "beta": 0, "": 0}
+    for line in lines:
+        name = json.loads(line).get("tenant", "") if style else line.partition(" tenant=")[2]
+        told[name] += 1
+    assert told == {"acme": 2, "beta": 2, "": 1}
