@@ -54,6 +54,7 @@ COMMANDS = {
         "The keys that sign tokens: list, rotate, retire.",
     ),
     "audit": ("gatekit.cli.audit", "audit", "Search and follow the audit trail."),
+    "plugin": ("gatekit.cli.plugin", "plugin", "Plugins: list, check, begin one."),
     "tenants": ("gatekit.cli.tenants", "tenants", "Several organisations in one gateway: list and check."),
     "version": ("gatekit.cli.version", "version", "Show the version."),
 }

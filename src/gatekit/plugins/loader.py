@@ -72,7 +72,7 @@ def digest(use: str, folder: str) -> str:
 def make(spec: PluginSpec, folder: str) -> Entry:
     """The plugin of one entry, with its options checked. Raises PluginError."""
     found, ours = find(spec.use, folder)
-    plugin = _made(found, spec)
+    plugin = of_class(found, spec.options, spec.name, hidden=bool(spec.secret))
     on_error = spec.on_error or ("open" if plugin.kind == "audit" else "closed")
     return Entry(
         name=spec.name,
@@ -116,18 +116,19 @@ def _unknown(use: str, folder: str) -> str:
 # -- options ---------------------------------------------------------------------------------------------
 
 
-def _made(found: type[Plugin], spec: PluginSpec) -> Plugin:
+def of_class(found: type[Plugin], options: dict[str, Any], name: str, *, hidden: bool = False) -> Plugin:
+    """A plugin with options as they stand in a file; ``hidden``: no value may be repeated. Raises
+    PluginError."""
     settings: Any = found.Settings
     if not (isinstance(settings, type) and issubclass(settings, Options)):
         raise PluginError(f"{found.__module__}: Settings must be a subclass of gatekit.plugin.Options")
     try:
-        options = msgspec.convert(spec.options, settings)
+        made = msgspec.convert(options, settings)
     except msgspec.ValidationError as error:
-        hidden = bool(spec.secret)  # the text may repeat a value
         raise PluginError("its options do not fit" if hidden else _words(error)) from None
     except TypeError as error:
         raise PluginError(f"{found.__module__}: Settings cannot be read from a file: {error}") from None
-    return _guarded(lambda: found(options, spec.name), f"{spec.use}: making it")
+    return _guarded(lambda: found(made, name), f"{found.__module__}: making it")
 
 
 def _words(error: msgspec.ValidationError) -> str:

@@ -256,3 +256,12 @@ def test_verdicts_of_the_page_are_verdicts() -> None:
     text = (ROOT / "docs" / "plugins.md").read_text()
     for line in text.split("```json\n", 1)[1].split("```", 1)[0].splitlines():
         verdict_of(line.encode())
+
+
+async def test_the_test_of_the_page_passes(tmp_path: Path, monkeypatch: Any) -> None:
+    text = (ROOT / "docs" / "plugins.md").read_text()
+    (tmp_path / "no_drop.py").write_text(text.split("```python\n", 1)[1].split("```", 1)[0])
+    monkeypatch.syspath_prepend(str(tmp_path))
+    scope: dict[str, Any] = {}
+    exec(text.split("```python\n# test_no_drop.py\n", 1)[1].split("```", 1)[0], scope)
+    await scope["test_drop"]()
