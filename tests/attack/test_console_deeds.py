@@ -108,6 +108,21 @@ async def test_what_changed_meanwhile_is_shown_before_anything_is_done(gate: Adm
     assert "dev" not in await gate.store.groups.names()
 
 
+async def test_a_rule_that_changed_meanwhile_is_shown_as_it_is_now(gate: Administration) -> None:
+    """B3: What another owner wrote is not written over unseen; and neither token says anything to the other."""
+    owner = await browser(gate, "olga", "owner")
+    target, hidden = question(await owner.get("/admin/do/group-rule?name=dev"), "group-rule")
+    await Groups(*gate.parts).rule(OPERATOR, "dev", ["okta:zoe"])
+    again = await owner.post(target, data={**hidden, "selectors": "okta:ada"})
+    assert again.status_code == 409
+    assert "okta:zoe</textarea>" in again.text
+    assert "okta:ada</textarea>" not in again.text
+    _, fresh = question(again, "group-rule")
+    swapped = {"csrf": fresh["seen"], "seen": fresh["csrf"], "selectors": "okta:ada"}
+    assert (await owner.post(target, data=swapped)).status_code == 403
+    assert [rule.selectors for rule in await gate.store.groups.rules()] == [("okta:zoe",)]
+
+
 async def test_what_gives_power_or_cannot_be_taken_back_wants_a_recent_sign_in(gate: Administration) -> None:
     """B3: A browser that was left open is shown the sign-in page instead of the question, and a form that it
     still has does nothing."""

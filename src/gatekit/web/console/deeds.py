@@ -189,7 +189,10 @@ class DeedPages:
             search=asked.search,
             search_action=visit.request.url.path if asked.search else "",
             kept=tuple(kept) if asked.search else (),
-            fields=tuple(_typed(visit, choice) for choice in asked.fields) if error else asked.fields,
+            # What somebody else wrote meanwhile is shown, and not what was typed over it.
+            fields=asked.fields
+            if error in ("", _CHANGED)
+            else tuple(_typed(visit, choice) for choice in asked.fields),
             button=deed.words,
             back=asked.back,
             error=error,
