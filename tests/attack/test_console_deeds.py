@@ -109,7 +109,7 @@ async def test_what_changed_meanwhile_is_shown_before_anything_is_done(gate: Adm
 
 
 async def test_a_rule_that_changed_meanwhile_is_shown_as_it_is_now(gate: Administration) -> None:
-    """B3: What another owner wrote is not written over unseen; and neither token says anything to the other."""
+    """B3: What another owner wrote is not written over unseen; neither token stands for the other."""
     owner = await browser(gate, "olga", "owner")
     target, hidden = question(await owner.get("/admin/do/group-rule?name=dev"), "group-rule")
     await Groups(*gate.parts).rule(OPERATOR, "dev", ["okta:zoe"])
