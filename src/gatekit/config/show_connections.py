@@ -9,6 +9,7 @@ import msgspec
 
 from gatekit.config.model import Connection
 from gatekit.model.connections import ConnectionRules
+from gatekit.model.factors import LocalFactors
 
 MASK = "***"
 _SECRET = re.compile(r"secret|password|key|token", re.IGNORECASE)
@@ -21,6 +22,9 @@ def shown_connection(connection: Connection) -> dict[str, Any]:
         value = getattr(connection, name)
         if name in ("kind", "name", "rules") or value is None:
             continue
+        if isinstance(value, LocalFactors):
+            shown |= _factors(value)
+            continue
         if isinstance(value, msgspec.Struct):
             value = msgspec.structs.asdict(value)
         if _SECRET.search(name) and value:
@@ -29,6 +33,11 @@ def shown_connection(connection: Connection) -> dict[str, Any]:
             value = "(a document)"  # SAML metadata, which may have hundreds of lines
         shown[name] = list(value) if isinstance(value, tuple) else value
     return shown | _rules(connection.rules)
+
+
+def _factors(factors: LocalFactors) -> dict[str, Any]:
+    usual = msgspec.structs.asdict(LocalFactors())
+    return {key: value for key, value in msgspec.structs.asdict(factors).items() if value != usual[key]}
 
 
 def _rules(rules: ConnectionRules) -> dict[str, Any]:
