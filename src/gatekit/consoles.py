@@ -7,6 +7,7 @@ from typing import Any
 
 from gatekit.admin.admin_keys import AdminKeys
 from gatekit.admin.browser_sessions import BrowserSessions
+from gatekit.admin.clients import Clients
 from gatekit.admin.connections import Connections
 from gatekit.admin.desk import Roles
 from gatekit.admin.factors import Factors
@@ -17,6 +18,8 @@ from gatekit.admin.keys import Keys
 from gatekit.admin.merging import Merging
 from gatekit.admin.people import People
 from gatekit.admin.roles import RoleDesk
+from gatekit.admin.scim_tokens import ScimTokens
+from gatekit.admin.service_accounts import ServiceAccounts
 from gatekit.audit.recorder import Recorder
 from gatekit.config import document
 from gatekit.config.model import Config
@@ -41,6 +44,13 @@ def console(
 ) -> Console:
     """``desk`` is what every use case is made of; the others give what is in force now."""
     _, _, clock, _, roles = desk
+
+    def servers() -> list[str]:
+        found = config()
+        return [entry.server.name for entry in found.servers] + [
+            entry.virtual.name for entry in found.virtual
+        ]
+
     desks = Desks(
         people=People(*desk),
         identities=Identities(*desk),
@@ -52,11 +62,15 @@ def console(
         admin_keys=AdminKeys(*desk),
         factors=Factors(*desk),
         merging=Merging(*desk),
+        clients=Clients(*desk),
+        service_accounts=ServiceAccounts(*desk),
+        scim_tokens=ScimTokens(*desk),
         standing=roles,
         clock=clock,
         connections=connections,
         definition=definition,
         entry=_entry,
+        servers=servers,
         public_url=lambda: config().public_url,
         invite_link=lambda token: f"{config().public_url}/invite/{token}",
     )

@@ -30,6 +30,7 @@ from gatekit.gateway.published import Published
 from gatekit.identity.directory import Directory
 from gatekit.identity.local import Invitations
 from gatekit.identity.passwords import PasswordHasher
+from gatekit.model.people import User
 from gatekit.model.ports import Clock, Entropy
 from gatekit.oauth.core import Services
 from gatekit.oauth.http import Endpoint
@@ -87,6 +88,7 @@ def services(parts: Parts) -> Services:
         rules=parts.signins.rules,
         homes=parts.signins.connections,
         recheck=parts.signins.connections.recheck,
+        administrates=lambda user: _administrates(parts, user),
         invitations=Invitations(store.users, store.invites, parts.hasher, clock, store.browser_sessions),
         providers=parts.signins.connections.providers,
         fetch=document_fetch(config, clock),
@@ -95,6 +97,11 @@ def services(parts: Parts) -> Services:
         exchange=trusted_exchange(config, clock),
         own_key_fetch=key_fetch(clock, lambda: [*key_hosts(parts.config()), *_signal_hosts(parts)]),
     )
+
+
+async def _administrates(parts: Parts, user: User) -> bool:
+    *_, roles = desk_parts(parts)
+    return await roles.of(user) != "member"
 
 
 def _signal_hosts(parts: Parts) -> list[str]:
@@ -175,6 +182,7 @@ def _own_pages(parts: Parts, authorization: AuthorizationServer) -> OwnPages:
         people=People(*desk),
         sessions=BrowserSessions(*desk),
         servers=lambda principal: parts.tables().policy.rights(principal).servers(),
+        administrates=lambda user: _administrates(parts, user),
         pages=HtmlPages(),
     )
 

@@ -13,9 +13,11 @@ from msgspec.structs import replace
 
 from gatekit.admin.browser_sessions import name_of
 from gatekit.admin.groups import Groups
+from gatekit.admin.service_accounts import ServiceAccounts
 from gatekit.model.admin_keys import AdminKey
 from gatekit.model.passkeys import Passkey
 from gatekit.model.people import BrowserSession, Role, User
+from gatekit.model.provisioning import ScimToken
 from gatekit.platform.clock import SystemClock
 from gatekit.platform.vault import token_hash
 from tests.attack.world import form_of
@@ -43,6 +45,13 @@ ABOUT: dict[str, dict[str, str]] = {
     "connection-enable": {"name": "acme"},
     "connection-replace": {"name": "acme"},
     "connection-remove": {"name": "acme"},
+    "client-disable": {"id": "cli_1"},
+    "client-enable": {"id": "cli_1"},
+    "client-delete": {"id": "cli_1"},
+    "service-create": {},
+    "service-key": {"name": "service:robot"},
+    "scim-token-create": {"connection": "acme"},
+    "scim-token-revoke": {"id": "sct_1"},
     "person-change": {"name": "carol"},
     "person-factors": {"name": "carol"},
     "person-merge": {"name": "carol"},
@@ -50,7 +59,9 @@ ABOUT: dict[str, dict[str, str]] = {
 """What each deed is about in the walk; ``gate`` holds all of it."""
 
 FAR = 4_000_000_000
-ACME = "type: oidc\nissuer: https://acme.example\nclient_id: gate\nclient_secret: hush-hush\n"
+ACME = (
+    "type: oidc\nissuer: https://acme.example\nclient_id: gate\nclient_secret: hush-hush\nprovisioning: {}\n"
+)
 
 
 async def browser(
@@ -137,6 +148,10 @@ async def _belongings(gate: Administration) -> None:
     await store.passkeys.add(
         Passkey(id="pk1", user_id="usr_carol", name="phone", public_key="x", created_at=NOW)
     )
+    await ServiceAccounts(*gate.parts).create(OPERATOR, "robot")
+    await store.scim_tokens.add(
+        ScimToken(id="sct_1", connection="acme", token_hash="hash of sct_1", hint="wxyz", created_at=NOW)
+    )
     await gate.person("kit", "owner")
     await store.admin_keys.add(
         AdminKey(
@@ -172,6 +187,9 @@ async def seen(gate: Administration) -> tuple[object, ...]:
         await store.browser_sessions.list("usr_bob", NOW),
         await store.identities.of_user("usr_bob"),
         await store.connections.list(),
+        await store.clients.list(),
+        await store.scim_tokens.list(),
+        await store.users.by_username("service:robot"),
         [replace(user, last_seen_at=None) for user in await store.users.list()],
         await store.passkeys.of_user("usr_carol"),
     )

@@ -58,6 +58,7 @@ class Account:
             servers=servers,
             logout_action="/logout",
             csrf=self._browser.session_csrf(request),
+            administrates=await self._core.services.administrates(someone.person.user),
         )
         return page(pages.home(view))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from gatekit.identity.ports import PasswordProvider, Recheck, RedirectProvider
@@ -11,6 +11,7 @@ from gatekit.identity.standing import Directory, Standings, acts_for_itself
 from gatekit.model.connections import ConnectionRules
 from gatekit.model.factors import LocalFactors
 from gatekit.model.oauth import TOKEN_EXCHANGE, Client
+from gatekit.model.people import User
 from gatekit.model.ports import Clock, Entropy
 from gatekit.model.resource import ResourceServer
 from gatekit.model.scopes import granted
@@ -30,6 +31,10 @@ from gatekit.oauth.settings import OAuthSettings
 from gatekit.oauth.statements import Statements
 from gatekit.platform.fetching import Exchange, Fetch
 from gatekit.store.ports import Store
+
+
+async def _nobody(_: User) -> bool:
+    return False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +70,8 @@ class Services:
     local: Callable[[], LocalFactors] = LocalFactors
     """What the operator says of passkeys and second factors."""
     invitations: Invitations | None = None
+    administrates: Callable[[User], Awaitable[bool]] = _nobody
+    """Whether somebody has a part in running this, and so pages of administrators to go to."""
     exchange: Exchange | None = None
     """The guarded HTTP client for issuers that the operator named."""
     providers: Mapping[str, RedirectProvider]

@@ -186,6 +186,8 @@ class HomeView(Struct, frozen=True, kw_only=True):
     logout_action: str = ""
     csrf: str = ""
     sign_in_url: str = ""
+    administrates: bool = False
+    """Whether the pages of administrators open for this person."""
 
 
 class Pages(Protocol):

@@ -6,7 +6,7 @@ signed in, and nobody else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from hmac import compare_digest
 from typing import Protocol
 
@@ -57,9 +57,11 @@ class OwnPages:
         people: People,
         sessions: BrowserSessions,
         servers: Callable[[Principal], Sequence[str]],
+        administrates: Callable[[User], Awaitable[bool]],
         pages: HtmlPages,
     ) -> None:
-        """``servers``: names of what somebody may use."""
+        """``servers``: names of what somebody may use. ``administrates``: whether the pages of administrators
+        open for somebody."""
         self._browser = browser
         self._sign_in = sign_in
         self._grants = grants
@@ -67,6 +69,7 @@ class OwnPages:
         self._people = people
         self._sessions = sessions
         self._servers = servers
+        self._administrates = administrates
         self._pages = pages
 
     def routes(self) -> list[BaseRoute]:
@@ -214,6 +217,7 @@ class OwnPages:
             token=token,
             error=error,
             key_name=key_name,
+            administrates=await self._administrates(user),
         )
         return page(self._pages.account(view), status)
 

@@ -66,6 +66,8 @@ class AccountView(Struct, frozen=True, kw_only=True):
     error: str = ""
     key_name: str = ""
     """As it was typed, after an error."""
+    administrates: bool = False
+    """Whether the pages of administrators open for this person."""
 
 
 class PasskeyRow(Struct, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from gatekit.admin.admin_keys import AdminKeys
 from gatekit.admin.browser_sessions import BrowserSessions
+from gatekit.admin.clients import Clients
 from gatekit.admin.connections import Connections
 from gatekit.admin.desk import Actor, Roles
 from gatekit.admin.factors import Factors
@@ -25,6 +26,8 @@ from gatekit.admin.merging import Merging
 from gatekit.admin.people import People
 from gatekit.admin.permissions import Permission, permitted
 from gatekit.admin.roles import RoleDesk
+from gatekit.admin.scim_tokens import ScimTokens
+from gatekit.admin.service_accounts import ServiceAccounts
 from gatekit.errors import AdminError, Conflict, Forbidden, NotFound, PageProblem
 from gatekit.identity.registry import Definition
 from gatekit.model.ports import Clock
@@ -68,6 +71,9 @@ class Desks(Struct, frozen=True, kw_only=True):
     admin_keys: AdminKeys
     factors: Factors
     merging: Merging
+    clients: Clients
+    service_accounts: ServiceAccounts
+    scim_tokens: ScimTokens
     standing: Roles
     """What somebody is now, by their row or by the file."""
     clock: Clock
@@ -77,6 +83,8 @@ class Desks(Struct, frozen=True, kw_only=True):
     """A connection that is in force, or that is disabled, by its name."""
     entry: Callable[[str], Mapping[str, Any]]
     """A connection as it was typed, YAML or JSON; raises ``ConfigError`` with all that is wrong with it."""
+    servers: Callable[[], Sequence[str]]
+    """Names of what is published now."""
     public_url: Callable[[], str]
     invite_link: Callable[[str], str]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gatekit.web.console.clients import DEEDS as CLIENT_DEEDS
+from gatekit.web.console.clients import ClientPages
 from gatekit.web.console.connection_deeds import DEEDS as CONNECTION_DEEDS
 from gatekit.web.console.connections import ConnectionPages
 from gatekit.web.console.deeds import Deed, DeedPages
@@ -17,8 +19,14 @@ from gatekit.web.console.keys import KeyPages
 from gatekit.web.console.overview import OverviewPage
 from gatekit.web.console.people import PeoplePages
 from gatekit.web.console.person_deeds import DEEDS as PERSON_DEEDS
+from gatekit.web.console.programs import DEEDS as PROGRAM_DEEDS
+from gatekit.web.console.programs import ProgramPages
+from gatekit.web.console.provisioning import DEEDS as PROVISIONING_DEEDS
+from gatekit.web.console.provisioning import ProvisioningPages
 from gatekit.web.console.route import (
     ACT,
+    CLIENT,
+    CLIENTS,
     CONNECTION,
     CONNECTIONS,
     DEED,
@@ -29,10 +37,15 @@ from gatekit.web.console.route import (
     OVERVIEW,
     PEOPLE,
     PERSON,
+    PROVISIONING,
+    SERVICES,
     Answer,
 )
 
-DEEDS: tuple[Deed, ...] = (*GROUP_DEEDS, *HOLDING_DEEDS, *KEY_DEEDS, *CONNECTION_DEEDS, *PERSON_DEEDS)
+DEEDS: tuple[Deed, ...] = (
+    *(*GROUP_DEEDS, *HOLDING_DEEDS, *KEY_DEEDS, *CONNECTION_DEEDS),
+    *(*CLIENT_DEEDS, *PROGRAM_DEEDS, *PROVISIONING_DEEDS, *PERSON_DEEDS),
+)
 """All that can be done to things; what can be done to people is ``acts.ACTS``."""
 
 
@@ -41,6 +54,7 @@ class Console:
 
     def __init__(self, door: ConsoleDoor, desks: Desks) -> None:
         people, connections = PeoplePages(door, desks), ConnectionPages(door, desks)
+        clients = ClientPages(door, desks)
         groups, deeds = GroupPages(door, desks), DeedPages(door, desks, DEEDS)
         self._door = door
         self._handlers: dict[tuple[str, str], Handler] = {
@@ -56,6 +70,10 @@ class Console:
             (CONNECTIONS, "GET"): connections.list,
             (CONNECTION, "GET"): connections.connection,
             (KEYS, "GET"): KeyPages(door, desks).list,
+            (CLIENTS, "GET"): clients.list,
+            (CLIENT, "GET"): clients.client,
+            (SERVICES, "GET"): ProgramPages(door, desks).list,
+            (PROVISIONING, "GET"): ProvisioningPages(door, desks).show,
             (DEED, "GET"): deeds.ask,
             (DEED, "POST"): deeds.do,
         }

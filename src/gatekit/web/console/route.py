@@ -23,6 +23,10 @@ GROUP = f"{PATH}/group"
 CONNECTIONS = f"{PATH}/connections"
 CONNECTION = f"{PATH}/connection"
 KEYS = f"{PATH}/keys"
+CLIENTS = f"{PATH}/clients"
+CLIENT = f"{PATH}/client"
+SERVICES = f"{PATH}/service-accounts"
+PROVISIONING = f"{PATH}/provisioning"
 DEED = f"{PATH}/do/{{deed}}"
 
 DOORS = (
@@ -38,6 +42,10 @@ DOORS = (
     (CONNECTIONS, "GET"),
     (CONNECTION, "GET"),
     (KEYS, "GET"),
+    (CLIENTS, "GET"),
+    (CLIENT, "GET"),
+    (SERVICES, "GET"),
+    (PROVISIONING, "GET"),
     (DEED, "GET"),
     (DEED, "POST"),
 )
