@@ -21,7 +21,7 @@ from tests.unit.web import gallery
 AXE = PEERS / "node_modules" / "axe-core" / "axe.min.js"
 WIDTHS = (390, 1280)
 SCHEMES = {"light": 1, "dark": 0}
-_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 _RUN = """<script>%s</script><script>
 addEventListener("load", () => axe.run(document, {runOnly: %s}).then((found) => {
   const out = document.createElement("pre");
@@ -58,7 +58,7 @@ def main() -> int:
     if chromium is None or not AXE.exists():
         print("✗ needs Chromium (apt-get install chromium) and scripts/install-peers", file=sys.stderr)
         return 2
-    script = _RUN % (AXE.read_text(encoding="utf-8"), json.dumps(_TAGS))
+    script = _RUN % (AXE.read_text(encoding="utf-8"), json.dumps(RULES))
     broken = 0
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
