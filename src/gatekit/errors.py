@@ -696,6 +696,8 @@ class BearerError(GatekitError):
     """What the challenge speaks of; set where it is known what the client tried (RFC 9449 §7.1)."""
     nonce: str = ""
     """What the next proof must hold (RFC 9449 §9)."""
+    parameters: tuple[tuple[str, str], ...] = ()
+    """More for the challenge."""
 
     def __init__(
         self, description: str = "", detail: str = "", *, principal_id: str = "", principal: str = ""
@@ -738,6 +740,20 @@ class TokenMalformed(BearerError):
 class InsufficientScope(BearerError):
     error = "insufficient_scope"
     status = 403
+
+
+class WeakSignIn(BearerError):
+    """RFC 9470 §3: the token is good, and its person signed in too long ago or too weakly for this. With 403
+    and not 401, because clients answer that by refreshing a token that would be no better."""
+
+    error = "insufficient_user_authentication"
+    status = 403
+
+    def __init__(self, description: str, *, max_age: float = 0.0) -> None:
+        """``max_age``: seconds; 0: how long ago does not matter."""
+        super().__init__(description)
+        if max_age:
+            self.parameters = (("max_age", str(int(max_age))),)
 
 
 class PersonRefused(BearerError):

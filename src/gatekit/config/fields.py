@@ -281,6 +281,21 @@ class MapOrList(Struct, frozen=True):
         return [kind.placeholder if item is Misfit else item for item in read]
 
 
+class Several(Struct, frozen=True):
+    """A list of sections."""
+
+    model: type[Section]
+    placeholder: tuple[Section, ...] = ()
+
+    def read(self, value: Any, place: Place) -> Any:
+        if not isinstance(value, list):
+            place.expected("a list, each entry with a dash before it", value)
+            return Misfit
+        kind = Sub(self.model)
+        read = [kind.read(item, place.child(index)) for index, item in enumerate(value)]
+        return tuple(kind.placeholder if item is Misfit else item for item in read)
+
+
 @cache
 def kinds(model: type[Section]) -> Mapping[str, tuple[Kind, FieldInfo]]:
     """The keys of a section, each with its kind."""

@@ -26,6 +26,7 @@ from gatekit.config.model import (
 from gatekit.config.plugins import Plugins
 from gatekit.config.references import References
 from gatekit.config.resources import ResourceServers
+from gatekit.config.rulebook import Rulebook
 from gatekit.config.schema import AuthIn, FileIn, ProxyIn, RolesIn, SessionsIn
 from gatekit.config.selectors import GROUP_NAME, Selectors
 from gatekit.config.servers import Servers
@@ -34,6 +35,7 @@ from gatekit.model.oauth import Client
 from gatekit.model.people import Role
 from gatekit.model.rules import Anyone, Rules, Selector
 from gatekit.model.trust import AssertionIssuer, ExternalServer
+from gatekit.policy.ruling import fault_of_rule
 
 _DOMAIN = re.compile(r"(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
@@ -78,12 +80,15 @@ def resolve(file: FileIn, document: doc.Document, references: References, path: 
     targets, target_rules = resolve_targets(
         file.proxy, public_url, selectors, real.check_name, document, {r.uri: r.name for r in resources}
     )
+    server_rules += virtual_rules + target_rules
+    published = frozenset(entry.server for entry in server_rules + resource_rules)
     rules = Rules(
         gateway=selectors.access(file.proxy.auth, AUTH),
         groups=_groups(file.groups, selectors, document),
-        servers=server_rules + virtual_rules + target_rules,
+        servers=server_rules,
         resources=resource_rules,
         roles=_roles(file.proxy.auth.roles, selectors, document),
+        rules=Rulebook(document, selectors, published, fault_of_rule).resolve(file.rules),
         auth_enabled=auth.enabled,
     )
     return Config(

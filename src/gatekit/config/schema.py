@@ -19,6 +19,7 @@ from gatekit.config.fields import (
     MapOrList,
     OneOf,
     Section,
+    Several,
     Size,
     Sub,
     Text,
@@ -43,6 +44,7 @@ from gatekit.config.provider_schema import (
     ProvisioningIn,
     SsfIn,
 )
+from gatekit.config.rules_schema import ArgumentIn, RuleIn, StrengthIn, WhenIn
 from gatekit.config.trust_schema import AssertionIn, ExternalIn, IntrospectionIn
 from gatekit.model.oauth import TokenAuthMethod
 from gatekit.model.server import Instances, RemoteKind
@@ -276,6 +278,7 @@ class FileIn(Section, frozen=True):
     virtual_servers: Annotated[dict[str, VirtualIn], Entries(Sub(VirtualIn))] = field(default_factory=dict)
     plugins: Annotated[tuple[Written, ...], PluginEntries()] = ()
     plugins_dir: Annotated[str | None, Text()] = None
+    rules: Annotated[tuple[RuleIn, ...], Several(RuleIn)] = ()
     aggregate: AggregateIn = AggregateIn()
     audit: AuditIn = AuditIn()
     sessions: SessionsIn = SessionsIn()
@@ -311,6 +314,10 @@ PLACES: dict[str, type[Section]] = {
     "virtual_servers.*.tools.*": ExposedToolIn,
     "virtual_servers.*.prompts.*": ExposedIn,
     "plugins.*": PluginIn,
+    "rules.*": RuleIn,
+    "rules.*.arguments.*": ArgumentIn,
+    "rules.*.when": WhenIn,
+    "rules.*.strength": StrengthIn,
     "aggregate": AggregateIn,
     "audit": AuditIn,
     "sessions": SessionsIn,

@@ -20,6 +20,7 @@ from gatekit.gateway.catalog import Catalog
 from gatekit.gateway.changes import Audience, Latecomers
 from gatekit.gateway.cursors import Mark
 from gatekit.gateway.faces import as_object
+from gatekit.gateway.judging import about
 from gatekit.gateway.outages import Outages
 from gatekit.gateway.ports import Surroundings
 from gatekit.gateway.published import Shelf
@@ -213,6 +214,7 @@ class Aggregate:
         narrowed = rights.narrows(server, kind)
         chosen = bool(view.name) and rights.narrows(view.name, kind)
         show = view.showing(server, spec.list_key)
+        known = about(rights, call.access, self._around.clock, call.address)
         items = body.get(spec.list_key)
         for number, item in enumerate(items if isinstance(items, list) else ()):
             if not isinstance(item, dict):
@@ -220,10 +222,10 @@ class Aggregate:
             name = str(item.get(key, ""))
             if unseen:
                 unseen.discard(name)
-            if number < mark.skip or (narrowed and not rights.visible(server, kind, name)):
+            if number < mark.skip or (narrowed and not rights.visible(server, kind, name, known)):
                 continue
             for shown in show(name, item):
-                if not chosen or rights.visible(view.name, kind, shown[key]):
+                if not chosen or rights.visible(view.name, kind, shown[key], known):
                     add((shown, mark.theirs, number))
 
     async def _forward(self, server: Server, call: Call, session: McpSession | None) -> None:

@@ -10,25 +10,30 @@ from __future__ import annotations
 
 from gatekit.errors import LinkError
 from gatekit.gateway.catalog import Catalog
+from gatekit.gateway.judging import about
 from gatekit.gateway.published import Published
 from gatekit.gateway.router import Route, Target
 from gatekit.gateway.sessions import McpSession
 from gatekit.model.call import Call
-from gatekit.model.decision import Allow, Decision
+from gatekit.model.decision import Allow, Decision, Deny
+from gatekit.model.ports import Clock
 
 _SCHEME = "ui://"
 
 
-def concerns(call: Call, target: Route) -> bool:
-    """Whether a refusal is about a user interface."""
-    return isinstance(target, Target) and call.method == "resources/read" and target.name.startswith(_SCHEME)
+def concerns(call: Call, target: Route, refusal: Deny) -> bool:
+    """Whether a refusal is about a user interface, and no rule was written that says so."""
+    if refusal.final or not isinstance(target, Target) or call.method != "resources/read":
+        return False
+    return target.name.startswith(_SCHEME)
 
 
 class Apps:
     """Judges a second time what the rules for resources refused."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, clock: Clock) -> None:
         self._catalog = catalog
+        self._clock = clock
 
     async def judge(
         self, call: Call, target: Route, refusal: Decision, tables: Published, session: McpSession | None
@@ -45,9 +50,10 @@ class Apps:
         except LinkError:
             return refusal
         rights = tables.rights(call.access.principal)
+        now = about(rights, call.access, self._clock, call.address)
         for name, known in book.tools.items():
             if target.name in known.interface:
-                decision = rights.decide(server, "tool", name)
-                if isinstance(decision, Allow):
-                    return decision
+                decision = rights.could(server, "tool", name, now)
+                if not isinstance(decision, Deny):
+                    return Allow(decision.rule)
         return refusal

@@ -16,6 +16,7 @@ from gatekit.errors import LinkError, MethodNotFound
 from gatekit.gateway import router
 from gatekit.gateway.faces import as_object
 from gatekit.gateway.feeds import LIST_CHANGES, UPDATED, Feed, Feeds, Listener
+from gatekit.gateway.judging import about
 from gatekit.gateway.overheard import Overheard, Owner, chain_of, listed, subject_of
 from gatekit.gateway.ports import Surroundings
 from gatekit.gateway.published import Shelf
@@ -162,10 +163,11 @@ class Catalog:
         """A list change or update of ``server`` as this person sees it at ``endpoint``; None: not at all."""
         tables = self._shelf.current
         rights = tables.rights(access.principal)
+        known = about(rights, access, self._around.clock)
         if notice.method != UPDATED:
-            return notice if rights.visible(server, "server") else None
+            return notice if rights.visible(server, "server", about=known) else None
         uri = str(notice.params["uri"])
-        if not rights.visible(server, "resource", uri):
+        if not rights.visible(server, "resource", uri, known):
             return None
         view = None if endpoint == server else tables.view(endpoint)
         if view is None:
@@ -173,7 +175,7 @@ class Catalog:
         named = view.uri(server, uri)
         if view.find("resource", named, (server,)) is None:
             return None
-        if view.name and not rights.visible(view.name, "resource", named):
+        if view.name and not rights.visible(view.name, "resource", named, known):
             return None
         return Notice(UPDATED, {**notice.params, "uri": named})
 
@@ -213,8 +215,11 @@ class Catalog:
         items = body.get(spec.list_key)
         if not isinstance(items, list):
             return result
-        kept = [i for i in items if isinstance(i, dict) and rights.visible(server, kind, str(i.get(key, "")))]
-        if len(kept) == len(items):
+        items = [item for item in items if isinstance(item, dict)]
+        known = about(rights, call.access, self._around.clock, call.address)
+        chosen = rights.selected(server, kind, [str(item.get(key, "")) for item in items], known)
+        kept = [item for item, shown in zip(items, chosen, strict=True) if shown]
+        if len(kept) == len(body[spec.list_key]):
             return result
         return Result({**body, spec.list_key: kept})
 

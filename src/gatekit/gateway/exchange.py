@@ -17,7 +17,7 @@ from typing import Protocol
 import msgspec
 
 from gatekit.errors import AuditUnavailable, InvalidParams, LinkError, ProtocolFault
-from gatekit.gateway import apps, inspection, mirrored, router, scoped, taskrun, tasks
+from gatekit.gateway import apps, inspection, judging, mirrored, router, scoped, taskrun, tasks
 from gatekit.gateway.aggregate import Aggregate
 from gatekit.gateway.catalog import Catalog
 from gatekit.gateway.loop import Asking, Loop, Rising
@@ -41,9 +41,11 @@ from gatekit.gateway.reply import Reply
 from gatekit.gateway.rounds import Rounds
 from gatekit.gateway.router import Everywhere, Malformed, Route, Target, Unknown
 from gatekit.gateway.sessions import InFlight, McpSession
-from gatekit.model.audit import CallEvent
+from gatekit.model.access import Access
+from gatekit.model.audit import CallEvent, DecisionWord
 from gatekit.model.call import Call, Fault, NeedsInput, Notice, Outcome, Pieces, Result
-from gatekit.model.decision import Allow, Decision, Deny
+from gatekit.model.decision import Allow, Ask, Decision, Deny, StepUp
+from gatekit.model.ports import Clock
 from gatekit.protocol import jsonrpc, methods
 from gatekit.upstream.link import Link
 
@@ -65,6 +67,7 @@ class Face(Protocol):
         ...
 
 
+_WORDS: dict[type, DecisionWord] = {Allow: "allow", Deny: "deny", Ask: "ask", StepUp: "step_up"}
 LEFT = "the client's connection had ended before the answer"
 
 Local = Callable[[Call], Awaitable[tuple[Outcome, Link | None]]]
@@ -82,7 +85,7 @@ class Exchange:
         self._aggregate = aggregate
         self._rounds = rounds
         self._loop = Loop(around, catalog)
-        self._apps = apps.Apps(catalog)
+        self._apps = apps.Apps(catalog, around.clock)
         self._inspector = inspection.Inspector(catalog, rounds, around.clock, self._again, self._refusal)
         self.tasks = catalog.tasks
         self.flights: set[InFlight] = set()
@@ -94,7 +97,12 @@ class Exchange:
         target = router.route(call, tables)
         if call.method in tasks.METHODS:
             target = self.tasks.located(call, target, tables)
-        return target, _authorize(call, target, tables)
+        return target, _authorize(call, target, tables, self._around.clock)
+
+    def may_send(self, access: Access, server: str, method: str) -> bool:
+        """Whether a notification that we do not know may go to a server."""
+        rights = self._shelf.current.rights(access.principal)
+        return judging.may_send(rights, access, self._around.clock, server, method)
 
     async def run(
         self,
@@ -118,7 +126,7 @@ class Exchange:
         if session is not None:
             session.calls[call.id] = flight
         try:
-            if isinstance(decision, Deny) and apps.concerns(call, target):
+            if isinstance(decision, Deny) and apps.concerns(call, target, decision):
                 decision = await self._apps.judge(call, target, decision, self._shelf.current, session)
             if isinstance(decision, Deny):
                 self._rounds.forsake(call)
@@ -126,6 +134,10 @@ class Exchange:
             elif scoped.lacking(call):
                 decision = scoped.DENIED
                 answered = Answered(scoped.challenge(self._around.door, call, reply), None, decision.reason)
+            elif not isinstance(decision, Allow):
+                self._rounds.forsake(call)
+                not_yet = judging.refused(self._around.door, call, decision, reply)
+                answered = Answered(not_yet, None, decision.reason)
             else:
                 answered = await self._perform(call, target, flight, inspected, face, session, local)
                 if tasks.may_start(call):
@@ -148,7 +160,7 @@ class Exchange:
 
     async def admitted(self, call: Call, target: Route, decision: Decision, reply: Reply, face: Face) -> bool:
         """For streams: judge and record first; False if the refusal was already sent."""
-        if isinstance(decision, Deny):
+        if not isinstance(decision, Allow):
             answered = Answered(self._refusal(target, call), detail=decision.reason)
         else:
             answered = Answered(Result({}))
@@ -157,14 +169,14 @@ class Exchange:
             await self._record(call, target, decision, answered, 0)
         except AuditUnavailable:
             safe = False
-        if safe and not isinstance(decision, Deny):
+        if safe and isinstance(decision, Allow):
             return True
         outcome = answered.outcome if safe else fault_of(unrecorded())
         await reply.finish(*face.render(call, outcome, None))
         return False
 
     def _again(self, call: Call, target: Target) -> Decision:
-        return _authorize(call, target, self._shelf.current)
+        return _authorize(call, target, self._shelf.current, self._around.clock)
 
     # -- the call itself ----------------------------------------------------------------------------------
 
@@ -298,7 +310,7 @@ class Exchange:
         around = self._around
         link = answered.link
         access = call.access
-        denied = isinstance(decision, Deny)
+        allowed = isinstance(decision, Allow)
         arguments = call.params.get("arguments")
         outcome = answered.outcome
         event = CallEvent(
@@ -314,10 +326,11 @@ class Exchange:
             name=target.name if isinstance(target, Target) else _named(target),
             via=_via(target),
             asked=target.asked if isinstance(target, Target) else "",
-            decision="deny" if denied else "allow",
+            decision=_WORDS[type(decision)],
             rule=decision.rule,
+            shadow=decision.shadow,
             reason=answered.detail,
-            outcome="refused" if denied else outcome_name(outcome),
+            outcome=outcome_name(outcome) if allowed else "refused",
             error_code=outcome.code if isinstance(outcome, Fault) else 0,
             duration_ms=round((around.clock.monotonic() - call.started) * 1000, 3),
             args_digest=jsonrpc.digest(arguments) if arguments else "",
@@ -352,18 +365,14 @@ def _via(target: Route) -> str:
     return f"/s/{target.view.name}/mcp" if target.view.name else "/mcp"
 
 
-def _authorize(call: Call, target: Route, tables: Published) -> Decision:
+def _authorize(call: Call, target: Route, tables: Published, clock: Clock) -> Decision:
     rights = tables.rights(call.access.principal)
     if isinstance(target, Target):
-        if target.view is not None and target.view.name:
-            # Both must allow: being let in at a virtual server gives no right on the servers behind it.
-            decision = rights.decide(target.view.name, target.kind, target.asked)
-            if isinstance(decision, Deny):
-                return decision
-        return rights.decide(target.server.name, target.kind, target.name)
+        return judging.judge(rights, call, target, clock)
     if call.server in tables.views:
-        decision = rights.decide(call.server, "server")
-        if isinstance(decision, Deny):
+        known = judging.about(rights, call.access, clock, call.address)
+        decision = rights.decide(call.server, "server", about=known)
+        if not isinstance(decision, Allow):
             return decision
     if isinstance(target, Unknown):
         return Deny(f"no such {target.what} within reach", "default")

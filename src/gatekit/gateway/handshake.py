@@ -170,6 +170,8 @@ class HandshakeDoor:
         # What the gateway does not know is passed on to shared instances too, as an unknown request would be.
         keys = session.keys if row.known else session.keys | session.ears.keys()
         for key in keys:
+            if not row.known and not self._exchange.may_send(session.access, key.server, message.method):
+                continue
             link = self._around.pool.get(key)
             if link is not None and (link.era == "handshake" or not row.known or "stateless" in row.eras):
                 notice = Notice(message.method, message.params)
@@ -193,7 +195,7 @@ class HandshakeDoor:
         return self._shelf.current.may_reach(access, server) if server else Allow("aggregate")
 
     def check_reach(self, server: str, access: Access) -> None:
-        """Raises Refused (403) for who may not use the server at all."""
+        """Raises Refused (403) for who may not use it at all."""
         if isinstance(self._reach(server, access), Deny):
             raise Refused(403, "you may not use this server")
 

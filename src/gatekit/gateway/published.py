@@ -70,8 +70,9 @@ class Published:
         return rights
 
     def may_reach(self, access: Access, server: str) -> Decision:
-        """The server-level decision: may this person use this server at all?"""
-        return self.rights(access.principal).decide(server, "server")
+        """The server-level decision: may this person use this server at all, whenever and from wherever? Each
+        call is judged anew, with what is known of it."""
+        return self.rights(access.principal).could(server, "server")
 
     def view(self, name: str) -> View | None:
         """How the endpoint ``name`` looks, if it is one that stands for several servers."""

@@ -26,7 +26,7 @@ from gatekit.gateway.reply import Reply
 from gatekit.gateway.router import Everywhere, Route, Target
 from gatekit.model.access import Access
 from gatekit.model.call import Call, ClientSide, Notice, Outcome, Result
-from gatekit.model.decision import Deny
+from gatekit.model.decision import Allow
 from gatekit.model.server import Server
 from gatekit.protocol import methods
 from gatekit.protocol.era import bridge, stateless
@@ -85,7 +85,7 @@ class StatelessDoor:
         client, params = stateless.read_notification(message, inbound if inbound.mirrored else None)
         call = _call(inbound, access, message, client, params)
         target, decision = self._exchange.judge(call)
-        if isinstance(decision, Deny):
+        if not isinstance(decision, Allow):
             raise Refused(403, "you may not use this server")
         scoped.check(access, (message,))
         if isinstance(target, Target) and not methods.spec(message.method).known:
@@ -202,7 +202,7 @@ class StatelessDoor:
             target, decision = self._exchange.judge(
                 msgspec.structs.replace(call, method="resources/subscribe", params=params)
             )
-            if isinstance(target, Target) and not isinstance(decision, Deny):
+            if isinstance(target, Target) and isinstance(decision, Allow):
                 found.setdefault(target.server.name, {})[target.name] = uri
         return found
 

@@ -109,4 +109,5 @@ def as_principal(
         provider_groups=frozenset(kept.get(home, ())),
         logins=frozenset(logins | {(home, user.username if home == LOCAL else user.login)}),
         linked_groups=frozenset((source, name) for source in linked for name in kept.get(source, ())),
+        role=user.role,
     )

@@ -31,6 +31,8 @@ class Access(Struct, frozen=True, kw_only=True):
     """What an access token is for as it says itself: resource identifiers, of MCP endpoints and of others."""
     aggregate: bool = False
     """Whether the credential is meant for the aggregate endpoint."""
+    auth_time: int = 0
+    """When the person signed in, seconds since the epoch; 0: nobody knows, as for API keys."""
     scopes: frozenset[str] = frozenset()
     """None: it may do nothing."""
     more: bool = True

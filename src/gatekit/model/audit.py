@@ -79,6 +79,9 @@ class ClientEvent(AuditEvent, frozen=True, kw_only=True, tag="client"):
     credential_id: str = ""
 
 
+DecisionWord = Literal["allow", "deny", "ask", "step_up"]
+
+
 class CallEvent(AuditEvent, frozen=True, kw_only=True, tag="call"):
     """A call that was decided: allowed and ended, or refused."""
 
@@ -90,8 +93,10 @@ class CallEvent(AuditEvent, frozen=True, kw_only=True, tag="call"):
     """Path of the endpoint, if it is not the server's own: ``/mcp``, or that of a virtual server."""
     asked: str = ""
     """What the caller named there, if ``via`` says so; ``name`` is what that is on ``server``."""
-    decision: Literal["allow", "deny"]
+    decision: DecisionWord
     rule: str = ""
+    shadow: str = ""
+    """A rule that is only tried out, and would have changed the decision."""
     reason: str = ""
     outcome: Literal["ok", "tool_error", "error", "cancelled", "input_required", "refused"]
     error_code: int = 0

@@ -225,6 +225,8 @@ class Principal(Struct, frozen=True, kw_only=True):
     linked_groups: frozenset[tuple[str, str]] = frozenset()
     """(connection, group): what the providers of linked identities asserted. Apart from ``provider_groups``,
     so that no provider speaks for another."""
+    role: Role = "member"
+    """Of their row; the file may say more."""
 
     @property
     def asserted_groups(self) -> frozenset[tuple[str, str]]:

@@ -10,7 +10,7 @@ for itself · ``*`` everybody who can sign in, which such a client cannot.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -76,6 +76,86 @@ class ServerRules(Struct, frozen=True, kw_only=True):
     """Section of the file that declares it; part of the rule's name in the audit."""
 
 
+Effect = Literal["allow", "deny", "ask", "step_up"]
+Operator = Literal["equals", "in", "matches", "under", "larger_than", "not_larger_than", "above", "up_to"]
+
+
+class ArgumentTest(Struct, frozen=True, kw_only=True):
+    """One thing about one argument of a call."""
+
+    pointer: str
+    """RFC 6901, from the arguments object: ``/path``."""
+    operator: Operator
+    value: Any
+    """A scalar for ``equals``; a tuple of scalars for ``in``, of folders for ``under``; an RE2 pattern for
+    ``matches``; bytes for sizes (``larger_than``, ``not_larger_than``); a number for ``above``, ``up_to``."""
+    optional: bool = False
+    """Leaving the argument out is harmless: then the test says "nothing wrong" instead of "unknown"."""
+
+
+class Window(Struct, frozen=True, kw_only=True):
+    """A time of the week."""
+
+    days: frozenset[int] = frozenset(range(7))
+    """Monday is 0. A window over midnight belongs to the day on which it begins."""
+    start: int = 0
+    """Minutes since midnight."""
+    end: int = 0
+    """The same, not included; not after ``start``: on the next day."""
+    zone: str = "UTC"
+    """IANA name."""
+
+
+class Strength(Struct, frozen=True, kw_only=True):
+    """How well the person must have signed in."""
+
+    max_age: float = 0.0
+    """Seconds since then; 0: however long."""
+    amr: frozenset[str] = frozenset()
+    """All of these (RFC 8176)."""
+
+
+class Rule(Struct, frozen=True, kw_only=True):
+    """One entry of ``rules``. Everything that is written must hold at once; within a list, one of it.
+
+    ``allow`` lets in. ``deny`` wins over everything. ``ask`` and ``step_up`` let nobody in by themselves:
+    they put a condition before what something else allows.
+    """
+
+    name: str
+    effect: Effect
+    who: tuple[Selector, ...] | None = None
+    """None: whoever asks, programs as well."""
+    unless: tuple[Selector, ...] = ()
+    """For these the rule does not exist."""
+    roles: tuple[Role, ...] = ()
+    clients: tuple[str, ...] = ()
+    """Globs of client ids; ``name:`` before a glob means the name that a client gives itself."""
+    servers: tuple[str, ...] = ()
+    """Globs; empty: all."""
+    names: tuple[tuple[NarrowedKind, str], ...] = ()
+    """(kind, glob) of tools, prompts, resources; empty: everything, and the server as such."""
+    arguments: tuple[ArgumentTest, ...] = ()
+    when: Window | None = None
+    networks: tuple[str, ...] = ()
+    """CIDR."""
+    strength: Strength | None = None
+    """``allow``: only with it. ``step_up``: what is asked for."""
+    approvers: tuple[Selector, ...] = ()
+    """``ask``: who may say yes."""
+    reason: str = ""
+    shadow: bool = False
+    """Recorded, not enforced."""
+    expires_at: float = 0.0
+    """Seconds since the epoch from which the rule counts no more; 0: never."""
+    place: str = "rules"
+
+    @property
+    def title(self) -> str:
+        """What it is called in the audit."""
+        return f"{self.place}.{self.name}"
+
+
 class Rules(Struct, frozen=True, kw_only=True):
     """Everything that was declared. ``auth_enabled`` False: one anonymous local person may do everything."""
 
@@ -86,4 +166,6 @@ class Rules(Struct, frozen=True, kw_only=True):
     """Who may get tokens for resource servers elsewhere. Apart from ``servers``: nothing here is called."""
     roles: tuple[tuple[Role, tuple[Selector, ...]], ...] = ()
     """Who may do what to others, besides what their rows say."""
+    rules: tuple[Rule, ...] = ()
+    """Their order does not matter."""
     auth_enabled: bool = True

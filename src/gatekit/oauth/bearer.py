@@ -189,6 +189,7 @@ class Bearer:
             parts.append(f'error="{error.error}"')
             if error.description:
                 parts.append(f'error_description="{_quotable(error.description)}"')
+            parts.extend(f'{name}="{_quotable(value)}"' for name, value in error.parameters)
         schemes = ("DPoP",) if self._settings.dpop_required else error.schemes
         algorithms = f'algs="{" ".join(ALGORITHMS)}"'
         if schemes == ("DPoP",):
@@ -245,6 +246,7 @@ class Bearer:
             servers=reach.servers,
             audience=frozenset(claims.aud),
             aggregate=reach.aggregate,
+            auth_time=found.grant.auth_time if found.grant else 0,
             scopes=scopes,
             more=may_call(bounded(found.client, ALL)),
             expires_at=float(_end(claims, found.grant.expires_at if found.grant else claims.exp)),

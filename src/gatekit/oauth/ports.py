@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Literal, Protocol
 
 from gatekit.model.audit import AuditEvent
+from gatekit.model.circumstances import Circumstances
 from gatekit.model.decision import Decision
 from gatekit.model.people import ExternalIdentity, Principal, User
 
@@ -24,7 +25,7 @@ class Rights(Protocol):
 
     def resources(self) -> Sequence[str]: ...
 
-    def decide(self, server: str, kind: Literal["server"]) -> Decision: ...
+    def decide(self, server: str, kind: Literal["server"], name: str, about: Circumstances) -> Decision: ...
 
 
 class Policy(Protocol):

@@ -1,17 +1,31 @@
 """The judgement. ``decide`` says who may do what and why; ``visible`` is the same answer for lists.
 
-Order of the checks, each of which can only refuse: authentication switched off → the gateway-wide list →
-the server's list (or, when it has none, the gateway-wide one) → every glob rule that matches the name.
+The lists of the file, each of which can only refuse: authentication switched off → the gateway-wide list →
+the server's list (or, when it has none, the gateway-wide one) → every glob that matches the name. On top of
+them come the rules (``bundle.py``), for whoever passed the gateway-wide list.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
+from gatekit.model.circumstances import UNASKED, Circumstances
 from gatekit.model.decision import Allow, Decision, Deny
-from gatekit.model.people import Principal, Role
+from gatekit.model.people import ROLES, Principal, Role
 from gatekit.model.rules import Rules
-from gatekit.policy.rules import CompiledRules, CompiledServer, Keys, Narrowing, compile_rules, keys_of
+from gatekit.policy.bundle import Bundle, bundle_of
+from gatekit.policy.index import Index
+from gatekit.policy.rules import (
+    CompiledRules,
+    CompiledServer,
+    Keys,
+    Narrowing,
+    claimed_keys_of,
+    compile_rules,
+    keys_of,
+)
+from gatekit.policy.ruling import Asker, Ruled, compile_rule
 
 Kind = Literal["server", "tool", "prompt", "resource"]
 
@@ -28,71 +42,149 @@ _UNKNOWN_SERVER = Deny("no such server", DEFAULT_RULE)
 class _ServerRights:
     """One person at one server: the answer for the server, and a memo of answers for names."""
 
-    __slots__ = ("access", "keys", "memo", "narrowings")
+    __slots__ = ("access", "index", "keys", "memo", "narrowings", "rules", "shown")
 
-    def __init__(self, access: Decision, keys: Keys, narrowings: tuple[Narrowing, ...]) -> None:
+    def __init__(
+        self, access: Decision, keys: Keys, narrowings: tuple[Narrowing, ...], rules: tuple[Ruled, ...]
+    ) -> None:
         self.access = access
         self.keys = keys
         self.narrowings = narrowings
-        self.memo: dict[tuple[str, str], Decision] = {}
+        self.rules = rules
+        self.index = Index(rules) if rules else None
+        self.memo: dict[tuple[str, str], Decision | Bundle] = {}
+        self.shown: dict[str, tuple[tuple[str, ...], tuple[bool, ...]]] = {}
 
-    def judge(self, kind: str, name: str) -> Decision:
-        decision = self.access
+    def judge(self, kind: str, name: str) -> Decision | Bundle:
+        """The answer for a name, as far as it is the same for every call."""
+        base, closed = self._listed(kind, name)
+        found: Decision | Bundle = base
+        if self.index is not None:
+            reach = kind == "server" and not name
+            bundle = bundle_of(base, closed, self._about(kind, name), reach)
+            found = bundle.judge(UNASKED, False) if bundle.settled else bundle
+        if len(self.memo) < MEMO_LIMIT:
+            self.memo[(kind, name)] = found
+        return found
+
+    def _listed(self, kind: str, name: str) -> tuple[Decision, bool]:
+        """What the lists say, and whether one of them says so about this very name."""
+        decision, closed = self.access, False
         for narrowing in self.narrowings:
             if not narrowing.matches(kind, name):
                 continue
             if self.keys.isdisjoint(narrowing.keys):
-                decision = Deny(f"not on the list of this {kind}", narrowing.rule)
-                break
-            decision = Allow(narrowing.rule)
-        if len(self.memo) < MEMO_LIMIT:
-            self.memo[(kind, name)] = decision
-        return decision
+                return Deny(f"not on the list of this {kind}", narrowing.rule), True
+            if type(decision) is Allow:
+                decision = Allow(narrowing.rule)
+        return decision, closed
+
+    def _about(self, kind: str, name: str) -> Iterable[Ruled]:
+        assert self.index is not None
+        if kind != "server":
+            return self.index.about(kind, name)
+        # The server as such may be used by whoever may use anything on it, and is asked for by nothing:
+        # opening a session is no deed. A method that nobody knows (``name``) may be one, and then only a
+        # rule about the whole server lets it pass.
+        if name:
+            return [ruled for ruled in self.rules if ruled.whole]
+        return [
+            ruled
+            for ruled in self.rules
+            if ruled.rule.effect == "allow" or (ruled.rule.effect == "deny" and ruled.whole)
+        ]
 
 
 class Rights:
     """What one principal may do under one Policy. Belongs to that principal and to one event loop."""
 
-    __slots__ = ("_resources", "_servers")
+    __slots__ = ("_resources", "_servers", "conditional")
 
-    def __init__(self, servers: dict[str, _ServerRights], resources: tuple[str, ...]) -> None:
+    def __init__(
+        self, servers: dict[str, _ServerRights], resources: tuple[str, ...], conditional: bool = False
+    ) -> None:
         self._servers = servers
         self._resources = resources
+        self.conditional = conditional
+        """Whether any rule looks at the circumstances of a call. If none does, nobody need gather them."""
 
-    def decide(self, server: str, kind: Kind, name: str = "") -> Decision:
-        """Judge one use of ``server``; ``name`` is the tool's or prompt's name or the resource's URI."""
+    def decide(self, server: str, kind: Kind, name: str = "", about: Circumstances = UNASKED) -> Decision:
+        """Judge one use of ``server``; ``name`` is the tool's or prompt's name or the resource's URI (or a
+        method that is not ours to know, of the kind ``server``). What ``about`` leaves open counts against
+        the caller."""
+        found = self._found(server, kind, name)
+        return found.judge(about, False) if isinstance(found, Bundle) else found
+
+    def could(self, server: str, kind: Kind, name: str = "", about: Circumstances = UNASKED) -> Decision:
+        """The best answer that a call could get of which no more than ``about`` is known."""
+        found = self._found(server, kind, name)
+        return found.judge(about, True) if isinstance(found, Bundle) else found
+
+    def visible(self, server: str, kind: Kind, name: str = "", about: Circumstances = UNASKED) -> bool:
+        """Whether a list may show it: exactly when some use of it would not be denied."""
+        return type(self.could(server, kind, name, about)) is not Deny
+
+    def selected(
+        self, server: str, kind: Kind, names: Sequence[str], about: Circumstances = UNASKED
+    ) -> tuple[bool, ...]:
+        """``visible`` of each name. The answer for one list is kept: clients ask for it again and again."""
+        rights = self._servers.get(server)
+        if rights is None:
+            return (False,) * len(names)
+        wanted = tuple(names)
+        known = rights.shown.get(kind)
+        if known is not None and known[0] == wanted:
+            return known[1]
+        answer = tuple(self.visible(server, kind, name, about) for name in wanted)
+        if not self.conditional and len(wanted) <= MEMO_LIMIT:
+            rights.shown[kind] = (wanted, answer)
+        return answer
+
+    def _found(self, server: str, kind: Kind, name: str) -> Decision | Bundle:
         rights = self._servers.get(server)
         if rights is None:
             return _UNKNOWN_SERVER
-        if not rights.narrowings or kind == "server":
+        if rights.index is None and (not rights.narrowings or kind == "server"):
             return rights.access
         return rights.memo.get((kind, name)) or rights.judge(kind, name)
-
-    def visible(self, server: str, kind: Kind, name: str = "") -> bool:
-        """Whether a list may show it: exactly when using it would be allowed."""
-        return type(self.decide(server, kind, name)) is Allow
 
     def narrows(self, server: str, kind: Kind) -> bool:
         """Whether any rule looks at single names of this kind there; if none does, all of them are visible to
         whoever may use the server."""
         rights = self._servers.get(server)
-        return rights is None or any(narrowing.kind == kind for narrowing in rights.narrowings)
+        if rights is None or any(narrowing.kind == kind for narrowing in rights.narrowings):
+            return True
+        rules = [ruled for ruled in rights.rules if ruled.touches(kind) and not ruled.rule.shadow]
+        for ruled in rules:
+            # What looks at arguments denies no name as such; ask and step-up hide nothing.
+            if ruled.rule.effect == "deny" and not ruled.tests and not (ruled.whole and ruled.fixed):
+                return True
+        if type(rights.access) is Allow:
+            return False
+        return not any(r.rule.effect == "allow" and r.whole and r.fixed for r in rules)
 
-    def outline(self, server: str, kind: Kind) -> tuple[str, ...] | None:
+    def outline(self, server: str, kind: Kind) -> tuple[object, ...] | None:
         """What of a kind is out of reach there, as declared; None: everything. Equal outlines show the same
         things."""
         rights = self._servers.get(server)
-        if rights is None or type(rights.access) is not Allow:
+        if rights is None or (type(rights.access) is not Allow and not rights.rules):
             return None
-        return tuple(
+        closed = (
             narrowing.pattern.pattern
             for narrowing in rights.narrowings
             if narrowing.kind == kind and rights.keys.isdisjoint(narrowing.keys)
         )
+        if not rights.rules:
+            return tuple(closed)
+        return (
+            type(rights.access) is Allow,
+            *closed,
+            *(ruled.rule for ruled in rights.rules if ruled.touches(kind) and not ruled.rule.shadow),
+        )
 
     def servers(self) -> tuple[str, ...]:
         """The servers this person may use, in the order of the file."""
-        return tuple(name for name, rights in self._servers.items() if type(rights.access) is Allow)
+        return tuple(name for name in self._servers if type(self.could(name, "server")) is Allow)
 
     def resources(self) -> tuple[str, ...]:
         """The resource servers elsewhere that this person may get tokens for, in the order of the file."""
@@ -102,23 +194,35 @@ class Rights:
 class Policy:
     """Compiled rules; immutable. Implements ``identity.ports.Admission``."""
 
-    __slots__ = ("_compiled",)
+    __slots__ = ("_at", "_compiled", "_elsewhere", "_rules")
 
-    def __init__(self, compiled: CompiledRules) -> None:
+    def __init__(self, compiled: CompiledRules, rules: tuple[Ruled, ...] = ()) -> None:
         self._compiled = compiled
+        self._rules = rules
+        self._at = {server.name: _covering(server, rules) for server in compiled.servers}
+        self._elsewhere = {server.name: _covering(server, rules) for server in compiled.resources}
 
     @classmethod
     def compile(cls, rules: Rules) -> Policy:
-        """Index declared rules. Never fails: what names nobody allows nobody."""
-        return cls(compile_rules(rules))
+        """Index declared rules. What names nobody allows nobody. Raises ``InvalidInput`` for a rule that
+        ``ruling.fault_of_rule`` refuses."""
+        compiled = compile_rules(rules)
+        return cls(compiled, tuple(compile_rule(rule, compiled.opened) for rule in rules.rules))
 
     def admits(self, principal: Principal) -> bool:
-        """The gateway-wide gate: the gateway's list if there is one, else being named at any server."""
+        """The gateway-wide gate: the gateway's list if there is one, else being named at any server, or by a
+        rule that lets in."""
         compiled = self._compiled
         if not compiled.auth_enabled:
             return True
         gate = compiled.named_somewhere if compiled.gateway is None else compiled.gateway
-        return not keys_of(principal).isdisjoint(gate)
+        if not keys_of(principal).isdisjoint(gate):
+            return True
+        if compiled.gateway is not None:
+            return False
+        asker = self._asker(principal)
+        allows = (ruled for ruled in self._rules if not ruled.restricts and not ruled.rule.shadow)
+        return any(ruled.concerns(asker) for ruled in allows)
 
     def groups(self, principal: Principal) -> frozenset[str]:
         """Every group the person is in: those it carries, and those of the file that name it."""
@@ -141,19 +245,35 @@ class Policy:
         """Everything this person may do. Cheap, but worth keeping per principal."""
         compiled = self._compiled
         keys = keys_of(principal)
+        mine = self._concerning(principal)
         refused = self._gateway_refusal(keys)
         servers = {}
         for server in compiled.servers:
             access = refused or self._access(server, keys)
-            # With authentication off, or access refused, no glob can change the answer.
-            narrowings = server.narrowings if compiled.auth_enabled and type(access) is Allow else ()
-            servers[server.name] = _ServerRights(access, keys, narrowings)
+            # With authentication off no list can change the answer, and who is not let in at the gateway
+            # is let in by no rule.
+            narrowings = server.narrowings if compiled.auth_enabled and refused is None else ()
+            rules = tuple(r for r in self._at[server.name] if r in mine) if mine and refused is None else ()
+            if type(access) is not Allow and not rules:
+                narrowings = ()
+            servers[server.name] = _ServerRights(access, keys, narrowings, rules)
         elsewhere = (
             resource.name
             for resource in compiled.resources
-            if type(refused or self._access(resource, keys)) is Allow
+            if type(refused or self._access_elsewhere(resource, keys, mine)) is Allow
         )
-        return Rights(servers, tuple(elsewhere))
+        conditional = not all(ruled.fixed for ruled in mine)
+        return Rights(servers, tuple(elsewhere), conditional)
+
+    def _concerning(self, principal: Principal) -> frozenset[Ruled]:
+        if not self._rules:
+            return frozenset()
+        asker = self._asker(principal)
+        return frozenset(ruled for ruled in self._rules if ruled.concerns(asker))
+
+    def _asker(self, principal: Principal) -> Asker:
+        role = max(principal.role, self.role(principal), key=ROLES.index)
+        return Asker(keys_of(principal), claimed_keys_of(principal), role)
 
     def _gateway_refusal(self, keys: Keys) -> Deny | None:
         gateway = self._compiled.gateway
@@ -171,3 +291,13 @@ class Policy:
         if keys.isdisjoint(server.keys):
             return Deny("not on the list of this server", server.rule)
         return Allow(server.rule)
+
+    def _access_elsewhere(self, resource: CompiledServer, keys: Keys, mine: frozenset[Ruled]) -> Decision:
+        """Of a resource server elsewhere: nothing is called there, so only rules about all of it count."""
+        whole = (r for r in self._elsewhere[resource.name] if r in mine and r.whole)
+        rules = [ruled for ruled in whole if ruled.rule.effect in ("allow", "deny")]
+        return bundle_of(self._access(resource, keys), False, rules).judge(UNASKED, False)
+
+
+def _covering(server: CompiledServer, rules: tuple[Ruled, ...]) -> tuple[Ruled, ...]:
+    return tuple(ruled for ruled in rules if ruled.covers(server.name, server.called))

@@ -7,7 +7,7 @@ of keys too, with the groups of the file already opened. Being on a list is then
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fnmatch import translate
 from posixpath import normpath
 from urllib.parse import unquote
@@ -72,6 +72,15 @@ def keys_of(principal: Principal) -> Keys:
     return frozenset(keys)
 
 
+def claimed_keys_of(principal: Principal) -> Keys:
+    """``keys_of``, and what is asserted without proof: whoever a rule keeps out must not get around it by
+    leaving an address unverified."""
+    keys = keys_of(principal)
+    if principal.email and ("email", fold(principal.email)) not in keys:
+        return keys | {("email", fold(principal.email))}
+    return keys
+
+
 class Narrowing(Struct, frozen=True):
     """One compiled glob of one server."""
 
@@ -94,6 +103,8 @@ class CompiledServer(Struct, frozen=True):
     keys: Keys | None
     narrowings: tuple[Narrowing, ...]
     rule: str
+    called: bool = True
+    """Whether it speaks MCP: what is allowed by a pattern of servers is meant for these."""
 
 
 class CompiledRules(Struct, frozen=True):
@@ -108,6 +119,8 @@ class CompiledRules(Struct, frozen=True):
     of a person: it costs the same with five groups and with five thousand."""
     roles: tuple[tuple[Role, Keys], ...]
     """Highest first."""
+    opened: Callable[[Iterable[Selector]], Keys]
+    """A list of selectors as keys."""
     auth_enabled: bool
 
 
@@ -139,6 +152,7 @@ def compile_rules(rules: Rules) -> CompiledRules:
         resources=resources,
         memberships=groups.memberships(),
         roles=_roles(rules, groups),
+        opened=lambda selectors: _list(selectors, groups),
         auth_enabled=rules.auth_enabled,
     )
 
@@ -149,6 +163,7 @@ def _server(server: ServerRules, groups: _Groups) -> CompiledServer:
         keys=_access(server.allowed, groups),
         narrowings=tuple(_narrowing(server, rule, groups) for rule in server.tools),
         rule=f"{server.place}.{server.server}.allowed_users",
+        called=server.place in ("servers", "virtual_servers"),
     )
 
 

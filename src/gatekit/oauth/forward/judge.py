@@ -11,6 +11,7 @@ from gatekit.errors import BearerError, ForwardRefused, InsufficientScope, Token
 from gatekit.identity.standing import Upright
 from gatekit.model.access import EVERY_SERVER, Access, Inactive
 from gatekit.model.audit import DoorRefused, ForwardEvent
+from gatekit.model.circumstances import Circumstances
 from gatekit.model.decision import Allow, Decision
 from gatekit.model.oauth import Client
 from gatekit.model.people import BrowserSession, Principal
@@ -86,7 +87,7 @@ class Judge:
         except BearerError as error:
             await self._record_stranger(request, target, error)
             return SignInFirst(target, original, error)
-        decision = self.decide(sender.principal, target)
+        decision = self.decide(sender, target, request)
         await self._record(request, target, original, sender, decision)
         if not isinstance(decision, Allow):
             return Turned(target, sender.principal.username)
@@ -94,9 +95,16 @@ class Judge:
             await identity_headers(self._core, sender.principal, target, sender.auth_time, sender.client_id)
         )
 
-    def decide(self, person: Principal, target: Target) -> Decision:
+    def decide(self, sender: Sender, target: Target, request: Request) -> Decision:
         """What the policy says of a person and an application."""
-        return self._core.services.policy().rights(person).decide(target.name, "server")
+        about = Circumstances(
+            client_id=sender.client_id,
+            client_name=sender.client,
+            address=address(request),
+            auth_time=sender.auth_time or 0,
+            at=self._core.at(),
+        )
+        return self._core.services.policy().rights(sender.principal).decide(target.name, "server", "", about)
 
     async def may_enter(self, request: Request, target: Target, to: str, someone: SignedIn) -> bool:
         """Whether a browser that has no pass yet gets one; who is turned away is on record, as at the door.
@@ -104,11 +112,12 @@ class Judge:
         ``to``: the path it wants. Raises ``AuditUnavailable``.
         """
         person, session = someone.person, someone.session
-        decision = self.decide(person.principal, target)
+        sender = _by_browser(person.principal, session)
+        decision = self.decide(sender, target, request)
         if isinstance(decision, Allow):
             return True
         wanted = Original(method=request.method, origin=target.origin, path=to.partition("?")[0], uri=to)
-        await self._record(request, target, wanted, _by_browser(person.principal, session), decision)
+        await self._record(request, target, wanted, sender, decision)
         return False
 
     async def _sender(self, request: Request, target: Target, original: Original) -> Sender:
@@ -193,6 +202,7 @@ def _bearer(access: Access, client: Client | None, target: Target, method: str) 
         credential_id=access.credential_id,
         client_id=access.client_id,
         client=access.client_name,
+        auth_time=access.auth_time or None,
     )
 
 

@@ -1,0 +1,145 @@
+"""Rules of ``rules:`` compiled: whom they concern, what they name, and the conditions that are left."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from fnmatch import translate
+
+from msgspec import Struct
+
+from gatekit.errors import InvalidInput
+from gatekit.model.circumstances import Circumstances
+from gatekit.model.people import Role
+from gatekit.model.rules import Rule, Selector
+from gatekit.policy.conditions import Condition, conditions_of, strong, tests_of
+from gatekit.policy.rules import ANYONE, Keys, fold, readings
+from gatekit.policy.truth import ACCEPTED, YES
+
+_WILD = re.compile(r"[*?\[]")
+
+
+class Asker(Struct, frozen=True):
+    """One principal as rules see it."""
+
+    keys: Keys
+    claimed: Keys
+    """``keys`` and what is asserted but not proved (an address that nobody verified): enough to be refused,
+    never enough to be let in."""
+    role: Role
+
+
+class Ruled(Struct, frozen=True, eq=False):
+    """One compiled rule. ``eq`` is identity: there is one of each."""
+
+    rule: Rule
+    title: str
+    restricts: bool
+    who: Keys | None
+    unless: Keys
+    servers: re.Pattern[str] | None
+    literal: frozenset[str]
+    """Servers that are named and not meant by a glob."""
+    names: tuple[tuple[str, re.Pattern[str]], ...]
+    conditions: tuple[tuple[str, Condition], ...]
+    tests: tuple[tuple[str, Condition], ...]
+    """Of the arguments."""
+    strength: Condition | None
+
+    def concerns(self, asker: Asker) -> bool:
+        """Whether it is about this person at all."""
+        rule = self.rule
+        keys, other = (asker.claimed, asker.keys) if self.restricts else (asker.keys, asker.claimed)
+        if self.who is not None and self.who.isdisjoint(keys):
+            return False
+        return not (rule.roles and asker.role not in rule.roles) and self.unless.isdisjoint(other)
+
+    def covers(self, server: str, called: bool) -> bool:
+        """Whether it is about this server. ``called``: one that speaks MCP; what lets in does not spread to
+        anything else by a pattern."""
+        folded = fold(server)
+        if folded in self.literal:
+            return True
+        if not called and not self.restricts:
+            return False
+        return self.servers is None or self.servers.match(folded) is not None
+
+    def touches(self, kind: str) -> bool:
+        """Whether it may be about things of this kind."""
+        if self.rule.names:
+            return any(one == kind for one, _ in self.rule.names)
+        return not (self.rule.arguments and kind not in ("tool", "prompt"))
+
+    def speaks_of(self, kind: str, name: str) -> bool:
+        """Whether it is about this very thing; any reading of the name that matches counts."""
+        if not self.touches(kind):
+            return False
+        if not self.names:
+            return True
+        spelled = [fold(reading) for reading in readings(kind, name)]
+        return any(one == kind and any(map(pattern.match, spelled)) for one, pattern in self.names)
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is about the server as such."""
+        return not (self.rule.names or self.rule.arguments)
+
+    def met(self, about: Circumstances, could: bool, reach: bool = False) -> bool:
+        """Whether everything else holds; ``could``: for some call of which ``about`` is all that is known;
+        ``reach``: of the server as such, whatever the arguments of a call may be."""
+        accepted = ACCEPTED[self.restricts, could]
+        if not all([judge(about) in accepted for _, judge in self.conditions]):
+            return False
+        return reach or all([judge(about) in accepted for _, judge in self.tests])
+
+    @property
+    def fixed(self) -> bool:
+        """Whether it says the same to every call."""
+        return not (self.conditions or self.tests or self.strength is not None)
+
+    def unsatisfied(self, about: Circumstances) -> bool:
+        """Step-up: whether the sign-in is not what it asks for."""
+        return self.strength is None or self.strength(about) is not YES
+
+
+def compile_rule(rule: Rule, keys: Callable[[Iterable[Selector]], Keys]) -> Ruled:
+    """Raises ``InvalidInput`` for a rule that cannot be meant. ``keys`` opens a list of selectors."""
+    restricts = rule.effect != "allow"
+    who = None if rule.who is None else keys(rule.who)
+    if who is not None and ANYONE in who and restricts:
+        who = None  # "everybody" leaves out programs where it lets in, and nobody where it keeps out
+    wild = [translate(fold(glob)) for glob in rule.servers]
+    return Ruled(
+        rule=rule,
+        title=rule.title,
+        restricts=restricts,
+        who=who,
+        unless=keys(rule.unless),
+        servers=re.compile("|".join(wild)) if wild else None,
+        literal=frozenset(fold(glob) for glob in rule.servers if not _WILD.search(glob)),
+        names=tuple((kind, re.compile(translate(fold(glob)))) for kind, glob in rule.names),
+        conditions=conditions_of(rule),
+        tests=tests_of(rule),
+        strength=strong(rule.strength) if rule.strength is not None and rule.effect == "step_up" else None,
+    )
+
+
+def fault_of_rule(rule: Rule) -> str:
+    """What is wrong with a rule taken by itself; empty: nothing. Asked when one is written."""
+    if rule.effect == "allow" and rule.who is None and not rule.roles:
+        return "says nobody: name people under who, or roles (`*` is everybody who can sign in)"
+    if rule.effect in ("deny", "ask") and rule.strength is not None:
+        return f"strength does not go with {rule.effect}; write a rule with effect step_up"
+    if rule.effect == "step_up" and (rule.strength is None or rule.strength == type(rule.strength)()):
+        return "needs strength: what the sign-in must be like"
+    if rule.effect == "ask" and not rule.approvers:
+        return "needs approvers: who may say yes"
+    if rule.effect != "ask" and rule.approvers:
+        return f"approvers do not go with {rule.effect}"
+    if rule.arguments and any(kind == "resource" for kind, _ in rule.names):
+        return "resources have no arguments; write a glob of their URI"
+    try:
+        conditions_of(rule), tests_of(rule)
+    except InvalidInput as error:
+        return str(error)
+    return ""
