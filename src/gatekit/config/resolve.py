@@ -33,7 +33,7 @@ from gatekit.config.servers import Servers
 from gatekit.config.virtual import VirtualServers
 from gatekit.model.oauth import Client
 from gatekit.model.people import Role
-from gatekit.model.rules import Anyone, Rules, Selector
+from gatekit.model.rules import Anyone, Rules, Selector, ServerRules
 from gatekit.model.trust import AssertionIssuer, ExternalServer
 from gatekit.policy.ruling import fault_of_rule
 
@@ -74,23 +74,14 @@ def resolve(file: FileIn, document: doc.Document, references: References, path: 
     real_names = frozenset(entry.server.name for entry in servers)
     virtuals = VirtualServers(document, selectors, real_names, real.check_name)
     virtual, virtual_rules = virtuals.resolve(file.virtual_servers)
-    resources, resource_rules = ResourceServers(document, selectors, real.check_name, public_url).resolve(
-        file.proxy.auth
-    )
+    others = ResourceServers(document, selectors, real.check_name, public_url)
+    resources, resource_rules = others.resolve(file.proxy.auth)
+    uris = {r.uri: r.name for r in resources}
     targets, target_rules = resolve_targets(
-        file.proxy, public_url, selectors, real.check_name, document, {r.uri: r.name for r in resources}
+        file.proxy, public_url, selectors, real.check_name, document, uris
     )
     server_rules += virtual_rules + target_rules
-    published = frozenset(entry.server for entry in server_rules + resource_rules)
-    rules = Rules(
-        gateway=selectors.access(file.proxy.auth, AUTH),
-        groups=_groups(file.groups, selectors, document),
-        servers=server_rules,
-        resources=resource_rules,
-        roles=_roles(file.proxy.auth.roles, selectors, document),
-        rules=Rulebook(document, selectors, published, fault_of_rule).resolve(file.rules),
-        auth_enabled=auth.enabled,
-    )
+    rules = _rules(file, selectors, document, server_rules, resource_rules)
     return Config(
         path=path,
         host=host,
@@ -120,6 +111,25 @@ def resolve(file: FileIn, document: doc.Document, references: References, path: 
         drain_timeout=file.proxy.drain_timeout,
         limits=Limits(max_body_bytes=file.limits.max_body, max_depth=file.limits.max_depth),
         secret_files=tuple(references.files),
+    )
+
+
+def _rules(
+    file: FileIn,
+    selectors: Selectors,
+    document: doc.Document,
+    servers: tuple[ServerRules, ...],
+    resources: tuple[ServerRules, ...],
+) -> Rules:
+    auth = file.proxy.auth
+    return Rules(
+        gateway=selectors.access(auth, AUTH),
+        groups=_groups(file.groups, selectors, document),
+        servers=servers,
+        resources=resources,
+        roles=_roles(auth.roles, selectors, document),
+        rules=Rulebook(document, selectors, servers + resources, fault_of_rule).resolve(file.rules),
+        auth_enabled=auth.enabled,
     )
 
 

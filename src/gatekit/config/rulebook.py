@@ -4,7 +4,7 @@ left out would be an open door."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from gatekit.config import document as doc
@@ -14,7 +14,16 @@ from gatekit.config.rules_schema import ArgumentIn, RuleIn, StrengthIn, WhenIn
 from gatekit.config.selectors import Selectors
 from gatekit.errors import InvalidInput
 from gatekit.model.people import ROLES, Role
-from gatekit.model.rules import ArgumentTest, NarrowedKind, Operator, Rule, Selector, Strength, Window
+from gatekit.model.rules import (
+    ArgumentTest,
+    NarrowedKind,
+    Operator,
+    Rule,
+    Selector,
+    ServerRules,
+    Strength,
+    Window,
+)
 
 TOP = "rules"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -34,19 +43,19 @@ _WILD = re.compile(r"[*?\[]")
 
 
 class Rulebook:
-    """Resolves the rules of one file. ``published``: every name that a rule can mean by ``servers``;
+    """Resolves the rules of one file. ``servers``: everything that a rule can mean by that word;
     ``fault``: what is wrong with a rule by itself (``policy.ruling.fault_of_rule``)."""
 
     def __init__(
         self,
         document: doc.Document,
         selectors: Selectors,
-        published: frozenset[str],
+        servers: Iterable[ServerRules],
         fault: Callable[[Rule], str],
     ) -> None:
         self._document = document
         self._selectors = selectors
-        self._published = published
+        self._published = frozenset(entry.server for entry in servers)
         self._fault = fault
         self._seen: set[str] = set()
 

@@ -167,12 +167,11 @@ class HandshakeDoor:
         if message.method == "notifications/initialized":
             return  # every Link did its own handshake before it was handed out
         row = methods.spec(message.method)
-        # What the gateway does not know is passed on to shared instances too, as an unknown request would be.
+        # What the gateway does not know goes to shared instances too, as an unknown request would.
         keys = session.keys if row.known else session.keys | session.ears.keys()
         for key in keys:
-            if not row.known and not self._exchange.may_send(session.access, key.server, message.method):
-                continue
-            link = self._around.pool.get(key)
+            may = row.known or self._exchange.may_send(session.access, key.server, message.method)
+            link = self._around.pool.get(key) if may else None
             if link is not None and (link.era == "handshake" or not row.known or "stateless" in row.eras):
                 notice = Notice(message.method, message.params)
                 tables = self._shelf.current

@@ -73,6 +73,7 @@ def _circumstances(
         client_name=access.client_name,
         address=address,
         auth_time=access.auth_time,
+        amr=access.amr,
         at=clock.now(),
         arguments=arguments,
         folder=folder,

@@ -60,6 +60,7 @@ ALIASES = {
     "plugins.*.priority": "by the plugin",
     "plugins.*.deadline": "by the plugin, mostly `5s`",
     "plugins.*.on_error": "`closed`, `open` for those that only look",
+    "rules.*.reason": "none",
     "virtual_servers.*.title": "the name",
     "virtual_servers.*.instructions": "those of the servers",
     **{
