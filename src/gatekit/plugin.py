@@ -142,9 +142,10 @@ class Asked(Struct, frozen=True, kw_only=True):
     """``_meta`` of the request."""
     extra: Mapping[str, Any] = {}
     """The params besides name, arguments and ``_meta``."""
-    tool: Callable[[str], Awaitable[Mapping[str, Any] | None]] | None = None
-    """tools/call: gives a tool of the server by name, as the server lists it. The server is started and asked
-    if need be, and the list kept for minutes; None if it lists no such tool. Not to be changed."""
+    tool: Callable[[str], Mapping[str, Any] | Awaitable[Mapping[str, Any] | None] | None] | None = None
+    """tools/call: gives a tool of the server by name, as the server lists it; None if it lists no such tool.
+    Awaitable (``inspect.isawaitable``) if the server must be started or asked first; the list is kept for
+    minutes. Not to be changed."""
 
 
 class Answered:

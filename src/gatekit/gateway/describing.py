@@ -7,7 +7,7 @@ for some minutes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -45,24 +45,31 @@ class Descriptions:
         self._of: WeakKeyDictionary[Link, _Read] = WeakKeyDictionary()
         self._reading: WeakKeyDictionary[Link, asyncio.Task[_Read]] = WeakKeyDictionary()
 
-    async def tool(self, call: Call, target: Target, session: McpSession | None, name: str) -> Tool | None:
-        """One tool of the server that ``call`` goes to; None if it does not list it, or cannot be asked."""
+    def tool(
+        self, call: Call, target: Target, session: McpSession | None, name: str
+    ) -> Tool | Awaitable[Tool | None] | None:
+        """One tool of the server that ``call`` goes to; None if it does not list it, or cannot be asked. To
+        be waited for if the list must be read first."""
+        link = self._catalog.running(target.server, call)
+        read = None if link is None else self._known(link)
+        return self._asked(call, target, session, name) if read is None else read.tools.get(name)
+
+    def _known(self, link: Link) -> _Read | None:
+        read = self._of.get(link)
+        if read is None or read.changes != link.tools_changed or self._clock.monotonic() - read.at >= KEPT:
+            return None
+        return read
+
+    async def _asked(self, call: Call, target: Target, session: McpSession | None, name: str) -> Tool | None:
         try:
             link = self._catalog.running(target.server, call)
             if link is None:
                 link = await self._catalog.link(target.server, call, session)
-            return (await self._read(link)).tools.get(name)
+            return (self._known(link) or await self._read(link)).tools.get(name)
         except LinkError:
             return None  # the call itself will say why
 
     async def _read(self, link: Link) -> _Read:
-        read = self._of.get(link)
-        if (
-            read is not None
-            and read.changes == link.tools_changed
-            and self._clock.monotonic() - read.at < KEPT
-        ):
-            return read
         task = self._reading.get(link)
         if task is None:
             task = self._reading[link] = asyncio.ensure_future(self._listed(link))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from msgspec import Raw
@@ -15,11 +16,15 @@ from gatekit.plugin import Answered as Seen
 from gatekit.plugin import Asked, Block
 
 _WITH_ARGUMENTS = frozenset({"tools/call", "prompts/get"})
+_KNOWN = ("_meta", "arguments", "name")
 _NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 """Methods whose name a plugin may replace, and where it stands."""
 
 
-def asked_of(call: Call, target: Route) -> Asked:
+Tool = Callable[[str], Mapping[str, Any] | Awaitable[Mapping[str, Any] | None] | None]
+
+
+def asked_of(call: Call, target: Route, tool: Tool | None) -> Asked:
     params = target.params if isinstance(target, Target) else call.params
     name = target.name if isinstance(target, Target) else ""
     meta = params.get("_meta")
@@ -28,13 +33,15 @@ def asked_of(call: Call, target: Route) -> Asked:
         rest = {key: value for key, value in params.items() if key != "_meta"} if meta else params
         return Asked(method=call.method, name=name, arguments=rest, meta=meta)
     arguments = params.get("arguments")
-    extra = {key: value for key, value in params.items() if key not in ("_meta", "arguments", "name")}
+    known = ("_meta" in params) + ("arguments" in params) + ("name" in params)
+    extra = {k: v for k, v in params.items() if k not in _KNOWN} if len(params) > known else {}
     return Asked(
         method=call.method,
         name=name,
         arguments=arguments if isinstance(arguments, dict) else {},
         meta=meta,
         extra=extra,
+        tool=tool,
     )
 
 

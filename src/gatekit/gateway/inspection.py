@@ -109,10 +109,12 @@ class Inspector:
         what ``carry`` does."""
         if inspection is None:
             return await carry(call, target, face)
-        asked = asked_of(call, target)
-        if call.method == "tools/call" and isinstance(target, Target):
-            tool = partial(self._descriptions.tool, call, target, session)
-            asked = replace(asked, tool=tool)
+        asked = _UNSEEN
+        if inspection.chain.requests or inspection.chain.responses:
+            tool = None
+            if call.method == "tools/call" and isinstance(target, Target):
+                tool = partial(self._descriptions.tool, call, target, session)
+            asked = asked_of(call, target, tool)
         fixed = local is not None
         answered = await inspection.around(call, target, asked, face, flight.reply, self._again, carry, fixed)
         if answered.outcome is MISSING:
@@ -126,13 +128,17 @@ class Inspector:
         return answered
 
 
+_UNSEEN = Asked(method="", arguments={})
+"""Where no plugin looks at it."""
+
+
 class Inspection:
     """One call's."""
 
-    __slots__ = ("_chain", "_subject", "decision", "relisted", "seen")
+    __slots__ = ("_subject", "chain", "decision", "relisted", "seen")
 
     def __init__(self, chain: Chain, subject: Subject) -> None:
-        self._chain = chain
+        self.chain = chain
         self._subject = subject
         self.seen: list[str] = []
         """What plugins said, for the record."""
@@ -153,9 +159,9 @@ class Inspection:
         fixed: bool,
     ) -> Answered:
         """See ``Inspector.around``."""
-        self._chain.using += 1
+        self.chain.using += 1
         try:
-            went = await self._chain.request(self._subject, asked, self.seen)
+            went = await self.chain.request(self._subject, asked, self.seen)
             if isinstance(went, Block):
                 return self._refused(went)
             if isinstance(went, Done):
@@ -168,19 +174,19 @@ class Inspection:
                 if isinstance(went_on, Answered):
                     return went_on
                 call, target = went_on
-            if call.retry is not None and call.retry.responses and self._chain.answers:
+            if call.retry is not None and call.retry.responses and self.chain.answers:
                 retry = await self._retried(call.retry)
                 if isinstance(retry, Block):
                     return self._refused(retry)
                 call = replace(call, retry=retry)
-            if not self._chain.inward:
+            if not self.chain.inward:
                 return await self._inspected(call, target, asked, await carry(call, target, face))
-            ears = _Ears(self._chain, self._subject, self.seen, face, reply)
+            ears = _Ears(self.chain, self._subject, self.seen, face, reply)
             answered = await carry(call, target, ears)
             await ears.drained()
             return await self._inspected(call, target, asked, answered)
         finally:
-            self._chain.using -= 1
+            self.chain.using -= 1
 
     def _remade(
         self, call: Call, target: Route, asked: Asked, again: Again, fixed: bool
@@ -207,12 +213,12 @@ class Inspection:
             return (
                 await self._items(call.method, answered, outcome) if isinstance(target, Target) else answered
             )
-        if not self._chain.responses:
+        if not self.chain.responses:
             return answered
         return await self._back(asked, seen_of(asked, outcome), answered, None)
 
     async def _back(self, asked: Asked, seen: Seen, answered: Answered, past: int | None) -> Answered:
-        back = await self._chain.response(self._subject, asked, seen, self.seen, past)
+        back = await self.chain.response(self._subject, asked, seen, self.seen, past)
         if isinstance(back, Block):
             return self._refused(back, answered)
         if back is not seen:
@@ -221,11 +227,11 @@ class Inspection:
 
     async def _items(self, method: str, answered: Answered, outcome: Result) -> Answered:
         """A list as the plugins leave it."""
-        if not self._chain.lists:
+        if not self.chain.lists:
             return answered
         key = methods.spec(method).list_key
         body = as_object(outcome.body)
-        found = await listed(self._chain, self._subject, method, body, self.seen)
+        found = await listed(self.chain, self._subject, method, body, self.seen)
         if isinstance(found, Block):
             return self._refused(found, answered)
         if found is not body.get(key):
@@ -234,7 +240,7 @@ class Inspection:
 
     async def _needs_input(self, outcome: NeedsInput, answered: Answered) -> Answered:
         requests = outcome.body.get("inputRequests")
-        if not self._chain.questions or not isinstance(requests, dict):
+        if not self.chain.questions or not isinstance(requests, dict):
             return answered
         kept: dict[str, Any] = {}
         for key, request in requests.items():
@@ -243,7 +249,7 @@ class Inspection:
                 kept[key] = request
                 continue
             questioned = Questioned(method=read[0], params=read[1])
-            put = await self._chain.question(self._subject, questioned, self.seen)
+            put = await self.chain.question(self._subject, questioned, self.seen)
             if put is questioned:
                 kept[key] = request
                 continue
@@ -261,7 +267,7 @@ class Inspection:
         self, method: str, params: dict[str, Any]
     ) -> tuple[str, dict[str, Any]] | Result | Fault:
         """A question as the client shall hear it, or how the call ends, or a ``Result`` that answers it."""
-        put = await self._chain.question(self._subject, Questioned(method=method, params=params), self.seen)
+        put = await self.chain.question(self._subject, Questioned(method=method, params=params), self.seen)
         if isinstance(put, Block):
             return fault_of_block(put)
         return (put.method, dict(put.params)) if isinstance(put, Questioned) else Result(dict(put.result))
@@ -271,7 +277,7 @@ class Inspection:
     ) -> dict[str, Any] | Fault:
         """The client's answer as the server shall hear it."""
         questioned = Questioned(method=method, params=params)
-        said = await self._chain.answer(self._subject, questioned, Seen(method, "", body), self.seen)
+        said = await self.chain.answer(self._subject, questioned, Seen(method, "", body), self.seen)
         return fault_of_block(said) if isinstance(said, Block) else dict(said.body)
 
     async def _retried(self, retry: Retry) -> Retry | Block:
@@ -281,7 +287,7 @@ class Inspection:
                 responses[key] = body  # it is refused as malformed further on
                 continue
             questioned = Questioned(method="", params={})
-            said = await self._chain.answer(self._subject, questioned, Seen("", "", body), self.seen)
+            said = await self.chain.answer(self._subject, questioned, Seen("", "", body), self.seen)
             if isinstance(said, Block):
                 return said
             responses[key] = dict(said.body)
@@ -291,9 +297,9 @@ class Inspection:
 
     async def recorded(self, event: AuditEvent) -> None:
         """See ``recorded`` above."""
-        if self._chain.records:
+        if self.chain.records:
             record = Record(event=msgspec.to_builtins(event))
-            if not await self._chain.recorded(self._subject, record):
+            if not await self.chain.recorded(self._subject, record):
                 raise AuditUnavailable("a plugin that must keep a record of each call could not")
 
     def _refused(self, block: Block, answered: Answered | None = None) -> Answered:

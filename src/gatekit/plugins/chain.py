@@ -8,7 +8,7 @@ the verdict that its entry's fail mode says. What a plugin said is kept as a sho
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -20,6 +20,7 @@ from gatekit.plugin import (
     Asked,
     Block,
     Listed,
+    Pass,
     Questioned,
     Record,
     Replace,
@@ -62,6 +63,18 @@ class Done(Struct, frozen=True):
     past: int
 
 
+class Step:
+    """One plugin's hook, found once."""
+
+    __slots__ = ("call", "entry", "hook", "ours")
+
+    def __init__(self, entry: Entry, hook: str) -> None:
+        self.entry = entry
+        self.hook = hook
+        self.call: Callable[..., Any] = getattr(entry.plugin, hook)
+        self.ours = entry.ours
+
+
 class Chain:
     """The plugins of one server. Immutable but for ``using``."""
 
@@ -83,27 +96,27 @@ class Chain:
     @property
     def shape(self) -> tuple[object, ...]:
         """Equal for chains that show the same lists."""
-        return tuple((entry.name, id(entry.plugin)) for entry in self.lists)
+        return tuple((step.entry.name, id(step.entry.plugin)) for step in self.lists)
 
     # -- a call -------------------------------------------------------------------------------------------
 
     async def request(self, subject: Subject, asked: Asked, seen: Seen) -> Onward | Done | Block:
         """On the way to the server."""
         changed = False
-        for entry in self.requests:
-            given = asked if entry.ours else own_asked(asked)
-            verdict = await self._judge(entry, "on_request", seen, subject, given)
+        for step in self.requests:
+            judged = self._begin(step, seen, subject, asked if step.ours else own_asked(asked))
+            verdict = judged if isinstance(judged, VERDICTS) else await self._end(step, seen, judged)
             if type(verdict) is Replace:
                 try:
-                    asked = asked_anew(asked, verdict, entry.ours)
+                    asked = asked_anew(asked, verdict, step.ours)
                 except Misuse as misuse:
-                    blocked = failed(entry, "on_request", misuse, seen)
+                    blocked = failed(step.entry, "on_request", misuse, seen)
                     if type(blocked) is Block:
                         return blocked
                 else:
                     changed = True
             elif type(verdict) is Answer:
-                return Done(verdict.result, self.entries.index(entry))
+                return Done(verdict.result, self.entries.index(step.entry))
             elif type(verdict) is Block:
                 return verdict
         return Onward(asked, changed)
@@ -113,14 +126,14 @@ class Chain:
     ) -> Answered | Block:
         """On the way back; ``past``: only the first so many plugins, if the server was never asked."""
         among = self.entries[:past] if past is not None else self.entries
-        for entry in self.responses:
-            if past is not None and entry not in among:
+        for step in self.responses:
+            if past is not None and step.entry not in among:
                 continue
-            given = answered if entry.ours else own_answered(answered)
-            verdict = await self._judge(entry, "on_response", seen, subject, asked, given)
-            if type(verdict) is Block:
-                return verdict
-            verdict = replaced(entry, "on_response", verdict, seen)
+            given = answered if step.ours else own_answered(answered)
+            judged = self._begin(step, seen, subject, asked, given)
+            verdict = judged if isinstance(judged, VERDICTS) else await self._end(step, seen, judged)
+            if type(verdict) is Replace:
+                verdict = replaced(step.entry, "on_response", verdict, seen)
             if type(verdict) is Block:
                 return verdict
             if type(verdict) is Replace and verdict.content is not None:
@@ -129,9 +142,10 @@ class Chain:
 
     async def listed(self, subject: Subject, listed: Listed, seen: Seen) -> Listed | Block:
         """A page of a list on the way back."""
-        for entry in self.lists:
-            given = listed if entry.ours else replace(listed, items=tuple(own(listed.items)))
-            verdict = await self._judge(entry, "on_list", seen, subject, given)
+        for step in self.lists:
+            entry = step.entry
+            given = listed if step.ours else replace(listed, items=tuple(own(listed.items)))
+            verdict = await self._judge(step, seen, subject, given)
             if type(verdict) is Replace and not is_items(verdict.content):
                 verdict = failed(entry, "on_list", Misuse("on_list: content must be a list of items"), seen)
             if type(verdict) is Block:
@@ -145,11 +159,11 @@ class Chain:
     def heard(self, subject: Subject, said: Said, seen: Seen) -> Said | Awaitable[Said | None] | None:
         """A notification. None: nobody hears it. Awaitable only if a hook is."""
         way = self.inward if said.to == "client" else self.outward
-        for at, entry in enumerate(way):
-            judged = self._begin(entry, "on_notification", seen, subject, given_to(entry, said))
+        for at, step in enumerate(way):
+            judged = self._begin(step, seen, subject, given_to(step.entry, said))
             if not isinstance(judged, VERDICTS):
                 return self._heard_later(subject, said, seen, way, at, judged)
-            heard = said_anew(entry, said, judged, seen)
+            heard = said_anew(step.entry, said, judged, seen)
             if heard is None:
                 return None
             said = heard
@@ -160,26 +174,26 @@ class Chain:
         subject: Subject,
         said: Said,
         seen: Seen,
-        way: Sequence[Entry],
+        way: Sequence[Step],
         at: int,
         judged: Awaitable[Verdict],
     ) -> Said | None:
-        verdict = await self._end(way[at], "on_notification", seen, judged)
-        heard = said_anew(way[at], said, verdict, seen)
-        for entry in way[at + 1 :]:
+        verdict = await self._end(way[at], seen, judged)
+        heard = said_anew(way[at].entry, said, verdict, seen)
+        for step in way[at + 1 :]:
             if heard is None:
                 return None
-            verdict = await self._judge(entry, "on_notification", seen, subject, given_to(entry, heard))
-            heard = said_anew(entry, heard, verdict, seen)
+            verdict = await self._judge(step, seen, subject, given_to(step.entry, heard))
+            heard = said_anew(step.entry, heard, verdict, seen)
         return heard
 
     async def question(
         self, subject: Subject, questioned: Questioned, seen: Seen
     ) -> Questioned | Answer | Block:
         """The server asks the client."""
-        for entry in self.questions:
-            verdict = await self._judge(entry, "on_question", seen, subject, given_to(entry, questioned))
-            verdict = replaced(entry, "on_question", verdict, seen)
+        for step in self.questions:
+            verdict = await self._judge(step, seen, subject, given_to(step.entry, questioned))
+            verdict = replaced(step.entry, "on_question", verdict, seen)
             if type(verdict) is Answer or type(verdict) is Block:
                 return verdict
             if type(verdict) is Replace and isinstance(verdict.content, Mapping):
@@ -190,10 +204,10 @@ class Chain:
         self, subject: Subject, questioned: Questioned, answered: Answered, seen: Seen
     ) -> Answered | Block:
         """The client's answer."""
-        for entry in self.answers:
-            given = answered if entry.ours else own_answered(answered)
-            verdict = await self._judge(entry, "on_answer", seen, subject, questioned, given)
-            verdict = replaced(entry, "on_answer", verdict, seen)
+        for step in self.answers:
+            given = answered if step.ours else own_answered(answered)
+            verdict = await self._judge(step, seen, subject, questioned, given)
+            verdict = replaced(step.entry, "on_answer", verdict, seen)
             if type(verdict) is Block:
                 return verdict
             if type(verdict) is Replace and isinstance(verdict.content, Mapping):
@@ -202,40 +216,42 @@ class Chain:
 
     async def recorded(self, subject: Subject, record: Record) -> bool:
         """Tell those who keep records of their own. False: one that must have it does not."""
-        for entry in self.records:
+        for step in self.records:
             try:
-                waiting = entry.plugin.on_record(subject, record)
+                waiting = step.call(subject, record)
                 if waiting is not None:
-                    async with asyncio.timeout(entry.deadline):
+                    async with asyncio.timeout(step.entry.deadline):
                         await waiting
             except Exception as error:  # noqa: BLE001 - the boundary, as below
-                if type(failed(entry, "on_record", error, [])) is Block:
+                if type(failed(step.entry, "on_record", error, [])) is Block:
                     return False
         return True
 
     # -- the boundary -------------------------------------------------------------------------------------
 
-    async def _judge(self, entry: Entry, hook: str, seen: Seen, *given: Any) -> Verdict:
-        judged = self._begin(entry, hook, seen, *given)
-        return judged if isinstance(judged, VERDICTS) else await self._end(entry, hook, seen, judged)
+    async def _judge(self, step: Step, seen: Seen, *given: Any) -> Verdict:
+        judged = self._begin(step, seen, *given)
+        return judged if isinstance(judged, VERDICTS) else await self._end(step, seen, judged)
 
-    def _begin(self, entry: Entry, hook: str, seen: Seen, *given: Any) -> Judgement:
+    def _begin(self, step: Step, seen: Seen, *given: Any) -> Judgement:
         try:
-            judged: Any = getattr(entry.plugin, hook)(*given)
+            judged: Any = step.call(*given)
         except Exception as error:  # noqa: BLE001 - the boundary: a plugin's failure is a verdict
-            return failed(entry, hook, error, seen)
-        if isinstance(judged, Awaitable):
+            return failed(step.entry, step.hook, error, seen)
+        if type(judged) is Pass and not judged.note:
+            return judged  # nearly always, so nothing else is looked at
+        if not isinstance(judged, VERDICTS) and isinstance(judged, Awaitable):
             return judged
-        return taken(entry, hook, judged, seen)
+        return taken(step.entry, step.hook, judged, seen)
 
-    async def _end(self, entry: Entry, hook: str, seen: Seen, judged: Awaitable[Verdict]) -> Verdict:
+    async def _end(self, step: Step, seen: Seen, judged: Awaitable[Verdict]) -> Verdict:
         try:
-            async with asyncio.timeout(entry.deadline):
+            async with asyncio.timeout(step.entry.deadline):
                 verdict = await judged
         except Exception as error:  # noqa: BLE001 - as above; a cancelled call is no failure of the plugin
-            return failed(entry, hook, error, seen)
-        return taken(entry, hook, verdict, seen)
+            return failed(step.entry, step.hook, error, seen)
+        return taken(step.entry, step.hook, verdict, seen)
 
 
-def _with(hook: str, entries: Sequence[Entry]) -> tuple[Entry, ...]:
-    return tuple(entry for entry in entries if hook in entry.plugin.hooks)
+def _with(hook: str, entries: Sequence[Entry]) -> tuple[Step, ...]:
+    return tuple(Step(entry, hook) for entry in entries if hook in entry.plugin.hooks)

@@ -57,6 +57,7 @@ class Server:
         )
         await writer.drain()
         writer.close()
+        await writer.wait_closed()
 
 
 @pytest.fixture
@@ -155,16 +156,22 @@ async def test_a_webhook_that_is_late_or_away(house: House, webhook: Server) -> 
     assert isinstance(await found.request(ALICE, ASKED, seen), Block)
     assert seen == ["far:error:OutboundRefused"]
 
+    ended = asyncio.Event()
+
     async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()
+        await writer.wait_closed()
+        ended.set()
 
     listening = await asyncio.start_server(hang, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/"
     late = chain(house, "webhook", url=url, secret=SECRET, deadline=0.1)
     assert isinstance(await late.request(ALICE, ASKED, seen), Block)
     assert seen[-1] == "far:error:TimeoutError"
+    await asyncio.wait_for(ended.wait(), 10)
     listening.close()
+    await listening.wait_closed()
     webhook.say = lambda _: (204, None)
     assert isinstance(
         await chain(house, "webhook", url=webhook.url, secret=SECRET).request(ALICE, ASKED, []), Onward

@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from fnmatch import translate
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from gatekit.plugin import Asked, Block, Options, Pass, Plugin, PluginError, Subject, Verdict
+from gatekit.plugin import Asked, Block, Options, Pass, Plugin, PluginError, Subject, Verdict, Verdicts
 
 _KEYS = frozenset(
     (
@@ -24,6 +24,7 @@ _KEYS = frozenset(
         *("target", "old_path", "new_path", "from_path", "to_path", "working_directory", "repo_path"),
     )
 )
+_PASS = Pass()
 _MOST = 1000
 """Paths in one request."""
 
@@ -54,10 +55,11 @@ class Paths(Plugin):
             for pointer in options.arguments
         ]
 
-    async def on_request(self, subject: Subject, asked: Asked) -> Verdict:  # noqa: ARG002
+    def on_request(self, subject: Subject, asked: Asked) -> Verdicts:  # noqa: ARG002
         named = self._named(asked)
-        if not named:
-            return Pass()
+        return self._looked_up(named) if named else _PASS
+
+    async def _looked_up(self, named: list[str]) -> Verdict:
         if len(named) > _MOST:
             return Block("too many paths to look at", f"at most {_MOST} paths in one call")
         # In a thread: a path may lie on a file system that takes its time.
@@ -72,7 +74,7 @@ class Paths(Plugin):
                 return []
             if self._pointers:
                 return [p for parts in self._pointers for p in _at(asked.arguments, parts)]
-            return list(_likely(asked.arguments, False))
+            return _likely(asked.arguments, False, [])
         return [asked.name] if asked.name[:5].lower() == "file:" else []
 
     def _outside(self, named: list[str]) -> int:
@@ -107,7 +109,7 @@ def _at(value: Any, parts: list[str]) -> Iterator[str]:
         yield from _texts(value)
         return
     head, rest = parts[0], parts[1:]
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         found = value.values() if head == "*" else [value[head]] if head in value else []
     elif isinstance(value, list):
         number = int(head) if head.isdecimal() and len(head) < 7 else -1
@@ -126,15 +128,16 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(item)
 
 
-def _likely(value: Any, is_path: bool) -> Iterator[str]:
+def _likely(value: Any, is_path: bool, found: list[str]) -> list[str]:
     """Strings that are paths by a key above them, and URIs of files wherever they stand. A URL under such a
     key is a path too: ``http:`` can be the name of a folder."""
     if isinstance(value, str):
         if is_path or value[:5].lower() == "file:":
-            yield value
-    elif isinstance(value, Mapping):
+            found.append(value)
+    elif isinstance(value, dict):
         for key, item in value.items():
-            yield from _likely(item, is_path or key.lower().replace("-", "_") in _KEYS)
+            _likely(item, is_path or key in _KEYS or key.lower().replace("-", "_") in _KEYS, found)
     elif isinstance(value, list):
         for item in value:
-            yield from _likely(item, is_path)
+            _likely(item, is_path, found)
+    return found

@@ -6,14 +6,15 @@ schema whose work could explode (references that branch) is not used beyond a bu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Awaitable, Mapping
+from typing import Any, ClassVar, cast
 
 import msgspec
 
-from gatekit.plugin import Asked, Block, Options, Pass, Plugin, Subject, Verdict
+from gatekit.plugin import Asked, Block, Options, Pass, Plugin, Subject, Verdict, Verdicts
 from gatekit.plugins.builtin.schema_cost import TooComplex, cost_of, nodes_and_depth
 
+_PASS = Pass()
 _MOST_BYTES = 256 * 1024
 _BUDGET = 2_000_000
 """Steps of one validation; some tens of milliseconds."""
@@ -48,10 +49,20 @@ class Schema(Plugin):
         super().__init__(options, name)
         self._known: dict[tuple[str, str], tuple[Any, _Checked | str]] = {}
 
-    async def on_request(self, subject: Subject, asked: Asked) -> Verdict:
+    def on_request(self, subject: Subject, asked: Asked) -> Verdicts:
         if asked.method != "tools/call" or asked.tool is None:
-            return Pass()
-        tool = await asked.tool(asked.name)
+            return _PASS
+        tool = asked.tool(asked.name)
+        if tool is None or isinstance(tool, dict):
+            return self._judged(subject, asked, tool)
+        return self._later(subject, asked, cast("Awaitable[Mapping[str, Any] | None]", tool))
+
+    async def _later(
+        self, subject: Subject, asked: Asked, tool: Awaitable[Mapping[str, Any] | None]
+    ) -> Verdict:
+        return self._judged(subject, asked, await tool)
+
+    def _judged(self, subject: Subject, asked: Asked, tool: Mapping[str, Any] | None) -> Verdict:
         if tool is None:
             return self._unusable("unknown tool")
         known = self._known.get((subject.server, asked.name))
@@ -66,7 +77,7 @@ class Schema(Plugin):
         if checked.cost * nodes * checked.branches ** min(depth, 64) > _BUDGET:
             return self._unusable("too much work")
         if checked.validator.is_valid(asked.arguments):
-            return Pass()
+            return _PASS
         return Block("arguments that do not fit", _words(checked.validator, asked.arguments), "invalid")
 
     def _unusable(self, why: str) -> Verdict:

@@ -94,7 +94,7 @@ def nodes_and_depth(value: Any) -> tuple[int, int]:
         depth += 1
         below: list[Any] = []
         for one in level:
-            if isinstance(one, Mapping):
+            if isinstance(one, dict):
                 below += one.values()
             elif isinstance(one, list):
                 below += one
