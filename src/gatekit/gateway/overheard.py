@@ -22,6 +22,8 @@ from gatekit.plugins.chain import Chain
 from gatekit.protocol import methods
 from gatekit.upstream.link import Link
 
+MOST_WAITED = 30.0
+"""Seconds that an answer waits for plugins to judge the notifications before it."""
 _MOST_WAITING = 1000
 """Notifications that wait for a slow plugin; more are lost, as with a slow reader."""
 _CANCELLED = "notifications/cancelled"
@@ -83,8 +85,12 @@ class Relay:
             self._deliver(Notice(heard.method, dict(heard.params)))
 
     async def drained(self) -> None:
+        """Wait for what was said, for a while: what has not been judged by then is not heard."""
         if self._task is not None:
-            await asyncio.wait({self._task})
+            _, late = await asyncio.wait({self._task}, timeout=MOST_WAITED)
+            if late:
+                self._queue.clear()
+                self._task.cancel()
 
     async def _later(self, first: Awaitable[Said | None]) -> None:
         heard = await first

@@ -284,6 +284,22 @@ async def test_notifications_to_the_client_keep_their_order(rig: Rig, slow: bool
     assert rig.records()[-1]["verdicts"] == ["test:replace", "test:block", "test:replace"]
 
 
+async def test_an_answer_does_not_wait_for_ever_for_notifications(rig: Rig, monkeypatch: Any) -> None:
+    """Each notification may take as long as the deadline says, and a server may send thousands."""
+
+    async def slow(*_: Any) -> Any:
+        await asyncio.sleep(60)
+        return Pass()
+
+    monkeypatch.setattr("gatekit.gateway.overheard.MOST_WAITED", 0.05)
+    plug(rig, Hooks(notification=slow), deadline=600.0)
+    session = await rig.open("/s/talker/mcp")
+    params = {"name": "progress", "arguments": {}, "_meta": {"progressToken": "t"}}
+    answer = await rig.rpc("/s/talker/mcp", "tools/call", params, mcp_session_id=session)
+    assert text(answer.json) == "done"
+    assert b"notifications/progress" not in answer.body
+
+
 async def test_log_messages_outside_of_calls_pass_plugins(rig: Rig) -> None:
     plug(rig, Hooks(notification=lambda _, said: Replace({**said.params, "data": "[gone]"})))
     session = await rig.open("/s/talker/mcp")
