@@ -74,6 +74,8 @@ class _ServerRights:
             if not narrowing.matches(kind, name):
                 continue
             if self.keys.isdisjoint(narrowing.keys):
+                if type(decision) is not Allow:
+                    return decision, True
                 return Deny(f"not on the list of this {kind}", narrowing.rule), True
             if type(decision) is Allow:
                 decision = Allow(narrowing.rule)
