@@ -89,7 +89,10 @@ def _open_to_strangers(config: Config) -> bool:
     lists = (
         (rules.gateway,) if rules.gateway is not None else tuple(server.allowed for server in rules.servers)
     )
-    return any(Anyone() in (allowed or ()) for allowed in lists)
+    if any(Anyone() in (allowed or ()) for allowed in lists):
+        return True
+    allows = (rule for rule in rules.rules if rule.effect == "allow" and not rule.shadow)
+    return rules.gateway is None and any(Anyone() in (rule.who or ()) for rule in allows)
 
 
 def _gateway_list(config: Config) -> Iterator[str]:

@@ -85,6 +85,7 @@ def _named(rules: Rules) -> frozenset[str]:
     lists = [rules.gateway or (), *(members for _, members in rules.groups)]
     for server in rules.servers:
         lists += [server.allowed or (), *(tool.allowed for tool in server.tools)]
+    lists += [rule.who or () for rule in rules.rules if rule.effect == "allow" and not rule.shadow]
     return frozenset(
         selector.login.lower()
         for members in lists

@@ -7,7 +7,7 @@ them come the rules (``bundle.py``), for whoever passed the gateway-wide list.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from gatekit.model.circumstances import UNASKED, Circumstances
@@ -60,9 +60,10 @@ class _ServerRights:
         base, closed = self._listed(kind, name)
         found: Decision | Bundle = base
         if self.index is not None:
-            reach = kind == "server" and not name
-            bundle = bundle_of(base, closed, self._about(kind, name), reach)
-            found = bundle.judge(UNASKED, False) if bundle.settled else bundle
+            rules = self._about(kind, name)
+            if rules:
+                bundle = bundle_of(base, closed, rules, kind == "server" and not name)
+                found = bundle.judge(UNASKED, False) if bundle.settled else bundle
         if len(self.memo) < MEMO_LIMIT:
             self.memo[(kind, name)] = found
         return found
@@ -81,7 +82,7 @@ class _ServerRights:
                 decision = Allow(narrowing.rule)
         return decision, closed
 
-    def _about(self, kind: str, name: str) -> Iterable[Ruled]:
+    def _about(self, kind: str, name: str) -> list[Ruled]:
         assert self.index is not None
         if kind != "server":
             return self.index.about(kind, name)

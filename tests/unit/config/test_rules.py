@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gatekit.config.checks import warnings
 from gatekit.config.rulebook import days_of, hours_of
 from gatekit.model.rules import ArgumentTest, ByGroup, ByLogin, Rule, Strength, Window
 from gatekit.policy.engine import Policy
@@ -105,3 +106,12 @@ def test_days_and_hours() -> None:
     assert days_of([]) == frozenset(range(7))
     assert hours_of("22:00 - 06:30") == (1320, 390)
     assert hours_of("0:00-24:00") == (0, 1440)
+
+
+def test_an_allow_rule_for_everybody_is_as_open_as_a_list(tmp_path: Path) -> None:
+    github = "proxy: {auth: {provider: github, client_id: a, client_secret: b}}\n"
+    text = github + "servers: {db: {command: prog, allowed_users: [octocat]}}\nrules:\n  - {rule}\n"
+    opened = "{name: x, effect: allow, who: ['*']}"
+    for rule, warned in ((opened, True), (opened.replace("'*'", "hubot"), False)):
+        found = warnings(loaded(tmp_path, text.replace("{rule}", rule)), {})
+        assert any("everybody in the world" in line for line in found) == warned
