@@ -20,6 +20,8 @@ from gatekit.admin.people import People
 from gatekit.admin.roles import RoleDesk
 from gatekit.admin.scim_tokens import ScimTokens
 from gatekit.admin.service_accounts import ServiceAccounts
+from gatekit.admin.transfer import Transfer
+from gatekit.admin.transfer_groups import GroupTransfer
 from gatekit.audit.recorder import Recorder
 from gatekit.config import document
 from gatekit.config.model import Config
@@ -65,6 +67,8 @@ def console(
         clients=Clients(*desk),
         service_accounts=ServiceAccounts(*desk),
         scim_tokens=ScimTokens(*desk),
+        transfer=Transfer(*desk),
+        group_transfer=GroupTransfer(*desk),
         standing=roles,
         clock=clock,
         connections=connections,

@@ -102,7 +102,8 @@ def _place(form: Format, line: int) -> str:
 def _json(text: str) -> Iterable[tuple[int, Values]]:
     try:
         document = json.loads(text)
-    except ValueError as error:
+        json.dumps(document, ensure_ascii=False).encode()  # an escape can make what no text holds
+    except (ValueError, RecursionError) as error:
         raise InvalidInput(f"this is not JSON: {error}") from None
     if not isinstance(document, list) or not all(isinstance(entry, dict) for entry in document):
         raise InvalidInput("expected a JSON list of objects")
@@ -147,7 +148,7 @@ def _list(text: str) -> Any:
     if text.startswith("["):
         try:
             return json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return text  # and refused as no list
     return [value for part in text.split(";") if (value := part.strip())]
 

@@ -160,9 +160,37 @@ def keys() -> Sheet:
     )
 
 
+def importing() -> Question:
+    forms = (("csv", "CSV, the first line names the columns"), ("json", "JSON, a list of objects"))
+    text = "username,display_name,role,groups\nada,,,dev;sre\nzoe,Zoe Ito,,dev\n"
+    return Question(
+        frame=_frame("/people"),
+        title="Import people",
+        csrf="csrf-value",
+        seen="seen-value",
+        action="/admin/import?of=people",
+        changes=(
+            "All of it happens, or nothing. Whoever is not in the text stays as they are.",
+            "Changed: 2, left as they are: 0.",
+            "Line 2: update ada. now role=member state=enabled groups=dev; then role=member state=enabled "
+            "groups=dev,sre",
+            "Line 3: create zoe. name=Zoe Ito role=member state=enabled groups=dev",
+        ),
+        fields=(
+            Choice(name="form", label="Written as", value="csv", options=forms),
+            Choice(
+                name="text", label="Text", hint="Columns: username, …", value=text, lines=14, required=True
+            ),
+        ),
+        button="Do all of this",
+        back="/admin/people",
+    )
+
+
 def pages_of_programs(pages: HtmlPages) -> dict[str, str]:
     """Name → document."""
     return {
+        "admin-import": pages.console(importing()),
         "admin-overview": pages.console(overview()),
         "admin-clients": pages.console(clients()),
         "admin-client": pages.console(client()),

@@ -28,6 +28,8 @@ from gatekit.admin.permissions import Permission, permitted
 from gatekit.admin.roles import RoleDesk
 from gatekit.admin.scim_tokens import ScimTokens
 from gatekit.admin.service_accounts import ServiceAccounts
+from gatekit.admin.transfer import Transfer
+from gatekit.admin.transfer_groups import GroupTransfer
 from gatekit.errors import AdminError, Conflict, Forbidden, NotFound, PageProblem
 from gatekit.identity.registry import Definition
 from gatekit.model.ports import Clock
@@ -37,7 +39,8 @@ from gatekit.web.console.route import PATH, PERSON
 from gatekit.web.console.views import Frame, Question, Sheet
 from gatekit.web.pages import HtmlPages
 
-_FORM_BYTES = 64 * 1024
+FORM_BYTES = 64 * 1024
+"""Of a form, if not said otherwise."""
 _COMMAND = re.compile(r"(; | \()`gatekit [^`]*`.*$", re.DOTALL)
 _STATUS: tuple[tuple[type[AdminError], int, str], ...] = (
     (Forbidden, 403, "You may not do this"),
@@ -74,6 +77,8 @@ class Desks(Struct, frozen=True, kw_only=True):
     clients: Clients
     service_accounts: ServiceAccounts
     scim_tokens: ScimTokens
+    transfer: Transfer
+    group_transfer: GroupTransfer
     standing: Roles
     """What somebody is now, by their row or by the file."""
     clock: Clock
@@ -127,9 +132,9 @@ class ConsoleDoor:
             return await self._sign_in(request, PATH)
         return await _answered(handler, visit)
 
-    async def sent(self, request: Request, handler: Handler) -> Response:
+    async def sent(self, request: Request, handler: Handler, limit: int = FORM_BYTES) -> Response:
         """A form. ``handler`` checks that the form is ours before it does anything (``check``)."""
-        visit = await self._visit(request, await form(request, _FORM_BYTES))
+        visit = await self._visit(request, await form(request, limit))
         return redirect(PATH) if visit is None else await _answered(handler, visit)
 
     async def _visit(self, request: Request, sent: Form) -> Visit | None:

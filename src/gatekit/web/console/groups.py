@@ -12,6 +12,7 @@ from gatekit.web.console.deeds import deed_url, notice
 from gatekit.web.console.door import ConsoleDoor, Desks, Visit, person_url
 from gatekit.web.console.group_deeds import DEEDS, group_url
 from gatekit.web.console.route import GROUP, GROUPS
+from gatekit.web.console.transfers import transfer_links
 from gatekit.web.console.views import Choice, Link, Row, Section, Sheet
 
 ON_A_PAGE = 50
@@ -41,7 +42,10 @@ class GroupPages:
             title="Groups",
             lead="Of our own, and those that providers named. Groups of the configuration file are not here.",
             notice=notice(DEEDS, visit),
-            links=(Link("Add a group", deed_url("group-create")),) if visit.may("groups:write") else (),
+            links=(
+                *((Link("Add a group", deed_url("group-create")),) if visit.may("groups:write") else ()),
+                *transfer_links(visit, "groups"),
+            ),
             search=(Choice(name="q", label="Search", hint="Part of a name or a title.", value=text),),
             sections=(
                 Section(

@@ -10,7 +10,7 @@ from gatekit.web.console.clients import ClientPages
 from gatekit.web.console.connection_deeds import DEEDS as CONNECTION_DEEDS
 from gatekit.web.console.connections import ConnectionPages
 from gatekit.web.console.deeds import Deed, DeedPages
-from gatekit.web.console.door import ConsoleDoor, Desks, Handler
+from gatekit.web.console.door import FORM_BYTES, ConsoleDoor, Desks, Handler
 from gatekit.web.console.group_deeds import DEEDS as GROUP_DEEDS
 from gatekit.web.console.groups import GroupPages
 from gatekit.web.console.holding_deeds import DEEDS as HOLDING_DEEDS
@@ -30,8 +30,10 @@ from gatekit.web.console.route import (
     CONNECTION,
     CONNECTIONS,
     DEED,
+    EXPORT,
     GROUP,
     GROUPS,
+    IMPORT,
     KEYS,
     NEW_PERSON,
     OVERVIEW,
@@ -41,6 +43,7 @@ from gatekit.web.console.route import (
     SERVICES,
     Answer,
 )
+from gatekit.web.console.transfers import MAX_BYTES, TransferPages
 
 DEEDS: tuple[Deed, ...] = (
     *(*GROUP_DEEDS, *HOLDING_DEEDS, *KEY_DEEDS, *CONNECTION_DEEDS),
@@ -55,6 +58,7 @@ class Console:
     def __init__(self, door: ConsoleDoor, desks: Desks) -> None:
         people, connections = PeoplePages(door, desks), ConnectionPages(door, desks)
         clients = ClientPages(door, desks)
+        transfers = TransferPages(door, desks)
         groups, deeds = GroupPages(door, desks), DeedPages(door, desks, DEEDS)
         self._door = door
         self._handlers: dict[tuple[str, str], Handler] = {
@@ -74,6 +78,9 @@ class Console:
             (CLIENT, "GET"): clients.client,
             (SERVICES, "GET"): ProgramPages(door, desks).list,
             (PROVISIONING, "GET"): ProvisioningPages(door, desks).show,
+            (EXPORT, "GET"): transfers.export,
+            (IMPORT, "GET"): transfers.ask,
+            (IMPORT, "POST"): transfers.do,
             (DEED, "GET"): deeds.ask,
             (DEED, "POST"): deeds.do,
         }
@@ -83,7 +90,8 @@ class Console:
         handler = self._handlers[path, method]
 
         async def handle(request: Request) -> Response:
-            enter = self._door.sent if method == "POST" else self._door.look
-            return await enter(request, handler)
+            if method == "GET":
+                return await self._door.look(request, handler)
+            return await self._door.sent(request, handler, MAX_BYTES if path == IMPORT else FORM_BYTES)
 
         return handle

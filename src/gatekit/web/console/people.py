@@ -18,6 +18,7 @@ from gatekit.web.console.holding_deeds import DEEDS as HELD
 from gatekit.web.console.holdings import Holdings
 from gatekit.web.console.person_deeds import DEEDS, fitting
 from gatekit.web.console.route import NEW_PERSON, PEOPLE
+from gatekit.web.console.transfers import transfer_links
 from gatekit.web.console.views import Choice, Fact, Link, Question, Row, Section, Sheet
 
 ON_A_PAGE = 50
@@ -58,7 +59,10 @@ class PeoplePages:
             title="People",
             lead=_title(chosen, total),
             notice=BY_NAME["delete"].done if asked.get("done") == "delete" else "",
-            links=(Link("Add a person", NEW_PERSON),) if visit.may("people:write") else (),
+            links=(
+                *((Link("Add a person", NEW_PERSON),) if visit.may("people:write") else ()),
+                *transfer_links(visit, "people"),
+            ),
             search=_search(text, role or "", state),
             sections=(
                 Section(

@@ -27,6 +27,8 @@ CLIENTS = f"{PATH}/clients"
 CLIENT = f"{PATH}/client"
 SERVICES = f"{PATH}/service-accounts"
 PROVISIONING = f"{PATH}/provisioning"
+EXPORT = f"{PATH}/export"
+IMPORT = f"{PATH}/import"
 DEED = f"{PATH}/do/{{deed}}"
 
 DOORS = (
@@ -46,6 +48,9 @@ DOORS = (
     (CLIENT, "GET"),
     (SERVICES, "GET"),
     (PROVISIONING, "GET"),
+    (EXPORT, "GET"),
+    (IMPORT, "GET"),
+    (IMPORT, "POST"),
     (DEED, "GET"),
     (DEED, "POST"),
 )
