@@ -34,6 +34,7 @@ from gatekit.model.audit import ConfigEvent, ProcessEvent
 from gatekit.model.ports import Clock, Entropy
 from gatekit.oauth.server import AuthorizationServer
 from gatekit.outgoing import dialler, warm_up
+from gatekit.pinned import Pinned
 from gatekit.platform.clock import SystemClock, SystemEntropy
 from gatekit.platform.peers import TrustedProxies
 from gatekit.platform.vault import Vault, load_master_key
@@ -86,6 +87,7 @@ class Application:
         warm_up(config)
         self.authorization = AuthorizationServer(oauth_settings(config), control.services(self._parts()))
         self.gateway = Gateway(self._surroundings(), self._tables)
+        self._pinned = Pinned(store.pins, self.gateway)
         ready = control.readiness(self._parts(), lambda: self.gateway.draining)
         self.routes: tuple[BaseRoute, ...] = control.routes(self._parts(), self.authorization, ready)
         self._control = control.behind(self.routes, self._entropy)
@@ -146,12 +148,14 @@ class Application:
         seen = await newest(self.store.changes)
         await self._restock()
         await self.signins.load()
+        await self._pinned.load()
         self.gateway.start()
         self.pool.replace([entry.server for entry in self.config.servers])
         self._jobs = [
             asyncio.ensure_future(follow(self.store.changes, seen, self._changed)),
             asyncio.ensure_future(self._tidy()),
             asyncio.ensure_future(self._tell()),
+            asyncio.ensure_future(self._pinned.run()),
         ]
         await self.recorder.write(self._config_event("loaded", str(self.config.path)))
 
@@ -168,6 +172,7 @@ class Application:
         await self.gateway.close()
         await self._plugged.close()
         await self.pool.close()
+        await self._pinned.close()
         self._hasher.close()
         self._threads.close()
         await self.recorder.aclose()
@@ -204,7 +209,10 @@ class Application:
             await self._restock()
         if touches(entries, "connection"):
             await self.signins.load()
-        await self._standing_changed(entries)
+        if touches(entries, "pin"):
+            await self._pinned.decided()
+        if others := [entry for entry in entries if not entry.startswith("pin:")]:
+            await self._standing_changed(others)
 
     async def _restock(self) -> None:
         """Nested groups and groups by rule, as the store has them now."""

@@ -813,6 +813,10 @@ class InvalidParams(ProtocolFault):
     status = 400
 
 
+class Withheld(InvalidParams):
+    """It is in quarantine: the caller hears of it as of something that does not exist."""
+
+
 class HeaderMismatch(ProtocolFault):
     """MCP 2026-07-28, Streamable HTTP: a mirrored header is missing, malformed or differs from the body."""
 

@@ -31,6 +31,7 @@ from gatekit.model.audit import ConfigEvent, ProcessEvent
 from gatekit.model.connections import ConnectionRules
 from gatekit.model.people import Principal
 from gatekit.outgoing import dialler
+from gatekit.pinned import Pinned
 from gatekit.platform.clock import SystemClock, SystemEntropy
 from gatekit.platform.vault import Vault, load_master_key
 from gatekit.plugged import Plugged
@@ -101,6 +102,7 @@ class LocalApplication:
             ),
             tables(config, stored, self._plugged.chains(config)),
         )
+        self._pinned = Pinned(store.pins, self._gateway)
         self._channel = InsideChannel(self._gateway.endpoint.serve, local.server)
         self._jobs: list[asyncio.Task[None]] = []
 
@@ -135,9 +137,13 @@ class LocalApplication:
 
     async def start(self) -> None:
         """Start the background jobs. Raises ``StoreError``, ``AuditUnavailable``."""
-        self._gateway.start()
         seen = await newest(self._store.changes)
-        self._jobs = [asyncio.ensure_future(follow(self._store.changes, seen, self._changed))]
+        await self._pinned.load()
+        self._gateway.start()
+        self._jobs = [
+            asyncio.ensure_future(follow(self._store.changes, seen, self._changed)),
+            asyncio.ensure_future(self._pinned.run()),
+        ]
         await self._recorder.write(self._config_event("loaded", str(self.config.path)))
 
     async def close(self) -> None:
@@ -148,6 +154,7 @@ class LocalApplication:
         await self._gateway.close()
         await self._plugged.close()
         await self._pool.close()
+        await self._pinned.close()
         await self._recorder.aclose()
         await self._store.close()
 
@@ -171,6 +178,8 @@ class LocalApplication:
         if touches(entries, "group"):
             self._stored = await read_stored(self._store.groups)
             self._gateway.apply(tables(self.config, self._stored, self._plugged.chains(self.config)))
+        if touches(entries, "pin"):
+            await self._pinned.decided()
         await self._standing_changed()
 
     async def _standing_changed(self) -> None:

@@ -31,6 +31,8 @@ Permission = Literal[
     "signing_keys:read",
     "signing_keys:write",
     "servers:read",
+    "pins:read",
+    "pins:write",
     "audit:read",
 ]
 

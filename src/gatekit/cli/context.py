@@ -64,6 +64,9 @@ class Office:
         self._data_dir = data_dir
         self._parts = (store, audit, SystemClock(), SystemEntropy())
 
+    def of(self, desk: Callable[..., T]) -> T:
+        return desk(*self._parts)
+
     async def stored_connection(self, name: str) -> StoredConnection | None:
         return await self._parts[0].connections.get(name)
 

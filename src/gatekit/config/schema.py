@@ -47,6 +47,7 @@ from gatekit.config.provider_schema import (
 from gatekit.config.rules_schema import ArgumentIn, RuleIn, StrengthIn, WhenIn
 from gatekit.config.trust_schema import AssertionIn, ExternalIn, IntrospectionIn
 from gatekit.model.oauth import TokenAuthMethod
+from gatekit.model.pins import PinMode
 from gatekit.model.server import Instances, RemoteKind
 
 _DAY = 86400
@@ -222,6 +223,7 @@ class ServerIn(Section, frozen=True):
     start_timeout: Annotated[float, Duration(0.1, 3600)] = 30
     call_timeout: Annotated[float, Duration(0.1, _DAY)] = 300
     probe_timeout: Annotated[float, Duration(0.05, 60)] = 3
+    pins: Annotated[PinMode, OneOf(("off", "flag", "quarantine", "approve"))] = "flag"
     allow_dangerous: Annotated[bool, Flag()] = False
     allowed_users: Annotated[Names | None, Texts()] = None
     allowed_groups: Annotated[Names | None, Texts()] = None

@@ -99,6 +99,7 @@ class Servers:
                 start_timeout=section.start_timeout,
                 call_timeout=section.call_timeout,
                 probe_timeout=section.probe_timeout,
+                pins=section.pins,
             ),
             line=self._document.line(path),
             allow_dangerous=section.allow_dangerous,

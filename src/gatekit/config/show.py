@@ -357,6 +357,7 @@ def _server(entry: ServerConfig, rules: ServerRules, gateway: AccessList) -> dic
         "start_timeout": show_seconds(server.start_timeout),
         "call_timeout": show_seconds(server.call_timeout),
         "probe_timeout": show_seconds(server.probe_timeout),
+        "pins": server.pins,
         "allowed_users": _access(rules.allowed, absent=inherited),
     }
     for kind in ("tool", "prompt", "resource"):

@@ -19,7 +19,6 @@ from gatekit.gateway import cursors
 from gatekit.gateway.catalog import Catalog
 from gatekit.gateway.changes import Audience, Latecomers
 from gatekit.gateway.cursors import Mark
-from gatekit.gateway.faces import as_object
 from gatekit.gateway.judging import about
 from gatekit.gateway.outages import Outages
 from gatekit.gateway.ports import Surroundings
@@ -185,7 +184,7 @@ class Aggregate:
                     # Its cursors do not outlive the instance, for instance. The client begins again.
                     raise InvalidParams("Invalid params: unknown cursor", outcome.message)
                 raise LinkError(f"it answered {call.method} with an error: {outcome.message}")
-            body = await self._catalog.inspected(call, spec, server.name, as_object(outcome.body))
+            body = await self._catalog.inspected(call, spec, server, outcome, link)
             self._add(walk, call, spec, view, mark, body, unseen)
             cursor = body.get("nextCursor")
             if not isinstance(cursor, str):

@@ -18,6 +18,7 @@ from gatekit.gateway.faces import as_object
 from gatekit.gateway.feeds import LIST_CHANGES, UPDATED, Feed, Feeds, Listener
 from gatekit.gateway.judging import about
 from gatekit.gateway.overheard import Overheard, Owner, chain_of, listed, subject_of
+from gatekit.gateway.pins import Pins
 from gatekit.gateway.ports import Surroundings
 from gatekit.gateway.published import Shelf
 from gatekit.gateway.router import Target
@@ -50,6 +51,7 @@ class Catalog:
         self.slots = Slots(around.pool, feeds)
         self.books = Toolbook(around.clock)
         self.tasks = Tasks(around.clock)
+        self.pins = Pins(around.clock, around.trail)
         self._marks: dict[bytes, str] = {}
         self._stateless: set[str] = set()
         """Servers that were found to be of the stateless era: one instance serves all capabilities there."""
@@ -224,16 +226,18 @@ class Catalog:
         return Result({**body, spec.list_key: kept})
 
     async def inspected(
-        self, call: Call, spec: MethodSpec, server: str, body: dict[str, Any]
+        self, call: Call, spec: MethodSpec, server: Server, result: Result, link: Link
     ) -> dict[str, Any]:
-        """One server's page of a merged list as its plugins leave it. Raises LinkError if they refuse it."""
+        """One server's page of a merged list without what is withheld, as its plugins leave it. Raises
+        LinkError if they refuse it."""
+        body = as_object(self.pins.sifted(call, server, spec.list_key, result, link).body)
         tables = self._shelf.current
-        chain = chain_of(tables, server)
+        chain = chain_of(tables, server.name)
         if chain is None or not chain.lists:
             return body
         # Under the server's own names first: plugins may give others, which are judged as well.
-        body = as_object(self.filtered(call, spec, server, Result(body)).body)
-        subject = subject_of(call.access, server, tables, call.session, call.request_id, call.address)
+        body = as_object(self.filtered(call, spec, server.name, Result(body)).body)
+        subject = subject_of(call.access, server.name, tables, call.session, call.request_id, call.address)
         found = await listed(chain, subject, call.method, body, call.verdicts)
         if isinstance(found, Block):
             raise LinkError(found.public, found.reason)

@@ -46,6 +46,7 @@ class Gateway:
         self.feeds = Feeds(around.pool, around.clock)
         catalog = Catalog(around, self._shelf, self.feeds)
         self._slots = catalog.slots
+        self.pins = catalog.pins
         self._aggregate = aggregate = Aggregate(around, self._shelf, catalog)
         self.rounds = Rounds(around, catalog)
         self._exchange = Exchange(around, self._shelf, catalog, aggregate, self.rounds)
@@ -79,6 +80,11 @@ class Gateway:
         for stream in list(self._stateless.subscriptions):
             stream.lists_changed(comparison.changed(stream))
             self._stateless.widen(stream)
+
+    def relisted(self) -> None:
+        """What is withheld has changed: whoever is there may read the lists anew."""
+        for who in (*self.sessions, *self._stateless.subscriptions):
+            who.lists_changed(("tools", "prompts", "resources"))
 
     async def recheck(self, entries: Sequence[str] = EVERYBODY) -> None:
         """Somebody's standing may have changed: end what is open for those who no longer may. ``entries`` of

@@ -16,8 +16,8 @@ from typing import Protocol
 
 import msgspec
 
-from gatekit.errors import AuditUnavailable, InvalidParams, LinkError, ProtocolFault
-from gatekit.gateway import apps, inspection, judging, mirrored, router, scoped, taskrun, tasks
+from gatekit.errors import AuditUnavailable, InvalidParams, LinkError, ProtocolFault, Withheld
+from gatekit.gateway import apps, inspection, judging, mirrored, pins, router, scoped, taskrun, tasks
 from gatekit.gateway.aggregate import Aggregate
 from gatekit.gateway.catalog import Catalog
 from gatekit.gateway.loop import Asking, Loop, Rising
@@ -142,7 +142,7 @@ class Exchange:
                 answered = await self._perform(call, target, flight, inspected, face, session, local)
                 if tasks.may_start(call):
                     self.tasks.note(call, target, answered.outcome)
-            decision = inspection.told(inspected, answered, decision)
+            decision = inspection.told(inspected, answered, pins.told(answered, decision))
             if flight.left and not answered.detail:
                 answered.detail = LEFT
             status, body = _rendered(call, answered, face)
@@ -200,6 +200,8 @@ class Exchange:
             if flight.said:
                 answered.detail, answered.rounds = ", ".join(flight.said), len(flight.said)
             return answered
+        except Withheld as fault:
+            return Answered(self._refusal(target, call), None, fault.detail, withheld=True)
         except ProtocolFault as fault:
             return Answered(fault_of(fault), None, fault.detail)
         except LinkError as error:
@@ -237,6 +239,8 @@ class Exchange:
                 link = await self._catalog.link(target.server, call, session)
             if not mirrored.is_plain(call, target.name, link, self._catalog.books):
                 await mirrored.check(call, target.name, link, self._catalog.books)
+            if target.server.pins != "off":
+                await self._catalog.pins.check(call, target, link)
             return await self._asked(call, target, link, reply, face, session)
         if isinstance(target, Everywhere):
             spec = methods.spec(call.method)
@@ -287,6 +291,7 @@ class Exchange:
             return Answered(self.tasks.filtered(call, outcome), link)
         if call.method in _LISTS and isinstance(outcome, Result):
             spec = methods.spec(call.method)
+            outcome = self._catalog.pins.sifted(call, target.server, spec.list_key, outcome, link)
             return Answered(self._catalog.filtered(call, spec, target.server.name, outcome), link)
         return Answered(renamed(call, target, outcome), link)
 

@@ -90,6 +90,8 @@ class Answered(Struct):
     """Of the parked call that the answer is about."""
     verdicts: tuple[str, ...] = ()
     """What plugins said."""
+    withheld: bool = False
+    """What was called is in quarantine."""
     event: CallEvent | None = None
     """The record, once it was made."""
 

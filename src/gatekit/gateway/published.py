@@ -102,12 +102,12 @@ class Published:
         rights = self.rights(access.principal)
         own = self.servers.get(endpoint)
         if own is not None:
-            return (own.fingerprint(), rights.outline(endpoint, kind), self._shape(endpoint))
+            return (own.fingerprint(), own.pins, rights.outline(endpoint, kind), self._shape(endpoint))
         view = self.view(endpoint)
         if view is None:
             return ()
         behind = (
-            (s.name, s.fingerprint(), rights.outline(s.name, kind), self._shape(s.name))
+            (s.name, s.fingerprint(), s.pins, rights.outline(s.name, kind), self._shape(s.name))
             for s in self.behind(view, access)
         )
         return (view.shape, rights.outline(endpoint, kind), *behind)

@@ -78,6 +78,7 @@ class Rounds:
             books = self._catalog.books
             if not mirrored.is_plain(call, target.name, link, books):
                 await mirrored.check(call, target.name, link, books)
+            await self._catalog.pins.check(call, target, link)
             as_task = "tasks" in link.capabilities and await taskrun.needed(call, target, link, books)
         except (ProtocolFault, LinkError, asyncio.CancelledError):
             if slot is not None:

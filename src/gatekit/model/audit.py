@@ -183,6 +183,21 @@ class ServerEvent(AuditEvent, frozen=True, kw_only=True, tag="server"):
     reason: str = ""
 
 
+class PinEvent(AuditEvent, frozen=True, kw_only=True, tag="pin"):
+    """A server defined something anew or suspiciously; ``principal`` is for whom it was listed."""
+
+    action: Literal["new", "changed"]
+    server: str
+    kind: Literal["tool", "prompt", "template"]
+    name: str
+    digest: str = ""
+    """Of the definition: what ``gatekit pins`` calls it."""
+    withheld: bool = False
+    """Nobody sees it until an administrator approves it."""
+    flags: tuple[str, ...] = ()
+    """What is suspicious: ``hidden-characters``, ``hidden-markup``, ``instructions``, ``other-tools``."""
+
+
 class TrailEvent(AuditEvent, frozen=True, kw_only=True, tag="trail"):
     """The trail speaks of itself; written by the recorder only."""
 
@@ -207,5 +222,6 @@ AnyAuditEvent = (
     | ConfigEvent
     | ProcessEvent
     | ServerEvent
+    | PinEvent
     | TrailEvent
 )

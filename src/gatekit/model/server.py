@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from gatekit.model.personal import Templates
+from gatekit.model.pins import PinMode
 
 RemoteKind = Literal["auto", "http", "sse"]
 Instances = Literal["session", "user", "shared"]
@@ -53,6 +54,8 @@ class Server(Struct, frozen=True, kw_only=True):
     """Seconds without an answer or progress before a call fails."""
     probe_timeout: float = 3.0
     """Seconds to wait for ``server/discover`` before the handshake is tried (MCP 2026-07-28, stdio)."""
+    pins: PinMode = "off"
+    """What happens when the definition of a tool, prompt or resource template changes."""
 
     @property
     def largest(self) -> int:

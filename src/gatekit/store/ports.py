@@ -34,6 +34,7 @@ from gatekit.store.factor_ports import Factors
 from gatekit.store.merge_ports import Merging
 from gatekit.store.passkey_ports import Passkeys
 from gatekit.store.people_ports import Groups, Identities, Invites, Pseudonyms, Users
+from gatekit.store.pin_ports import Pins
 from gatekit.store.scim_ports import Accounts, ScimGroups, ScimTokens
 
 
@@ -339,6 +340,9 @@ class Store(Protocol):
     def passkeys(self) -> Passkeys: ...
     @property
     def factors(self) -> Factors: ...
+
+    @property
+    def pins(self) -> Pins: ...
     @property
     def settings(self) -> Settings: ...
     @property

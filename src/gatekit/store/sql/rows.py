@@ -18,6 +18,7 @@ from gatekit.store.sql.engine import Row
 
 LISTS = frozenset(
     {"redirect_uris", "grant_types", "scopes", "resources", "servers", "selectors", "addresses", "digests"}
+    | {"flags"}
 )
 FLAGS = frozenset({"disabled", "email_verified", "read_only", "active", "held", "enabled"})
 

@@ -397,6 +397,22 @@ CREATE TABLE recovery_codes (
     PRIMARY KEY (user_id, digest)
 );
 
+CREATE TABLE pins (
+    id TEXT NOT NULL PRIMARY KEY,
+    server TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    definition TEXT NOT NULL,
+    state TEXT NOT NULL,
+    flags TEXT NOT NULL,
+    seen_at BIGINT NOT NULL,
+    decided_at BIGINT,
+    decided_by TEXT NOT NULL
+);
+
+CREATE INDEX pins_name ON pins (server, kind, name);
+
 CREATE TABLE settings (
     name TEXT NOT NULL PRIMARY KEY,
     value TEXT NOT NULL

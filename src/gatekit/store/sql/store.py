@@ -22,6 +22,7 @@ from gatekit.store.sql.identities import SqlIdentities, SqlPseudonyms
 from gatekit.store.sql.merging import SqlMerging
 from gatekit.store.sql.passkeys import SqlPasskeys
 from gatekit.store.sql.people import SqlInvites, SqlUsers
+from gatekit.store.sql.pins import SqlPins
 from gatekit.store.sql.pushed import SqlPushedRequests
 from gatekit.store.sql.relying import SqlRelyingSessions
 from gatekit.store.sql.revision import bring_up_to_date
@@ -60,6 +61,7 @@ class SqlStore:
         self.connections = SqlConnections(database)
         self.passkeys = SqlPasskeys(database)
         self.factors = SqlFactors(database)
+        self.pins = SqlPins(database)
         self.settings = SqlSettings(database)
         self.changes = SqlChanges(database)
 
