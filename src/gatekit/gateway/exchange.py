@@ -328,8 +328,8 @@ class Exchange:
             address=call.address,
             server=target.server.name if isinstance(target, Target) else call.server,
             method=call.method,
-            name=target.name if isinstance(target, Target) else _named(target),
-            via=_via(target),
+            name=router.named(target),
+            via=router.via(target),
             asked=target.asked if isinstance(target, Target) else "",
             decision=_WORDS[type(decision)],
             rule=decision.rule,
@@ -364,12 +364,6 @@ def _sender(reply: Reply, face: Face) -> Callable[[Notice], None]:
     return send
 
 
-def _via(target: Route) -> str:
-    if not isinstance(target, Target) or target.view is None:
-        return ""
-    return f"/s/{target.view.name}/mcp" if target.view.name else "/mcp"
-
-
 def _authorize(call: Call, target: Route, tables: Published, clock: Clock) -> Decision:
     rights = tables.rights(call.access.principal)
     if isinstance(target, Target):
@@ -399,7 +393,3 @@ def _rendered(call: Call, answered: Answered, face: Face) -> tuple[int, bytes | 
 def _asked_name(call: Call) -> str:
     name = call.params.get("name", call.params.get("uri"))
     return name if isinstance(name, str) else ""
-
-
-def _named(target: Route) -> str:
-    return target.name if isinstance(target, Unknown) and target.what != "server" else ""

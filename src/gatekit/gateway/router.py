@@ -108,6 +108,20 @@ def _renamed(call: Call, place: Place) -> dict[str, Any]:
     return params
 
 
+def named(target: Route) -> str:
+    """The name for the record: as the upstream knows it, or what was asked for and is not there."""
+    if isinstance(target, Target):
+        return target.name
+    return target.name if isinstance(target, Unknown) and target.what != "server" else ""
+
+
+def via(target: Route) -> str:
+    """Path of the endpoint for the record, if it is not the server's own."""
+    if not isinstance(target, Target) or target.view is None:
+        return ""
+    return f"/s/{target.view.name}/mcp" if target.view.name else "/mcp"
+
+
 def upstream_key(server: Server, call: Call) -> UpstreamKey:
     """Which instance serves this call (architecture §5.5: session, user or shared)."""
     if server.instances == "shared":
