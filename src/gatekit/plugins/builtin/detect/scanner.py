@@ -1,0 +1,181 @@
+"""Packs, compiled. One pass of one RE2 set says which rules could have something; only those look closer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import re2
+from msgspec import Struct
+
+from gatekit.plugins.builtin.detect import checks
+from gatekit.plugins.builtin.detect.rules import NEAR_CHARS, Pack, Rule, check_of
+
+SET_MEMORY = 64 * 1024 * 1024
+"""Bytes that the set's automaton may take. RE2 gives up when that is too little, which would be silence."""
+MAX_FINDINGS = 20_000
+"""For each rule and text. After them all the rest counts as found: a text that is nothing but findings."""
+_CANARY = "\ngatekit\u2063canary".encode()
+"""Put behind every text and matched by every set: a set that does not find it has given up, which it
+does not say."""
+
+
+class Finding(Struct, frozen=True, gc=False):
+    """One thing that was found, by character positions in the text it was looked for in."""
+
+    rule: str
+    title: str
+    start: int
+    end: int
+    weight: float = 1.0
+    packed: str = ""
+    """How it was packed (``base64``), if the positions are those of the package."""
+
+
+class _Compiled(Struct, frozen=True):
+    rule: Rule
+    regexp: Any
+    groups: tuple[int, ...]
+    check: Callable[[str], bool] | None
+    allow: tuple[Any, ...]
+
+
+class Scanner:
+    """Looks for everything in its packs. Immutable; good for any number of threads.
+
+    Raises ``ValueError`` for a pattern that is none in RE2.
+    """
+
+    __slots__ = ("_canary", "_compiled", "_set", "weights")
+
+    def __init__(self, packs: Sequence[Pack]) -> None:
+        options = re2.Options()
+        options.max_mem = SET_MEMORY
+        options.log_errors = False
+        self._set = re2.Set.SearchSet(options)
+        self._compiled: list[_Compiled] = []
+        for pack in packs:
+            for rule in pack.rules:
+                self._add(rule, pack)
+        self.weights = {each.rule.id: each.rule.weight for each in self._compiled}
+        """Id → weight; of rules that share an id, that of the last."""
+        self._canary = len(self._compiled)
+        self._set.Add(_CANARY)
+        try:
+            self._set.Compile()
+        except re2.error as error:
+            raise ValueError("the patterns are too many or too large for one set") from error
+
+    def scan(self, text: str) -> tuple[Finding, ...]:
+        """Everything found, in order of place; of findings that overlap, the one that starts first."""
+        data = text.encode("utf-8", "surrogatepass")
+        hits = self._set.Match(data + _CANARY)
+        if len(hits) == 1 and hits[0] == self._canary:
+            return ()
+        found: list[tuple[int, int, Rule]] = []
+        for compiled in self._suspected(hits):
+            found.extend((start, end, compiled.rule) for start, end in _spans(compiled, data))
+        return _placed(found, data, text) if found else ()
+
+    def _suspected(self, hits: Sequence[int]) -> Sequence[_Compiled]:
+        if self._canary not in hits:
+            return self._compiled  # the set ran out of memory on this text: each rule looks for itself
+        return [self._compiled[hit] for hit in hits if hit != self._canary]
+
+    def _add(self, rule: Rule, pack: Pack) -> None:
+        ignoring = rule.ignore_case or pack.ignore_case
+        flags = "(?im)" if ignoring else "(?m)"
+        regexp = _compile(flags + rule.pattern, rule)
+        named = {name.decode(): number for name, number in regexp.groupindex.items()}
+        name = check_of(rule, pack)
+        self._compiled.append(
+            _Compiled(
+                rule,
+                regexp,
+                tuple(named[each] for each in ("value", "bare") if each in named),
+                checks.CHECKS[name] if name else None,
+                tuple(_compile("(?i)" + pattern, rule) for pattern in rule.allow),
+            )
+        )
+        if rule.keywords and not rule.whole:
+            pattern = "|".join(map(re2.escape, rule.keywords))
+            self._set.Add(f"(?i){pattern}" if ignoring else pattern)
+        else:
+            self._set.Add(flags + rule.pattern)
+
+
+def _compile(pattern: str, rule: Rule) -> Any:
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        return re2.compile(pattern.encode(), options)
+    except re2.error as error:
+        said = error.args[0] if error.args else ""
+        said = said.decode() if isinstance(said, bytes) else str(said)
+        raise ValueError(
+            f"rule {rule.id}: not a pattern of RE2 (no look-around, no back references): {said}"
+        ) from error
+
+
+def _spans(compiled: _Compiled, data: bytes) -> Iterator[tuple[int, int]]:
+    """Byte positions of what one rule really finds."""
+    at, count = 0, 0
+    while at <= len(data):
+        if count == MAX_FINDINGS:
+            yield at, len(data)
+            return
+        match = compiled.regexp.search(data, at)
+        if match is None:
+            return
+        start, end = _span(compiled, match)
+        # The next may begin with the very character that ended this one.
+        at = max(end, match.start() + 1)
+        if _counts(compiled, data, start, end):
+            count += 1
+            yield start, end
+
+
+def _span(compiled: _Compiled, match: Any) -> tuple[int, int]:
+    for group in compiled.groups:
+        if match.start(group) >= 0:
+            return match.span(group)  # type: ignore[no-any-return]
+    return match.span()  # type: ignore[no-any-return]
+
+
+def _counts(compiled: _Compiled, data: bytes, start: int, end: int) -> bool:
+    rule = compiled.rule
+    value = data[start:end].decode("utf-8", "replace")
+    if rule.near and not _near(rule, data[max(0, start - NEAR_CHARS) : start]):
+        return False
+    if compiled.check is not None and not compiled.check(value):
+        return False
+    if rule.entropy and checks.entropy(value) < rule.entropy:
+        return False
+    return not any(allowed.fullmatch(value.encode()) for allowed in compiled.allow)
+
+
+def _near(rule: Rule, before: bytes) -> bool:
+    text = before.decode("utf-8", "replace")
+    text = text.lower() if rule.ignore_case else text
+    return any(re.search(rf"(?<![^\W_]){re.escape(word)}", text) for word in rule.near)
+
+
+def _placed(found: list[tuple[int, int, Rule]], data: bytes, text: str) -> tuple[Finding, ...]:
+    """From bytes to characters, without overlaps."""
+    found.sort(key=lambda each: (each[0], -each[1]))
+    ascii_only = len(data) == len(text)
+    findings: list[Finding] = []
+    reached = chars = last = 0
+    for start, end, rule in found:
+        if start < reached and findings:
+            continue
+        reached = end
+        if ascii_only:
+            findings.append(Finding(rule.id, rule.title, start, end, rule.weight))
+            continue
+        chars += len(data[last:start].decode("utf-8", "surrogatepass"))
+        size = len(data[start:end].decode("utf-8", "surrogatepass"))
+        findings.append(Finding(rule.id, rule.title, chars, chars + size, rule.weight))
+        last = start
+    return tuple(findings)

@@ -1,0 +1,83 @@
+"""Texts in JSON values: found with the name of the member that they stand in, and put back changed.
+
+``{"password": "kd93…"}`` is looked at as ``password: "kd93…"``, since the name says what the text alone
+does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+DEPTH = 128
+"""Levels that a value may be nested."""
+LEAST_NUMBER = 10_000_000
+"""Numbers from here on are looked at like texts: cards and citizens' numbers come as numbers too."""
+
+Change = Callable[[str, str], str]
+"""(name of the member, text) → what shall stand there."""
+
+
+def texts(value: Any, name: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+    """(name of the member, text) of every text in a value, names of members included. Raises ``ValueError``
+    for a value that is nested too deep."""
+    if depth > DEPTH:
+        raise ValueError("nested too deep")
+    if isinstance(value, str):
+        yield name, value
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            if type(inner) is str:
+                yield key, inner
+            else:
+                yield "", key
+                yield from texts(inner, key, depth + 1)
+    elif isinstance(value, Sequence):
+        for inner in value:
+            yield from texts(inner, name, depth + 1)
+    elif type(value) is int and abs(value) >= LEAST_NUMBER:
+        yield name, str(value)
+
+
+def beside(name: str, text: str) -> str:
+    """A text with the name that it stands under, as it is looked at."""
+    return f'{name}: "{text}"' if name else text
+
+
+def joined(value: Any) -> str:
+    """All of it in one text, for one first look. Names stand before their texts."""
+    return "\n".join([beside(name, text) for name, text in texts(value)])
+
+
+def changed(value: Any, change: Change, name: str = "") -> Any:
+    """The same value with every text changed; parts without a change are the same objects."""
+    if isinstance(value, str):
+        return change(name, value)
+    if isinstance(value, Mapping):
+        return _members(value, change)
+    if isinstance(value, Sequence):
+        inside = [changed(inner, change, name) for inner in value]
+        return inside if any(a is not b for a, b in zip(inside, value, strict=True)) else value
+    if type(value) is int and abs(value) >= LEAST_NUMBER:
+        digits = str(value)
+        new = change(name, digits)
+        return value if new == digits else new
+    return value
+
+
+def _members(value: Mapping[str, Any], change: Change) -> Mapping[str, Any]:
+    made: dict[str, Any] = {}
+    same = True
+    for key, inner in value.items():
+        new_key, new = change("", key), changed(inner, change, key)
+        same = same and new_key == key and new is inner
+        made[_free(new_key, made)] = new
+    return value if same else made
+
+
+def _free(key: str, made: Mapping[str, Any]) -> str:
+    """Two names that became the same must not become one member."""
+    number, free = 2, key
+    while free in made:
+        free, number = f"{key} ({number})", number + 1
+    return free
