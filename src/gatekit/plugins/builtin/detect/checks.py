@@ -255,9 +255,10 @@ def tfn(text: str) -> bool:
 
 
 def phone(text: str) -> bool:
-    """E.164: at most 15 digits, and not a row of the same one."""
+    """E.164: at most 15 digits, not a row of the same one, and no decimal number."""
     number = digits(text)
-    return 8 <= len(number) <= 17 and len(set(number)) > 2
+    decimal = text.count(".") == 1 and not any(char in text for char in " -/(")
+    return 9 <= len(number) <= 15 and len(set(number)) > 2 and not decimal
 
 
 def phone_us(text: str) -> bool:
@@ -267,8 +268,10 @@ def phone_us(text: str) -> bool:
 
 
 def phone_any(text: str) -> bool:
-    """A number beside a word that says telephone."""
-    return 7 <= len(digits(text)) <= 15 and len(set(digits(text))) > 2
+    """A number beside a word that says telephone; no date and no span of years."""
+    number = digits(text)
+    years = number[:2] in ("19", "20") and len(number) == 8 and text[4] in "-/. "
+    return 7 <= len(number) <= 15 and len(set(number)) > 2 and not years
 
 
 def email(text: str) -> bool:
@@ -295,14 +298,29 @@ def has_digit(text: str) -> bool:
     return any("0" <= char <= "9" for char in text)
 
 
-def ipv4(text: str) -> bool:
-    """An address and not a version: no leading zeros, and a part that versions do not reach."""
+def ipv4_near(text: str) -> bool:
+    """An address beside a word that says so: four octets, and not everybody's or nobody's."""
     parts = text.split(".")
     if any(len(part) > 1 and part[0] == "0" for part in parts) or any(int(part) > 255 for part in parts):
         return False
-    if parts[0] in ("0", "127", "255") or text in ("8.8.8.8", "1.1.1.1"):
-        return False  # nobody's: this host, all hosts, public resolvers
-    return max(map(int, parts)) >= 30
+    # This host, all hosts, public resolvers, and the networks of RFC 5737 that stand in examples.
+    reserved = (
+        "0.",
+        "127.",
+        "255.",
+        "8.8.8.8",
+        "8.8.4.4",
+        "1.1.1.1",
+        "192.0.2.",
+        "198.51.100.",
+        "203.0.113.",
+    )
+    return not text.startswith(reserved)
+
+
+def ipv4(text: str) -> bool:
+    """An address and not the number of a version or a section: two parts of two digits or more."""
+    return ipv4_near(text) and sum(int(part) >= 10 for part in text.split(".")) >= 2
 
 
 def ipv6(text: str) -> bool:
@@ -312,6 +330,8 @@ def ipv6(text: str) -> bool:
     except ValueError:
         return False
     groups = [part for part in text.split(":") if part]
+    if text.lower().startswith("2001:db8:"):
+        return False  # RFC 3849: for examples
     return (
         len(groups) >= 2
         and not address.is_loopback
@@ -327,24 +347,9 @@ def _hexlike(group: str) -> bool:
 CHECKS: dict[str, Callable[[str], bool]] = {
     each.__name__: each
     for each in (
-        *(
-            aadhaar,
-            belgian,
-            bsn,
-            card,
-            codice_fiscale,
-            cpf,
-            dni,
-            email,
-            has_digit,
-            iban,
-            ipv4,
-            ipv6,
-            jwt,
-            luhn,
-        ),
-        *(nhs, nino, nir, password, personnummer, pesel, phone, phone_any, phone_us, secret, sin, ssn),
-        *(steuer_id, tfn, token),
+        *(aadhaar, belgian, bsn, card, codice_fiscale, cpf, dni, email, has_digit, iban, ipv4, ipv4_near),
+        *(ipv6, jwt, luhn, nhs, nino, nir, password, personnummer, pesel, phone, phone_any, phone_us),
+        *(secret, sin, ssn, steuer_id, tfn, token),
     )
 }
 """By the name that rules give them."""

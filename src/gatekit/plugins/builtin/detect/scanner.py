@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -39,6 +38,7 @@ class _Compiled(Struct, frozen=True):
     groups: tuple[int, ...]
     check: Callable[[str], bool] | None
     allow: tuple[Any, ...]
+    near: Any
 
 
 class Scanner:
@@ -96,6 +96,7 @@ class Scanner:
                 tuple(named[each] for each in ("value", "bare") if each in named),
                 checks.CHECKS[name] if name else None,
                 tuple(_compile("(?i)" + pattern, rule) for pattern in rule.allow),
+                _near_regexp(rule) if rule.near else None,
             )
         )
         if rule.keywords and not rule.whole:
@@ -146,7 +147,7 @@ def _span(compiled: _Compiled, match: Any) -> tuple[int, int]:
 def _counts(compiled: _Compiled, data: bytes, start: int, end: int) -> bool:
     rule = compiled.rule
     value = data[start:end].decode("utf-8", "replace")
-    if rule.near and not _near(rule, data[max(0, start - NEAR_CHARS) : start]):
+    if not _near(compiled, data[max(0, start - NEAR_CHARS) : start]):
         return False
     if compiled.check is not None and not compiled.check(value):
         return False
@@ -155,10 +156,18 @@ def _counts(compiled: _Compiled, data: bytes, start: int, end: int) -> bool:
     return not any(allowed.fullmatch(value.encode()) for allowed in compiled.allow)
 
 
-def _near(rule: Rule, before: bytes) -> bool:
-    text = before.decode("utf-8", "replace")
-    text = text.lower() if rule.ignore_case else text
-    return any(re.search(rf"(?<![^\W_]){re.escape(word)}", text) for word in rule.near)
+def _near(compiled: _Compiled, before: bytes) -> bool:
+    return compiled.near is None or compiled.near.search(before) is not None
+
+
+def _near_regexp(rule: Rule) -> Any:
+    """Its words as whole words, or one more letter for the plural; with a star, as beginnings of words."""
+    words = "|".join(
+        re2.escape(word[:-1]) + r"\pL*" if word.endswith("*") else re2.escape(word) + "s?"
+        for word in rule.near
+    )
+    flags = "(?i)" if rule.ignore_case else ""
+    return _compile(rf"{flags}(?:^|[^\pL])(?:{words})(?:[^\pL]|$)", rule)
 
 
 def _placed(found: list[tuple[int, int, Rule]], data: bytes, text: str) -> tuple[Finding, ...]:
