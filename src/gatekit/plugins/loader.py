@@ -29,8 +29,11 @@ GROUP = "gatekit.plugins"
 """Entry point group in which packages announce plugins."""
 
 BUILTIN: dict[str, str] = {
+    "injection": "gatekit.plugins.builtin.injection:Injection",
     "paths": "gatekit.plugins.builtin.paths:Paths",
+    "pii": "gatekit.plugins.builtin.pii:Pii",
     "schema": "gatekit.plugins.builtin.schema:Schema",
+    "secrets": "gatekit.plugins.builtin.secrets:Secrets",
     "size": "gatekit.plugins.builtin.size:Size",
     "tools": "gatekit.plugins.builtin.tools:Tools",
     "trace": "gatekit.plugins.builtin.trace:Trace",

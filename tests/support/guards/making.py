@@ -43,7 +43,10 @@ def filled(template: str, chance: random.Random) -> str:
             digits = "".join(chance.choices("0123456789abcdef", k=32))
             return "-".join((digits[:8], digits[8:12], "4" + digits[13:16], "a" + digits[17:20], digits[20:]))
         if name == "jwtpart":
-            body = {"iss": "".join(chance.choices(string.ascii_lowercase, k=8)), "iat": chance.randrange(2**31)}
+            body = {
+                "iss": "".join(chance.choices(string.ascii_lowercase, k=8)),
+                "iat": chance.randrange(2**31),
+            }
             return base64.urlsafe_b64encode(json.dumps(body).encode()).decode().rstrip("=")
         if name == "jwthead":
             return base64.urlsafe_b64encode(b'{"alg":"RS256","typ":"JWT"}').decode().rstrip("=")
@@ -69,14 +72,18 @@ SETTINGS: tuple[Setting, ...] = (
 
 def samples(templates: Sequence[tuple[str, str]], seed: int, each: int) -> list[Sample]:
     """``each`` samples of every (kind, template); ``«…»`` in a template marks what is to be found."""
-    chance = random.Random(seed)  # noqa: S311 - these are no secrets
-    made = []
+    chance = random.Random(seed)
+    made: list[Sample] = []
     for kind, template in templates:
         for number in range(each):
             value = filled(template, chance)
             mark = re.search("«(.*?)»", value, re.DOTALL)
             secret = mark[1] if mark else value
             value = value.replace("«", "").replace("»", "")
-            setting = SETTINGS[(number + len(made)) % len(SETTINGS)] if mark is None and "\n" not in value else SETTINGS[0]
+            setting = (
+                SETTINGS[(number + len(made)) % len(SETTINGS)]
+                if mark is None and "\n" not in value
+                else SETTINGS[0]
+            )
             made.append(Sample(kind, secret, setting(value, chance)))
     return made

@@ -1,9 +1,9 @@
 """Recall on labelled texts and false alarms on ordinary ones.
 
 Ordinary texts are what lies on the machine anyway and nobody here wrote: Python's standard library and the
-distribution's documentation, besides our own sources and pages. They are cut into pieces of a kilobyte, the size of
-an ordinary call; a piece with a finding that is none is a false alarm. E-mail addresses and telephone numbers in them
-are real ones (of authors), so those two are counted apart.
+distribution's documentation, besides our own sources and pages. They are cut into pieces of a kilobyte, the
+size of an ordinary call; a piece with a finding that is none is a false alarm. E-mail addresses and telephone
+numbers in them are real ones (of authors), so those two are counted apart.
 """
 
 from __future__ import annotations
@@ -56,7 +56,11 @@ def ordinary(most: int) -> Iterator[str]:
     """Pieces of ordinary text, at most so many of each source."""
     library = Path(sysconfig.get_paths()["stdlib"])
     for paths in (
-        (path for path in library.rglob("*.py") if "test" not in path.parts and "site-packages" not in path.parts),
+        (
+            path
+            for path in library.rglob("*.py")
+            if "test" not in path.parts and "site-packages" not in path.parts
+        ),
         (path for path in Path("/usr/share/doc").rglob("*") if path.suffix != ".gz"),
         ROOT.joinpath("src").rglob("*.py"),
         ROOT.joinpath("docs").rglob("*.md"),
@@ -107,7 +111,9 @@ def main(arguments: Sequence[str]) -> int:
             for kind, count in Counter(each.kind for each in misses).most_common():
                 print(f"           missed {kind} {count}")
     orders = orders_missed(scanner("injection"), seen.ORDERS)
-    print(f"{'injection':10} seen      recall {1 - len(orders) / len(seen.ORDERS):7.2%} of {len(seen.ORDERS)}")
+    print(
+        f"{'injection':10} seen      recall {1 - len(orders) / len(seen.ORDERS):7.2%} of {len(seen.ORDERS)}"
+    )
     total, counts = alarms(8000)
     for name in ("secrets", "pii", "injection"):
         print(f"{name:10} false alarms {counts[name] / total:7.3%} of {total} ordinary pieces of 1 kB")

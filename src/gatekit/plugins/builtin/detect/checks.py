@@ -40,8 +40,8 @@ _IBAN_LENGTHS = {
     """)
 }
 _PLACEHOLDERS = _words("""
-    example xxxx placeholder changeme change_me redacted your_ your- yourkey yoursecret insert_ replace 123456789
-    abcdefgh **** .... ${ {{ %( <
+    example xxxx placeholder changeme change_me redacted your_ your- yourkey yoursecret insert_ replace
+    123456789 abcdefgh **** .... ${ {{ %( <
 """)
 _NAMES_OF_VALUES = (
     "os.environ",

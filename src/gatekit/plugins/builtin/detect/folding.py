@@ -19,13 +19,13 @@ _SPANS = (
 )
 """Characters that are not seen (Default_Ignorable_Code_Point of Unicode, and neighbours that fonts leave
 out)."""
-_INVISIBLE = "[" + "".join(f"\\x{{{first:x}}}-\\x{{{last:x}}}" for first, last in _SPANS) + "]"
-_COMPATIBLE = (
+INVISIBLE = "[" + "".join(f"\\x{{{first:x}}}-\\x{{{last:x}}}" for first, last in _SPANS) + "]"
+COMPATIBLE = (
     r"[\x{2070}-\x{209c}\x{2100}-\x{214f}\x{2460}-\x{24ff}\x{fb00}-\x{fb06}\x{ff01}-\x{ff5e}"
     r"\x{1d400}-\x{1d7ff}\x{1f100}-\x{1f1ff}]"
 )
 """Letters, digits and signs that are ASCII in another dress."""
-_FOREIGN = r"[\x{370}-\x{52f}\x{250}-\x{2af}\x{131}\x{2113}\x{2223}\x{a4d0}-\x{a4ff}]"
+FOREIGN = r"[\x{370}-\x{52f}\x{250}-\x{2af}\x{131}\x{2113}\x{2223}\x{a4d0}-\x{a4ff}]"
 _LOOKALIKES = str.maketrans(
     "аеорсухіјѕԁһӏқԛԝАВЕКМНОРСТУХІЈЅ" + "αορνικτυεηχωΑΒΕΖΗΙΚΜΝΟΡΤΥΧ" + "ɑɡıℓ∣ꓐꓑꓔ",
     "aeopcyxijsdhlkqwABEKMHOPCTYXIJS" + "aopviktuenxwABEZHIKMNOPTYX" + "agillBPT",
@@ -41,12 +41,13 @@ class Hidden:
     __slots__ = ("bidi", "tags", "zero_width")
 
     def __init__(self, text: str) -> None:
-        self.tags = sum(1 for char in text if "\U000e0020" <= char <= "\U000e007f")
+        unseen = b"".join(_regexp(INVISIBLE).findall(text.encode("utf-8", "surrogatepass"))).decode()
+        self.tags = sum("\U000e0020" <= char <= "\U000e007f" for char in unseen)
         """Tag characters: a whole invisible alphabet."""
-        self.bidi = sum(1 for char in text if char in "\u202a\u202b\u202d\u202e\u2066\u2067\u2068\u2069")
+        self.bidi = sum(char in "\u202a\u202b\u202d\u202e\u2066\u2067\u2068\u2069" for char in unseen)
         """Characters that show a text in another order than it has."""
         self.zero_width = sum(
-            1 for char in text if char in "\u200b\u2060\u2061\u2062\u2063\u2064\ufeff\u00ad\u180e"
+            char in "\u200b\u2060\u2061\u2062\u2063\u2064\ufeff\u00ad\u180e" for char in unseen
         )
         """Of no width at all. Joiners (U+200C, U+200D) are not counted: scripts and emoji need them."""
 
@@ -54,6 +55,10 @@ class Hidden:
     def suspicious(self) -> bool:
         """More than typesetting needs. A flag of a region is six tag characters behind a black flag."""
         return self.tags > 8 or self.bidi > 4 or self.zero_width > 3
+
+
+DISGUISES = "|".join((INVISIBLE, COMPATIBLE, FOREIGN))
+"""Pattern of everything that ``fold`` and ``unhidden`` are about: a text without it is what it looks like."""
 
 
 @cache
@@ -75,11 +80,11 @@ def fold(text: str) -> str:
     if text.isascii():
         return text
     data = text.encode("utf-8", "surrogatepass")
-    if _occurs(_INVISIBLE, data):
-        text = _regexp(_INVISIBLE).sub(b"", data).decode("utf-8", "replace")
+    if _occurs(INVISIBLE, data):
+        text = _regexp(INVISIBLE).sub(b"", data).decode("utf-8", "replace")
     if not unicodedata.is_normalized("NFKC", text):
         text = unicodedata.normalize("NFKC", text)
-    if _occurs(_FOREIGN, data):
+    if _occurs(FOREIGN, data):
         text = text.translate(_LOOKALIKES)
     return text
 
@@ -92,10 +97,8 @@ def unleet(folded: str) -> str:
 def unhidden(text: str) -> tuple[str, list[int]] | None:
     """The text without what is invisible and with compatibility forms of ASCII resolved, and the place of
     each of its characters in ``text`` (one more for the end); None if that changes nothing."""
-    if text.isascii():
-        return None
     data = text.encode("utf-8", "surrogatepass")
-    if not _occurs(_INVISIBLE, data) and not _occurs(_COMPATIBLE, data):
+    if not _occurs(INVISIBLE, data) and not _occurs(COMPATIBLE, data):
         return None
     kept: list[str] = []
     places: list[int] = []

@@ -7,82 +7,21 @@ work is linear: each package is opened once, what is in it is shorter than it, a
 
 from __future__ import annotations
 
-import binascii
-import html
-from collections.abc import Callable, Iterator
-from typing import Any
-from urllib.parse import unquote
-
-import re2
-from msgspec import Struct
+from collections.abc import Iterator, Sequence
 
 from gatekit.plugins.builtin.detect.folding import unhidden
+from gatekit.plugins.builtin.detect.packages import Package
 from gatekit.plugins.builtin.detect.scanner import Finding, Scanner
 
 DEPTH = 3
 """Packages in packages that are opened."""
 
 
-class _Package(Struct, frozen=True):
-    name: str
-    mark: bytes
-    """Occurs in every package of the kind; looked for before anything else is."""
-    regexp: Any
-    open: Callable[[str], str]
-
-
-def _base64(text: str) -> str:
-    if text.islower() or text.isupper() or text.isdigit():
-        return ""  # names, hashes and numbers; base64 of any text mixes cases
-    compact = "".join(text.split()).replace("-", "+").replace("_", "/").rstrip("=")
-    compact = compact[: len(compact) - (len(compact) % 4 == 1)]
-    try:
-        data = binascii.a2b_base64(compact + "=" * (-len(compact) % 4))
-    except ValueError:
-        return ""
-    try:
-        opened = data.decode("utf-16-le" if data[1:2] == b"\0" else "utf-8")
-    except UnicodeDecodeError:
-        return ""
-    # Ordinary names decode too, to noise; noise has control characters in it.
-    return opened if "".join(opened.split()).replace(" ", "").isprintable() else ""
-
-
-def _hex(text: str) -> str:
-    try:
-        opened = bytes.fromhex(text).decode()
-    except ValueError:
-        return ""
-    return opened if opened.isprintable() else ""
-
-
-def _escaped(text: str) -> str:
-    """Backslash escapes as JSON, Python and shells write them (RFC 8259 §7)."""
-    return text.encode("latin-1", "backslashreplace").decode("unicode_escape", "replace")
-
-
-def _package(name: str, mark: bytes, pattern: str, opener: Callable[[str], str]) -> _Package:
-    return _Package(name, mark, re2.compile(pattern.encode()), opener)
-
-
-_PACKAGES = (
-    _package("percent-encoding", b"%", r"[^\s\"'<>]*%[0-9A-Fa-f]{2}[^\s\"'<>]*", unquote),
-    _package(
-        "character references",
-        b"&",
-        r"[^\s<>]*&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[a-zA-Z]{2,8});[^\s<>]*",
-        html.unescape,
-    ),
-    _package("escapes", b"\\", r"[^\s]*\\(?:u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|[ntr\"/])[^\s]*", _escaped),
-    _package("hex", b"", r"\b(?:[0-9A-Fa-f]{2}){20,}\b", _hex),
-    _package("base64", b"", r"[A-Za-z0-9+/_\-]{20,}(?:\r?\n[A-Za-z0-9+/_\-]{20,})*={0,2}", _base64),
-)
-
-
 def scan(scanner: Scanner, text: str, depth: int = DEPTH) -> tuple[Finding, ...]:
     """Everything that ``scanner`` finds in ``text``, in what is hidden in it and in what is packed in it."""
-    found = scanner.scan(text)
-    if (plain := unhidden(text)) is not None:
+    look = scanner.look(text)
+    found = look.findings
+    if look.disguised and (plain := unhidden(text)) is not None:
         seen, places = plain
         found = _merged(
             tuple(
@@ -91,19 +30,17 @@ def scan(scanner: Scanner, text: str, depth: int = DEPTH) -> tuple[Finding, ...]
             ),
             found,
         )
-    if depth and len(text) >= 16:
-        packed = tuple(_packed(scanner, text, depth))
+    if depth and look.packages:
+        packed = tuple(_packed(scanner, text, look.packages, depth))
         if packed:
             return _merged(found, packed)
     return found
 
 
-def _packed(scanner: Scanner, text: str, depth: int) -> Iterator[Finding]:
+def _packed(scanner: Scanner, text: str, packages: Sequence[Package], depth: int) -> Iterator[Finding]:
     data = text.encode("utf-8", "surrogatepass")
     plain = len(data) == len(text)
-    for package in _PACKAGES:
-        if package.mark not in data:
-            continue
+    for package in packages:
         at = 0
         while (match := package.regexp.search(data, at)) is not None:
             start, end = match.span()

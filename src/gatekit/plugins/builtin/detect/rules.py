@@ -39,7 +39,7 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     entropy: float = 0.0
     """Least Shannon entropy of the finding, in bits for each character."""
     near: tuple[str, ...] = ()
-    """Words, one of which must stand within ``NEAR_CHARS`` bytes before. With a star: the beginning of one."""
+    """Words, one of which must stand within ``NEAR_CHARS`` bytes before. With a star: its beginning."""
     allow: tuple[str, ...] = ()
     """Values that are no findings: patterns that must match the whole value."""
     weight: float = 1.0

@@ -9,12 +9,17 @@ import re2
 from msgspec import Struct
 
 from gatekit.plugins.builtin.detect import checks
+from gatekit.plugins.builtin.detect.folding import DISGUISES
+from gatekit.plugins.builtin.detect.packages import PACKAGES, Package
 from gatekit.plugins.builtin.detect.rules import NEAR_CHARS, Pack, Rule, check_of
 
 SET_MEMORY = 64 * 1024 * 1024
 """Bytes that the set's automaton may take. RE2 gives up when that is too little, which would be silence."""
 MAX_FINDINGS = 20_000
 """For each rule and text. After them all the rest counts as found: a text that is nothing but findings."""
+BEFORE = 160
+BEHIND = 1024
+"""Bytes around a keyword in which its rule looks first."""
 _CANARY = "\ngatekit\u2063canary".encode()
 """Put behind every text and matched by every set: a set that does not find it has given up, which it
 does not say."""
@@ -32,6 +37,19 @@ class Finding(Struct, frozen=True, gc=False):
     """How it was packed (``base64``), if the positions are those of the package."""
 
 
+class Look(Struct, frozen=True, gc=False):
+    """What one pass over a text says."""
+
+    findings: tuple[Finding, ...] = ()
+    packages: Sequence[Package] = ()
+    """Ways of packing that could occur in it."""
+    disguised: bool = False
+    """Whether there is anything in it that looks like something else, or that is not seen."""
+
+
+NOTHING = Look()
+
+
 class _Compiled(Struct, frozen=True):
     rule: Rule
     regexp: Any
@@ -39,6 +57,7 @@ class _Compiled(Struct, frozen=True):
     check: Callable[[str], bool] | None
     allow: tuple[Any, ...]
     near: Any
+    keywords: Any
 
 
 class Scanner:
@@ -62,6 +81,9 @@ class Scanner:
         """Id → weight; of rules that share an id, that of the last."""
         self._canary = len(self._compiled)
         self._set.Add(_CANARY)
+        for package in PACKAGES:
+            self._set.Add(package.mark)
+        self._set.Add(DISGUISES)
         try:
             self._set.Compile()
         except re2.error as error:
@@ -69,19 +91,25 @@ class Scanner:
 
     def scan(self, text: str) -> tuple[Finding, ...]:
         """Everything found, in order of place; of findings that overlap, the one that starts first."""
+        return self.look(text).findings
+
+    def look(self, text: str) -> Look:
+        """What was found, and what to look for besides: all from the same one pass."""
         data = text.encode("utf-8", "surrogatepass")
         hits = self._set.Match(data + _CANARY)
-        if len(hits) == 1 and hits[0] == self._canary:
-            return ()
-        found: list[tuple[int, int, Rule]] = []
-        for compiled in self._suspected(hits):
-            found.extend((start, end, compiled.rule) for start, end in _spans(compiled, data))
-        return _placed(found, data, text) if found else ()
-
-    def _suspected(self, hits: Sequence[int]) -> Sequence[_Compiled]:
-        if self._canary not in hits:
-            return self._compiled  # the set ran out of memory on this text: each rule looks for itself
-        return [self._compiled[hit] for hit in hits if hit != self._canary]
+        canary = self._canary
+        if len(hits) == 1 and hits[0] == canary:
+            return NOTHING
+        suspected: Sequence[_Compiled] = self._compiled
+        packages: Sequence[Package] = PACKAGES
+        disguised = True
+        if canary in hits:  # else the set ran out of memory on this text: each rule looks for itself
+            suspected = [self._compiled[hit] for hit in hits if hit < canary]
+            last = canary + len(PACKAGES)
+            packages = tuple(PACKAGES[hit - canary - 1] for hit in sorted(hits) if canary < hit <= last)
+            disguised = last + 1 in hits
+        found = [(start, end, each.rule) for each in suspected for start, end in _spans(each, data)]
+        return Look(_placed(found, data, text) if found else (), packages, disguised)
 
     def _add(self, rule: Rule, pack: Pack) -> None:
         ignoring = rule.ignore_case or pack.ignore_case
@@ -89,6 +117,8 @@ class Scanner:
         regexp = _compile(flags + rule.pattern, rule)
         named = {name.decode(): number for name, number in regexp.groupindex.items()}
         name = check_of(rule, pack)
+        marked = "|".join(map(re2.escape, rule.keywords))
+        keywords = f"(?i){marked}" if marked and ignoring else marked
         self._compiled.append(
             _Compiled(
                 rule,
@@ -97,13 +127,10 @@ class Scanner:
                 checks.CHECKS[name] if name else None,
                 tuple(_compile("(?i)" + pattern, rule) for pattern in rule.allow),
                 _near_regexp(rule) if rule.near else None,
+                _compile(keywords, rule) if keywords else None,
             )
         )
-        if rule.keywords and not rule.whole:
-            pattern = "|".join(map(re2.escape, rule.keywords))
-            self._set.Add(f"(?i){pattern}" if ignoring else pattern)
-        else:
-            self._set.Add(flags + rule.pattern)
+        self._set.Add(keywords if keywords and not rule.whole else flags + rule.pattern)
 
 
 def _compile(pattern: str, rule: Rule) -> Any:
@@ -121,20 +148,47 @@ def _compile(pattern: str, rule: Rule) -> Any:
 
 def _spans(compiled: _Compiled, data: bytes) -> Iterator[tuple[int, int]]:
     """Byte positions of what one rule really finds."""
-    at, count = 0, 0
-    while at <= len(data):
-        if count == MAX_FINDINGS:
-            yield at, len(data)
-            return
-        match = compiled.regexp.search(data, at)
+    count = 0
+    for start, end in _windows(compiled, data):
+        for span in _within(compiled, data, start, end):
+            if count == MAX_FINDINGS:
+                yield span[0], len(data)
+                return
+            count += 1
+            yield span
+
+
+def _windows(compiled: _Compiled, data: bytes) -> Iterator[tuple[int, int]]:
+    """Where to look closer: around the keywords, if there are any, else everywhere."""
+    if compiled.keywords is None:
+        yield 0, len(data)
+        return
+    start = end = -1
+    at = 0
+    while (match := compiled.keywords.search(data, at)) is not None:
+        at = match.end()
+        if end < 0 or match.start() - BEFORE > end:
+            if end >= 0:
+                yield start, end
+            start = max(0, match.start() - BEFORE)
+        end = at + BEHIND
+        at = max(at, end - BEHIND // 2)  # a keyword in the first half of a window moves nothing
+    if end >= 0:
+        yield start, min(end, len(data))
+
+
+def _within(compiled: _Compiled, data: bytes, at: int, end: int) -> Iterator[tuple[int, int]]:
+    while at <= end:
+        match = compiled.regexp.search(data, at, min(end, len(data)))
+        if match is not None and match.end() == end < len(data):
+            match = compiled.regexp.search(data, at)  # it may go on behind the window
         if match is None:
             return
-        start, end = _span(compiled, match)
+        span = _span(compiled, match)
         # The next may begin with the very character that ended this one.
-        at = max(end, match.start() + 1)
-        if _counts(compiled, data, start, end):
-            count += 1
-            yield start, end
+        at = max(span[1], match.start() + 1)
+        if _counts(compiled, data, *span):
+            yield span
 
 
 def _span(compiled: _Compiled, match: Any) -> tuple[int, int]:

@@ -1,0 +1,13 @@
+"""``secrets``: credentials in arguments and results. Redacts by default."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from gatekit.plugins.builtin.guard import Guard
+
+
+class Secrets(Guard):
+    """Tokens of more than a hundred makers, private keys, passwords in addresses and in assignments."""
+
+    PACK: ClassVar[str] = "secrets"
