@@ -122,15 +122,17 @@ class Pins:
         for brief in briefs:
             self._put(brief)
         for pin in self.unsent.values():
-            self._put(_brief(pin))
+            if pin.digest not in self._known.get(pin.server, _Known({})).names.get((pin.kind, pin.name), {}):
+                self._put(_brief(pin))
 
     def settle(self, pin: Pin, state: PinState) -> None:
         """The store has it, in this state."""
         self.unsent.pop(pin.id, None)
         known = self._known.get(pin.server)
-        if known is not None and known.names.get((pin.kind, pin.name), {}).get(pin.digest) != state:
+        named = known.names.get((pin.kind, pin.name), {}) if known is not None else {}
+        if named.get(pin.digest) == pin.state != state:  # otherwise somebody has decided meanwhile
             self._fine.clear()
-            known.names.setdefault((pin.kind, pin.name), {})[pin.digest] = state
+            named[pin.digest] = state
 
     def _put(self, brief: Brief) -> None:
         known = self._known.setdefault(brief.server, _Known({}))
@@ -273,19 +275,19 @@ class Pins:
     def _against(self, server: Server, kind: PinKind, name: str, book: _Book) -> str:
         """Why something is withheld as this instance defines it; empty if it is not."""
         digests = book.names.get(name, ())
+        known = self._known.get(server.name)
+        named = known.names.get((kind, name), {}) if known is not None else {}
         if not digests and server.pins == "approve":
             return f"the server does not list this {kind}, so nobody approved it"
+        if not digests and named and not any(self._passes(server, state) for state in named.values()):
+            return f"the server does not list this {kind} any more, and nothing of its name is approved"
         for digest in digests:
-            state = self._current(server, kind, name, digest)
+            state = named.get(digest, "waiting")
             if not self._passes(server, state):
                 pin = ident(server.name, kind, name, digest)[:12]
                 why = "was rejected" if state == "rejected" else "waits for approval"
                 return f"its definition {pin} {why} (gatekit pins diff {pin})"
         return ""
-
-    def _current(self, server: Server, kind: PinKind, name: str, digest: str) -> PinState:
-        known = self._known.get(server.name)
-        return known.names.get((kind, name), {}).get(digest, "waiting") if known is not None else "waiting"
 
     def _fresh(self, link: Link, kind: PinKind) -> _Book | None:
         book = self._books.get(link, {}).get(kind)

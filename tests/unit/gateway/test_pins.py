@@ -179,6 +179,43 @@ async def test_flagged_only(make: Make, tmp_path: Path) -> None:
     assert await alice.call("add") == "Unknown tool: add"
 
 
+async def test_what_was_rejected_cannot_be_called_by_leaving_it_out_of_the_list(
+    make: Make, tmp_path: Path
+) -> None:
+    for mode in ("flag", "quarantine"):
+        world = World(make, tmp_path, mode)
+        alice = await world.session()
+        await alice.listed()
+        world.decide("add", "rejected")
+        world.set(tools=[SEND])
+        assert await (await world.session()).call("add") == "Unknown tool: add"
+        assert await alice.call("send") == "ran send"
+
+
+async def test_another_process_saw_another_definition_first(make: Make, tmp_path: Path) -> None:
+    world = World(make, tmp_path)
+    alice = await world.session()
+    assert await alice.listed() == ["add", "send"]
+    pins = world.rig.gateway.pins
+    first = next(pin for pin in pins.unsent.values() if pin.name == "add")
+    pins.settle(first, "waiting")
+    assert await alice.listed() == ["send"]
+    assert first.id not in pins.unsent
+
+
+async def test_a_decision_is_not_undone_by_what_was_on_its_way(make: Make, tmp_path: Path) -> None:
+    world = World(make, tmp_path)
+    alice = await world.session()
+    await alice.listed()
+    pins = world.rig.gateway.pins
+    first = next(pin for pin in pins.unsent.values() if pin.name == "add")
+    row = Brief(server="sums", kind="tool", name="add", digest=first.digest, state="rejected", size=5)
+    pins.load([row])
+    assert await alice.listed() == ["send"]
+    pins.settle(first, "trusted")
+    assert await alice.listed() == ["send"]
+
+
 async def test_what_is_new_can_need_approval_too(make: Make, tmp_path: Path) -> None:
     world = World(make, tmp_path, "approve")
     alice = await world.session()
