@@ -71,6 +71,7 @@ def console(
         group_transfer=GroupTransfer(*desk),
         standing=roles,
         clock=clock,
+        trail=config().data_dir / "audit",
         connections=connections,
         definition=definition,
         entry=_entry,

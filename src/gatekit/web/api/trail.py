@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime
 from itertools import islice
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -13,6 +14,7 @@ from msgspec.structs import replace
 
 from gatekit.audit.query import Filter, Record, search
 from gatekit.errors import ApiUnavailable, NotAcceptable
+from gatekit.model.ports import Clock
 from gatekit.web.api.desks import Desks
 from gatekit.web.api.operation import Operation, Page, Wanted, cursor, uncursor
 
@@ -63,7 +65,7 @@ async def _search(desks: Desks, wanted: Wanted) -> Page[dict[str, Any]]:
     aliases = tuple(await desks.merging.known_as(wanted.actor, query.person)) if query.person else ()
 
     def read() -> tuple[list[Record], float]:
-        return _read(desks, query, place, aliases)
+        return _read(desks.trail, desks.clock, query, place, aliases)
 
     async with desks.reading:  # one at a time: it is disk and processor, and calls need both
         try:
@@ -77,6 +79,18 @@ async def _search(desks: Desks, wanted: Wanted) -> Page[dict[str, Any]]:
     return Page(fields, _named(_Place(reached, (), place.since)) if reached > place.since else None)
 
 
+async def newest(
+    trail: Path, clock: Clock, user: str, aliases: tuple[str, ...], *, limit: int, days: int
+) -> list[Record]:
+    """The newest records of one principal (an id), for a page of people; fewer if reading takes too long.
+    Raises ``OSError``."""
+    until = clock.now() + 1
+    query = AuditQuery(person=user, limit=limit)
+    place = _Place(until, (), max(0.0, until - days * _DAY))
+    found, _ = await asyncio.to_thread(_read, trail, clock, query, place, aliases)
+    return found[:limit]
+
+
 def _beginning(desks: Desks, query: AuditQuery) -> _Place:
     until = _time(query.until) if query.until else desks.clock.now() + 1
     since = _time(query.since) if query.since else until - _DAY
@@ -84,22 +98,22 @@ def _beginning(desks: Desks, query: AuditQuery) -> _Place:
 
 
 def _read(
-    desks: Desks, query: AuditQuery, place: _Place, aliases: tuple[str, ...]
+    trail: Path, clock: Clock, query: AuditQuery, place: _Place, aliases: tuple[str, ...]
 ) -> tuple[list[Record], float]:
     """Records, newest first, one more than was asked for if there are; and back to when everything was read.
 
     In spans, so that a question which nothing fits does not read for minutes: its page is short then.
     """
-    started = desks.clock.monotonic()
+    started = clock.monotonic()
     found: list[Record] = []
     until, span = place.at + _MICROSECOND if place.seen else place.at, _DAY
     while len(found) <= query.limit and until > place.since:
         since = max(place.since, until - span)
-        records = search(desks.trail, _filter(query, aliases, since, until))
+        records = search(trail, _filter(query, aliases, since, until))
         fresh = (record for record in records if _name(record) not in place.seen)
         found += islice(fresh, query.limit + 1 - len(found))
         until, span = since, min(2 * span, 8 * _DAY)
-        if desks.clock.monotonic() - started > _PATIENCE:
+        if clock.monotonic() - started > _PATIENCE:
             break
     return found, until
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -82,6 +83,8 @@ class Desks(Struct, frozen=True, kw_only=True):
     standing: Roles
     """What somebody is now, by their row or by the file."""
     clock: Clock
+    trail: Path
+    """Directory of the audit files."""
     connections: Callable[[], Connections]
     """Made anew for what stands in the file now."""
     definition: Callable[[str], Definition | None]

@@ -8,12 +8,15 @@ from starlette.responses import Response
 
 from gatekit.admin.admin_keys import AdminKeyView
 from gatekit.model.people import SERVICE_ACCOUNT, PeopleQuery
+from gatekit.model.provisioning import ScimToken, is_live
 from gatekit.web.console.door import ConsoleDoor, Desks, Visit, day
 from gatekit.web.console.route import CONNECTIONS, KEYS, OVERVIEW, PEOPLE
 from gatekit.web.console.views import Fact, Row, Section, Sheet
 
 SOON = 14 * 86400
 """Seconds before its end from which on a key is warned of."""
+TOKENS_SOON = 30 * 86400
+"""The same, of the token of a directory: somebody else has to enter the next one."""
 
 
 class OverviewPage:
@@ -29,6 +32,7 @@ class OverviewPage:
 
         keys = await self._desks.admin_keys.list(visit.actor)
         good = [view for view in keys if view.state == "active"]
+        tokens = await self._desks.scim_tokens.list(visit.actor)
         owners = await count(PeopleQuery(role="owner", disabled=False))
         connections = await self._desks.connections().list(visit.actor)
         numbers = (
@@ -50,6 +54,7 @@ class OverviewPage:
             lead="Who there is, and what wants looking after.",
             warnings=(
                 *(_late(good, self._door.now())),
+                *_ending(tokens, self._door.now()),
                 *(f"The connection {name} is turned off: nobody comes in by it." for name in off),
                 *(("Nobody has the role owner in the store.",) if owners == 0 else ()),
                 *(("There is one owner only: a second one can help when the first cannot.",) * (owners == 1)),
@@ -83,4 +88,17 @@ def _late(keys: Sequence[AdminKeyView], now: float) -> list[str]:
     return [
         f"The admin key “{view.key.name}” of {view.owner} ends on {day(view.key.expires_at)}."
         for view in soon[:10]
+    ]
+
+
+def _ending(tokens: Sequence[ScimToken], now: float) -> list[str]:
+    """One warning a connection, and none where another token lasts longer."""
+    last: dict[str, float] = {}
+    for token in tokens:
+        if is_live(token, now):
+            last[token.connection] = max(token.expires_at or float("inf"), last.get(token.connection, 0.0))
+    soon = sorted((ends, name) for name, ends in last.items() if ends - now < TOKENS_SOON)
+    return [
+        f"The last SCIM token of {name} ends on {day(int(ends))}: its directory needs another one."
+        for ends, name in soon[:10]
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import urlencode
 
 from starlette.responses import Response
@@ -14,6 +15,7 @@ from gatekit.oauth.http import redirect
 from gatekit.web.console.acts import ACTS, BY_NAME, Act
 from gatekit.web.console.deeds import deed_url, notice
 from gatekit.web.console.door import ConsoleDoor, Desks, Visit, day, minute, person_url, sentence
+from gatekit.web.console.events import events_section
 from gatekit.web.console.holding_deeds import DEEDS as HELD
 from gatekit.web.console.holdings import Holdings
 from gatekit.web.console.person_deeds import DEEDS, fitting
@@ -31,6 +33,7 @@ class PeoplePages:
     def __init__(self, door: ConsoleDoor, desks: Desks) -> None:
         self._door = door
         self._desks = desks
+        self._reading = asyncio.Lock()
 
     async def list(self, visit: Visit) -> Response:
         """One page; the next begins after the last name on it, so that each costs the same."""
@@ -164,7 +167,7 @@ class PeoplePages:
     ) -> Response:
         view = await self._desks.people.show(visit.actor, username)
         user, role = view.user, await self._desks.standing.of(view.user)
-        oneself = user.id == visit.actor.id
+        oneself, trail = user.id == visit.actor.id, visit.may("audit:read")
         reach = rank(role) <= rank(visit.actor.role)
         links = [
             Link(act.words, person_url(user.username, act.name))
@@ -186,7 +189,10 @@ class PeoplePages:
             secret_label=secret_label,
             facts=_person_facts(view, role),
             links=tuple(links),
-            sections=await Holdings(self._desks, visit, view, reach=reach).sections(),
+            sections=(
+                *await Holdings(self._desks, visit, view, reach=reach).sections(),
+                *((await events_section(self._desks, visit, view, self._reading),) if trail else ()),
+            ),
         )
         return self._door.show(sheet)
 
