@@ -161,7 +161,7 @@ def keys() -> Sheet:
 
 
 def importing() -> Question:
-    forms = (("csv", "CSV, the first line names the columns"), ("json", "JSON, a list of objects"))
+    forms = (("csv", "CSV with a first line of names"), ("json", "JSON, a list of objects"))
     text = "username,display_name,role,groups\nada,,,dev;sre\nzoe,Zoe Ito,,dev\n"
     return Question(
         frame=_frame("/people"),
@@ -172,7 +172,7 @@ def importing() -> Question:
         changes=(
             "All of it happens, or nothing. Whoever is not in the text stays as they are.",
             "Changed: 2, left as they are: 0.",
-            "Line 2: update ada. now role=member state=enabled groups=dev; then role=member state=enabled "
+            "Line 2: update ada. Now: role=member state=enabled groups=dev. Then: role=member state=enabled "
             "groups=dev,sre",
             "Line 3: create zoe. name=Zoe Ito role=member state=enabled groups=dev",
         ),

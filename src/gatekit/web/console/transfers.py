@@ -212,7 +212,7 @@ def _line(line: int, action: str, name: str, before: str, after: str, *facts: ob
     """``before`` and ``after`` in the words of the audit."""
     if action == "nothing":
         return Line("", (line, name, before, *facts))
-    change = f"now {before or 'empty'}; then {after or 'empty'}" if action != "create" else after or "empty"
+    change = f"Now: {before or 'empty'}. Then: {after or 'empty'}" if action != "create" else after or "empty"
     return Line(f"Line {line}: {action} {name}. {change}", (line, name, before, after, *facts))
 
 
@@ -268,7 +268,7 @@ async def _plan_groups(desks: Desks, visit: Visit, text: str, form: Format) -> P
     return Planned(tuple(lines), carry_out)
 
 
-_FORMATS = (("csv", "CSV, the first line names the columns"), ("json", "JSON, a list of objects"))
+_FORMATS = (("csv", "CSV with a first line of names"), ("json", "JSON, a list of objects"))
 _MEDIA = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 
 KINDS = {
