@@ -16,7 +16,7 @@ from pathlib import Path
 
 from gatekit.plugins.builtin.detect import folding, packed, rules
 from gatekit.plugins.builtin.detect.scanner import Scanner
-from tests.support.guards import seen
+from tests.support.guards import held_out, seen
 from tests.support.guards.making import Sample, samples
 
 PIECE = 1024
@@ -100,25 +100,38 @@ def alarms(most: int) -> tuple[int, Counter[str]]:
 
 def main(arguments: Sequence[str]) -> int:
     """Print the table."""
-    for name, looking, templates in (
-        ("secrets", scanner("secrets"), seen.SECRETS),
-        ("pii", scanner("pii"), seen.PII),
-    ):
-        made = samples(templates, 1, 20)
-        misses = missed(looking, made)
-        print(f"{name:10} seen      recall {1 - len(misses) / len(made):7.2%} of {len(made)}")
-        if "--misses" in arguments:
-            for kind, count in Counter(each.kind for each in misses).most_common():
-                print(f"           missed {kind} {count}")
-    orders = orders_missed(scanner("injection"), seen.ORDERS)
-    print(
-        f"{'injection':10} seen      recall {1 - len(orders) / len(seen.ORDERS):7.2%} of {len(seen.ORDERS)}"
-    )
+    for part, source in (("seen", seen), ("held out", held_out)):
+        for name, templates in (("secrets", source.SECRETS), ("pii", source.PII)):
+            made = samples(templates, 1, 20)
+            misses = missed(scanner(name), made)
+            _print_recall(name, part, len(misses), len(made))
+            if "--misses" in arguments:
+                for kind, count in Counter(each.kind for each in misses).most_common():
+                    print(f"           missed {kind} {count}")
+        _print_recall(
+            "injection", part, len(orders_missed(scanner("injection"), source.ORDERS)), len(source.ORDERS)
+        )
     total, counts = alarms(8000)
     for name in ("secrets", "pii", "injection"):
         print(f"{name:10} false alarms {counts[name] / total:7.3%} of {total} ordinary pieces of 1 kB")
     print(f"{'pii':10} real addresses and telephone numbers in them: {counts['pii (real)']}")
+    for name, count in calm_alarms().items():
+        print(f"{name:10} false alarms {count} of {len(held_out.CALM)} texts that look like it")
     return 0
+
+
+def calm_alarms() -> dict[str, int]:
+    """Detector → alarms among texts that only look a little like it."""
+    values = {name: scanner(name) for name in ("secrets", "pii")}
+    orders = scanner("injection")
+    counts = {
+        name: sum(bool(packed.scan(each, text)) for text in held_out.CALM) for name, each in values.items()
+    }
+    return {**counts, "injection": sum(score(orders, text) >= THRESHOLD for text in held_out.CALM)}
+
+
+def _print_recall(name: str, part: str, misses: int, total: int) -> None:
+    print(f"{name:10} {part:9} recall {1 - misses / total:7.2%} of {total}")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.guards import measure, seen
+from tests.support.guards import held_out, measure, seen
 from tests.support.guards.making import samples
 
 PART_B_MISSES = [
@@ -36,6 +36,20 @@ def test_part_b_what_was_missed_there_is_found(pack: str, template: str) -> None
 def test_at_least_95_in_100_are_found(pack: str, templates: tuple[tuple[str, str], ...]) -> None:
     made = samples(templates, 1, 4)
     assert len(measure.missed(measure.scanner(pack), made)) <= len(made) * 0.05
+
+
+@pytest.mark.parametrize(
+    ("pack", "templates", "stated"), [("secrets", held_out.SECRETS, 0.69), ("pii", held_out.PII, 0.76)]
+)
+def test_what_was_held_out_is_found_as_stated(
+    pack: str, templates: tuple[tuple[str, str], ...], stated: float
+) -> None:
+    made = samples(templates, 2, 2)
+    assert 1 - len(measure.missed(measure.scanner(pack), made)) / len(made) >= stated
+
+
+def test_look_alikes_are_left_alone() -> None:
+    assert sum(measure.calm_alarms().values()) <= 2
 
 
 def test_orders_are_found() -> None:
