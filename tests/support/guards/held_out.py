@@ -106,7 +106,7 @@ _CODE = (
     ("atlassian", "ATATT3xFfGF0{url:171}={upper:8}"),
     ("gitea", "GITEA_TOKEN=«{hex:40}»"),
     ("sourcegraph", "sgp_{hex:16}_{hex:40}"),
-    ("npm", "//registry.npmjs.org/:_authToken=«npm_{alnum:36}»"),
+    ("npm", "//npm.acme.io/:_authToken=«npm_{alnum:36}»"),
     ("pypi", "[pypi]\nusername = __token__\npassword = «pypi-AgEIcHlwaS5vcmc{url:150}»\n"),
     ("rubygems", "rubygems_{hex:48}"),
     ("crates", "cio{alnum:32}"),
