@@ -1,8 +1,9 @@
 // The certified oidc-provider as somebody else's authorization server, for tests of a gateway that trusts it.
 // usage: node identity_provider.mjs SETTINGS    a JSON file: {port, resources: {URI: "jwt" | "opaque"}, keys?,
-//   groups: {login: [group]}, introspector?: {id, secret}, clients?: [metadata], ttl?}    prints "ready ISSUER"; any password is right
+//   groups: {login: [group]}, introspector?: {id, secret}, clients?: [metadata], ttl?,
+//   gone?: a folder with one file for each account that is no more}    prints "ready ISSUER"; any password is right
 import { createRequire } from 'node:module';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 
 const settings = JSON.parse(readFileSync(process.argv[2], 'utf8'));
@@ -33,10 +34,15 @@ const provider = new Provider(issuer, {
         }]
       : []),
   ],
-  findAccount: (_, id) => ({
-    accountId: id,
-    claims: () => ({ sub: id, email: `${id}@example.com`, email_verified: true, name: `Person ${id}` }),
-  }),
+  // It refuses to dial this machine otherwise; whom it tells of a logout is here.
+  fetch: (url, { dispatcher, ...options }) => fetch(url, options),
+  findAccount: (_, id) =>
+    settings.gone && existsSync(`${settings.gone}/${encodeURIComponent(id)}`)
+      ? undefined
+      : {
+          accountId: id,
+          claims: () => ({ sub: id, email: `${id}@example.com`, email_verified: true, name: `Person ${id}` }),
+        },
   extraTokenClaims: (_, token) =>
     token.accountId && {
       preferred_username: token.accountId,
@@ -46,6 +52,7 @@ const provider = new Provider(issuer, {
     },
   features: {
     devInteractions: { enabled: true },
+    backchannelLogout: { enabled: true },
     registration: { enabled: true },
     introspection: { enabled: true, allowedPolicy: () => true },
     revocation: { enabled: true },

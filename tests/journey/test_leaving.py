@@ -13,15 +13,19 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import httpx2
 import pytest
 
+from gatekit.demo.browser import Page
 from gatekit.demo.wire import Login
-from gatekit.identity.signals import RISC
+from gatekit.identity.signals import CAEP, RISC
 from gatekit.platform.clock import SystemClock
 from tests.emulators.transmitter import AUDIENCE, TRANSMITTER, Transmitter
+from tests.support.companies import CLIENT, Employee
 from tests.support.opened import ASKER, WITHIN, Door, Open, Way, alive, by_key, closes, opened, processes
+from tests.support.provider import Provider
 from tests.support.running import RunningGateway, eventually, started
 
 
@@ -168,12 +172,12 @@ def push(gateway: RunningGateway, mine: Open) -> None:
     assert isinstance(gateway, Company)
     about = {"format": "iss_sub", "iss": "scim", "sub": gateway.idents[mine.name]}
     claims = gateway.transmitter.claims({f"{RISC}account-disabled": {}}, sub_id=about, jti=mine.name)
-    answer = httpx2.post(
-        f"{gateway.url}/ssf/acme",
-        headers={"Content-Type": "application/secevent+jwt"},
-        content=gateway.transmitter.sign(claims).encode(),
-        timeout=20,
-    )
+    _pushed(gateway, gateway.transmitter.sign(claims))
+
+
+def _pushed(gateway: RunningGateway, event: str) -> None:
+    headers = {"Content-Type": "application/secevent+jwt"}
+    answer = httpx2.post(f"{gateway.url}/ssf/acme", headers=headers, content=event.encode(), timeout=20)
     assert answer.status_code == 202, answer.text
 
 
@@ -248,3 +252,106 @@ async def test_what_the_file_takes_away_closes(
         assert not late, [stream for stream, task in mine.streams.items() if task in late]
         if change is connection_off:
             await asyncio.to_thread(eventually, lambda: not any(map(alive, pids)), WITHIN)
+
+
+# -- people who come over a provider that goes on telling about them -------------------------------------
+
+
+class Federated(RunningGateway):
+    """Signs people in with the certified provider, and hears of their end from it: in all three ways."""
+
+    def __init__(self, folder: Path, jwks_uri: str, transmitter: Transmitter) -> None:
+        super().__init__(folder, {"asker": {"command": list(ASKER), "users": ["everybody"]}})
+        self.transmitter = transmitter
+        self.gone = folder / "gone"
+        """Whoever has a file of their name here has no account at the provider any more."""
+        self.gone.mkdir()
+        client = {
+            **CLIENT,
+            "redirect_uris": [f"{self.url}/callback/acme"],
+            "grant_types": ["authorization_code", "refresh_token"],
+            "backchannel_logout_uri": f"{self.url}/backchannel-logout/acme",
+        }
+        self.provider = Provider(folder / "provider", clients=[client], gone=str(self.gone))
+        acme = {
+            "type": "oidc",
+            "issuer": self.provider.issuer,
+            **CLIENT,
+            "recheck": "5m",
+            "ssf": {"issuer": TRANSMITTER, "audience": AUDIENCE, "jwks_uri": jwks_uri},
+        }
+        self.allowed, self.groups = ["*"], {"everybody": ["*"]}
+        self.proxy = {"auth": {"providers": {"local": {}, "acme": acme}, "allowed_users": ["*"]}}
+        self.employees: dict[str, Employee] = {}
+
+
+@pytest.fixture(scope="module")
+def federated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Federated]:
+    with served() as (jwks_uri, transmitter):
+        made = Federated(tmp_path_factory.mktemp("federated"), jwks_uri, transmitter)
+        made.provider.start()
+        try:
+            with started(made):
+                yield made
+        finally:
+            made.provider.stop()
+
+
+def by_provider(gateway: RunningGateway, name: str) -> Open:
+    assert isinstance(gateway, Federated)
+    gateway.employees[name] = Employee(name, "", connection="acme")
+    login = Login(gateway.endpoint("asker"))
+    login.discover()
+    login.register(f"client of {name}")
+    login.redeem(login.authorize(gateway.employees[name]))
+    return Open(name, str(login.token["access_token"]), login.client_id, str(login.token["refresh_token"]))
+
+
+def _refreshed(gateway: RunningGateway, mine: Open) -> httpx2.Response:
+    form = {"grant_type": "refresh_token", "refresh_token": mine.refresh, "client_id": mine.client_id}
+    return httpx2.post(f"{gateway.url}/token", data=form, timeout=20)
+
+
+def sign_out_there(gateway: RunningGateway, mine: Open) -> None:
+    """At the provider's own page: Gatekit hears of it from the provider alone."""
+    assert isinstance(gateway, Federated)
+    browser = gateway.employees[mine.name].browser
+    asks = browser.follow(f"{gateway.provider.issuer}/session/end")
+    assert isinstance(asks, Page)
+    fields = {field.name: field.value for field in asks.forms[0].fields}
+    agreed = browser.open(urljoin(asks.url, asks.forms[0].action), {**fields, "logout": "yes"})
+    assert agreed.status == 303
+
+
+def revoke_session(gateway: RunningGateway, mine: Open) -> None:
+    assert isinstance(gateway, Federated)
+    about = {"format": "iss_sub", "iss": gateway.provider.issuer, "sub": mine.name}
+    claims = gateway.transmitter.claims({f"{CAEP}session-revoked": {}}, sub_id=about, jti=mine.name)
+    _pushed(gateway, gateway.transmitter.sign(claims))
+
+
+def refuse_at_refresh(gateway: RunningGateway, mine: Open) -> None:
+    """The account there is gone, and nobody says so until somebody asks."""
+    assert isinstance(gateway, Federated)
+    (gateway.gone / mine.name).touch()
+    refused = _refreshed(gateway, mine)
+    assert refused.json()["error"] == "invalid_grant", refused.text
+
+
+@pytest.mark.parametrize(
+    "door",
+    [
+        pytest.param(sign_out_there, id="back-channel-logout"),
+        pytest.param(revoke_session, id="event-session-revoked"),
+        pytest.param(refuse_at_refresh, id="refused-at-refresh"),
+    ],
+)
+async def test_what_the_provider_that_signed_them_in_ends_closes(
+    federated: Federated, door: Door, request: pytest.FixtureRequest
+) -> None:
+    """R6, T11, F7: a provider ends what came over it; who is still in its books may sign in again. The
+    processes are the person's, who is not disabled and may have API keys: they are not looked at here."""
+    name = f"r-{request.node.callspec.id}"
+    await closes(federated, door, by_provider, False, name)
+    if door is not refuse_at_refresh:
+        assert (await asyncio.to_thread(by_provider, federated, name)).token

@@ -33,6 +33,7 @@ class Open:
     name: str
     token: str
     client_id: str = ""
+    refresh: str = ""
     streams: dict[str, asyncio.Task[str]] = field(default_factory=dict)
     parked: dict[str, Any] = field(default_factory=dict)
 
@@ -59,7 +60,7 @@ async def _until_end(
     return heard
 
 
-async def _stateless(
+async def stateless(
     http: httpx2.AsyncClient, url: str, token: str, method: str, params: dict[str, Any]
 ) -> httpx2.Response:
     return await http.post(url, **_request(token, method, params))
@@ -107,7 +108,7 @@ async def opened(gateway: RunningGateway, mine: Open) -> AsyncIterator[httpx2.As
             began = asyncio.Event()
             mine.streams[name] = asyncio.create_task(_until_end(http, method, url, began, **more))
             await asyncio.wait_for(began.wait(), WITHIN)
-        parked = await _stateless(http, url, mine.token, "tools/call", call)
+        parked = await stateless(http, url, mine.token, "tools/call", call)
         mine.parked = parked.json()["result"]
         assert mine.parked["resultType"] == "input_required", parked.text
         yield http
@@ -160,6 +161,10 @@ async def closes(gateway: RunningGateway, door: Door, way: Way, whole_person: bo
                 key: {"action": "accept", "content": {"name": "Ada"}} for key in mine.parked["inputRequests"]
             },
         }
-        refused = await _stateless(http, gateway.endpoint("asker"), mine.token, "tools/call", retry)
+        refused = await stateless(http, gateway.endpoint("asker"), mine.token, "tools/call", retry)
         assert refused.status_code in (401, 403), refused.text
+        if mine.refresh:
+            form = {"grant_type": "refresh_token", "refresh_token": mine.refresh, "client_id": mine.client_id}
+            again = await http.post(f"{gateway.url}/token", data=form)
+            assert again.json().get("error") == "invalid_grant", again.text
         assert not [stream for stream, task in others.streams.items() if task.done()]

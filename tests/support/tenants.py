@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,13 @@ class OneTenant(RunningGateway):
         self.name = name
         self.host = f"{name}{DOMAIN}"
         self.url = f"http://{self.host}:{house.port}"
+        self.providers: dict[str, Any] = {}
+        """Besides the local one."""
 
     def write(self) -> None:
         auth = {
             "enabled": True,
-            "provider": "local",
+            "providers": {"local": {}, **self.providers},
             "allowed_users": ["*"],
             "roles": {"owner": ["local:alice"]},
         }
@@ -65,10 +67,15 @@ class House(DemoGateway):
 
 
 @contextmanager
-def house(folder: Path, *names: str) -> Iterator[House]:
-    """Running, with every tenant reachable from this process by its name."""
+def house(
+    folder: Path, *names: str, servers: Mapping[str, Any] | None = None, **providers: Any
+) -> Iterator[House]:
+    """Running, with every tenant reachable from this process by its name, and all of them with the same
+    ``servers`` (default: an echo) and ``providers``."""
     built = House(folder, *names)
     for one in built.tenants.values():
+        one.servers = dict(servers or one.servers)
+        one.providers = providers
         one.write()
     built.write()
     with pytest.MonkeyPatch.context() as patch:

@@ -161,6 +161,10 @@ class OidcProvider:
         return list(scopes)
 
     def _habits(self) -> dict[str, str]:
+        if self.connection.kind == "oidc" and self.connection.recheck:
+            # §11: without it a provider MUST ignore offline_access, unless it has other reasons not to. Okta
+            # and Entra ID have; there it would bring up a page that not everybody may agree to.
+            return {"prompt": "consent"}
         if self.connection.kind != "google":
             return {}
         habits = {}
