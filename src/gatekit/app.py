@@ -298,6 +298,7 @@ class Application:
             settings=gateway_settings(config),
             is_active=_always if open_door else self.authorization.is_active,
             is_person_active=_always if open_door else self.authorization.is_person_active,
+            bereft=self.authorization.bereft,
         )
 
 

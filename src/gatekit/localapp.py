@@ -11,7 +11,7 @@ import itertools
 import logging
 import os
 import string
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Literal
 
 from gatekit import __version__
@@ -99,6 +99,7 @@ class LocalApplication:
                 settings=gateway_settings(config),
                 is_active=self._is_active,
                 is_person_active=self._is_person_active,
+                bereft=self._bereft,
             ),
             tables(config, stored, self._plugged.chains(config)),
         )
@@ -197,6 +198,9 @@ class LocalApplication:
 
     async def _is_person_active(self, principal_id: str) -> bool:
         return not self._door.refusal and principal_id == self._door.access.principal.id
+
+    async def _bereft(self, *_: Collection[str]) -> frozenset[str]:
+        return frozenset()  # a local person has neither grants nor keys
 
     def _on_process(self, event: ProcessEvent) -> None:
         self._recorder.record(event).add_done_callback(_seen)

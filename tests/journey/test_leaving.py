@@ -196,21 +196,21 @@ def by_rest(gateway: RunningGateway, mine: Open) -> None:
 
 
 @pytest.mark.parametrize(
-    ("door", "way", "whole_person"),
+    ("door", "way"),
     [
-        pytest.param(disable, by_login, True, id="users-disable"),
-        pytest.param(disable, by_key, True, id="users-disable-api-key"),
-        pytest.param(delete, by_login, True, id="users-delete"),
-        pytest.param(revoke_grant, by_login, False, id="grants-revoke"),
-        pytest.param(disable_client, by_login, False, id="clients-disable"),
-        pytest.param(revoke_key, by_key, False, id="keys-revoke"),
+        pytest.param(disable, by_login, id="users-disable"),
+        pytest.param(disable, by_key, id="users-disable-api-key"),
+        pytest.param(delete, by_login, id="users-delete"),
+        pytest.param(revoke_grant, by_login, id="grants-revoke"),
+        pytest.param(disable_client, by_login, id="clients-disable"),
+        pytest.param(revoke_key, by_key, id="keys-revoke"),
     ],
 )
 async def test_everything_that_was_open_closes(
-    gateway: RunningGateway, door: Door, way: Way, whole_person: bool, request: pytest.FixtureRequest
+    gateway: RunningGateway, door: Door, way: Way, request: pytest.FixtureRequest
 ) -> None:
     """R6, T11: see ``principal_is_active``."""
-    await closes(gateway, door, way, whole_person, f"p-{request.node.callspec.id}")
+    await closes(gateway, door, way, f"p-{request.node.callspec.id}")
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ async def test_what_a_provider_or_a_program_ends_closes(
     company: Company, door: Door, request: pytest.FixtureRequest
 ) -> None:
     """R6, T11: the doors that other programs come through."""
-    await closes(company, door, provisioned, True, f"q-{request.node.callspec.id}")
+    await closes(company, door, provisioned, f"q-{request.node.callspec.id}")
 
 
 def off_the_lists(gateway: RunningGateway) -> None:
@@ -349,9 +349,8 @@ def refuse_at_refresh(gateway: RunningGateway, mine: Open) -> None:
 async def test_what_the_provider_that_signed_them_in_ends_closes(
     federated: Federated, door: Door, request: pytest.FixtureRequest
 ) -> None:
-    """R6, T11, F7: a provider ends what came over it; who is still in its books may sign in again. The
-    processes are the person's, who is not disabled and may have API keys: they are not looked at here."""
+    """R6, T11, F7: a provider ends what came over it; who is still in its books may sign in again."""
     name = f"r-{request.node.callspec.id}"
-    await closes(federated, door, by_provider, False, name)
+    await closes(federated, door, by_provider, name)
     if door is not refuse_at_refresh:
         assert (await asyncio.to_thread(by_provider, federated, name)).token

@@ -140,7 +140,7 @@ Door = Callable[[RunningGateway, Open], None]
 Way = Callable[[RunningGateway, str], Open]
 
 
-async def closes(gateway: RunningGateway, door: Door, way: Way, whole_person: bool, name: str) -> None:
+async def closes(gateway: RunningGateway, door: Door, way: Way, name: str) -> None:
     mine = await asyncio.to_thread(way, gateway, name)
     # Somebody new each time: what the last one had open may still be counted for a while.
     others = await asyncio.to_thread(by_key, gateway, f"bystander-{name}")
@@ -151,8 +151,7 @@ async def closes(gateway: RunningGateway, door: Door, way: Way, whole_person: bo
         done, late = await asyncio.wait(mine.streams.values(), timeout=WITHIN)
         assert not late, [stream for stream, task in mine.streams.items() if task in late]
         assert all(task.exception() is None for task in done)
-        if whole_person:
-            await asyncio.to_thread(eventually, lambda: not any(map(alive, pids)), WITHIN)
+        await asyncio.to_thread(eventually, lambda: not any(map(alive, pids)), WITHIN)
         retry = {
             "name": "steps",
             "arguments": {"count": 1},

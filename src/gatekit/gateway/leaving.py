@@ -111,11 +111,19 @@ class Leaving:
                 line.reply.abandon()
 
     async def _stop_processes(self, whom: Concerned) -> None:
-        """Instances that served one person alone do not outlive the person's standing."""
+        """Instances that served one person alone do not outlive the person's standing, nor the last grant or
+        key that could use them."""
         pool = self._around.pool
-        for principal_id in pool.principals():
-            if (whom.everybody or principal_id in whom.users) and not await self._around.is_person_active(
-                principal_id
+        served = pool.principals()
+        if not served:
+            return
+        bereft: frozenset[str] = frozenset()
+        if whom.credentials or whom.clients:
+            bereft = await self._around.bereft(served, whom.credentials, whom.clients)
+        for principal_id in served:
+            if principal_id in bereft or (
+                (whom.everybody or principal_id in whom.users)
+                and not await self._around.is_person_active(principal_id)
             ):
                 pool.stop_principal(principal_id)
 

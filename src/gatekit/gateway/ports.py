@@ -105,6 +105,15 @@ class Sealer(Protocol):
     def open(self, sealed: str, purpose: str) -> str: ...
 
 
+class Bereft(Protocol):
+    """Of ``people``, by id: those whose some of these grants, API keys or clients are, and who hold no grant
+    or key that is still good. Raises ``StoreError``."""
+
+    async def __call__(
+        self, people: Collection[str], credentials: Collection[str], clients: Collection[str], /
+    ) -> frozenset[str]: ...
+
+
 class GatewaySettings(Struct, frozen=True, kw_only=True):
     """What an operator may set about the data plane."""
 
@@ -154,6 +163,8 @@ class Surroundings(Struct, frozen=True, kw_only=True):
     """Asked for everybody with something open when somebody's standing may have changed."""
     is_person_active: Callable[[str], Awaitable[bool]]
     """The same about a person (by id) whatever they came with: for processes of their own."""
+    bereft: Bereft
+    """For processes too: whoever holds nothing any more cannot use them."""
     epoch: Epoch = field(default_factory=Epoch)
 
     async def still(self, access: Access, since: int) -> int:

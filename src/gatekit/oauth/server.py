@@ -7,7 +7,7 @@ Read ``authorize.py`` for what happens to a login, ``grants/`` for what happens 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from msgspec.structs import replace
 from starlette.requests import Request
@@ -47,6 +47,7 @@ from gatekit.oauth.grants.device_code import DeviceGrant
 from gatekit.oauth.grants.identity_assertion import IdentityAssertionGrant
 from gatekit.oauth.grants.refresh_token import RefreshGrant
 from gatekit.oauth.grants.token_exchange import TokenExchangeGrant
+from gatekit.oauth.holdings import Holdings
 from gatekit.oauth.http import api_route, json_answer, page_route
 from gatekit.oauth.interaction import Interaction
 from gatekit.oauth.introspection import Introspection
@@ -228,6 +229,12 @@ class AuthorizationServer:
             # Whether they are admitted depends on the groups of a token, and nobody shows one here.
             return isinstance(await core.standings.known(user_id, now), Upright)
         return isinstance(await core.standings.person(user_id, now), Upright)
+
+    async def bereft(
+        self, people: Collection[str], credentials: Collection[str], clients: Collection[str]
+    ) -> frozenset[str]:
+        """Those of ``people`` who held some of these and hold nothing good any more (``holdings``)."""
+        return await Holdings(self._core).bereft(people, credentials, clients)
 
     def forward(self, targets: Targets) -> tuple[Judge, Passes]:
         """What answers reverse proxies; ``web.forward_auth`` is its door."""

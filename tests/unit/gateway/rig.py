@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +179,7 @@ class Rig:
         self.door = TableDoor()
         self.active: set[str] = set()
         self.inactive: set[str] = set()
+        self.bereft: set[str] = set()
         self.looking: Callable[[], Awaitable[object]] = lambda: asyncio.sleep(0)
         """What the look at rows takes."""
         self.trail = Recorder(folder / "audit", writer="gateway", clock=clock, entropy=entropy)
@@ -198,6 +199,7 @@ class Rig:
                 ),
                 is_active=self._is_active,
                 is_person_active=self._is_person_active,
+                bereft=self._bereft,
             ),
             self.tables(servers, rules, virtual, merging),
         )
@@ -209,6 +211,11 @@ class Rig:
 
     async def _is_person_active(self, principal_id: str) -> bool:
         return principal_id.removeprefix("usr_") not in self.inactive
+
+    async def _bereft(
+        self, people: Collection[str], credentials: Collection[str], clients: Collection[str]
+    ) -> frozenset[str]:
+        return frozenset(self.bereft.intersection(people) if credentials or clients else ())
 
     @staticmethod
     def tables(
