@@ -106,7 +106,7 @@ async def test_off_boarding_ends_what_waits_in_both_eras(rig: Rig) -> None:
     await rig.gateway.recheck()
     for call in running:
         await call.end(5)
-        assert call.json["error"]["code"] == -31007
+        assert call.json["error"]["code"] == -31009
     assert len(rig.gateway.rounds.parking) == 0
     assert len(rig.gateway.sessions) == 0
     assert [r["outcome"] for r in rig.records() if r.get("name") == "steps"].count("cancelled") == 3
