@@ -109,7 +109,7 @@ async def test_off_boarding_ends_what_waits_in_both_eras(rig: Rig) -> None:
         assert call.json["error"]["code"] == -31009
     assert len(rig.gateway.rounds.parking) == 0
     assert len(rig.gateway.sessions) == 0
-    ended = [(r["outcome"], r["error_code"]) for r in rig.records() if r.get("name") == "steps"][1:]
+    ended = [(r["outcome"], r.get("error_code", 0)) for r in rig.records() if r.get("name") == "steps"][1:]
     assert sorted(ended) == [("cancelled", 0), ("error", -31009), ("error", -31009)]
 
 
