@@ -65,16 +65,23 @@ class Page:
 
     def press(self, selector: str, then: str) -> None:
         """Click; ``then`` is a selector that must be there after it."""
+        old = bool(self.run(_visible(then)))
+        if old:  # what is waited for stands on this page already: wait for the next one
+            self.run("window.pressed = true")
         self.run(f"document.querySelector({json.dumps(selector)}).click()")
+        if old:
+            self._until("window.pressed !== true", "another page")
         self.until(then)
 
     def until(self, selector: str) -> None:
         """Wait for a visible element."""
+        self._until(_visible(selector), selector)
+
+    def _until(self, expression: str, what: str) -> None:
         deadline = time.monotonic() + WITHIN
-        seen = f"document.querySelector({json.dumps(selector)})?.checkVisibility() ?? false"
-        while not self.run(seen):
+        while not self.run(expression):
             text = self.run("document.body?.innerText ?? ''")
-            assert time.monotonic() < deadline, f"no {selector}: {str(text)[:500]}"
+            assert time.monotonic() < deadline, f"no {what}: {str(text)[:500]}"
             time.sleep(0.05)
 
     @property
@@ -112,6 +119,10 @@ class Page:
                 self._rest += piece
         text, _, self._rest = self._rest.partition(b"\0")
         return dict(json.loads(text))
+
+
+def _visible(selector: str) -> str:
+    return f"document.querySelector({json.dumps(selector)})?.checkVisibility() ?? false"
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PEERS = Path(os.environ.get("GATEKIT_PEERS", ROOT / ".cache" / "peers"))
+PEERS = Path(os.environ.get("GATEKIT_PEERS") or ROOT / ".cache" / "peers")
 CLIENTS = ROOT / "tests" / "clients"
 NODE = PEERS / "node" / "bin" / "node"
 NODE_MODULES = PEERS / "node_modules"
