@@ -59,6 +59,7 @@ class Page:
         """Open ``url``; ``then`` is a selector that must be there."""
         self.send("Page.navigate", url=url)
         self.until(then)
+        self._until("document.readyState === 'complete'", "end of loading")  # with its style
 
     def fill(self, selector: str, value: str) -> None:
         self.run(f"document.querySelector({json.dumps(selector)}).value = {json.dumps(value)}")
