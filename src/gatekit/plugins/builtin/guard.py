@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -86,8 +86,42 @@ class Guard(Plugin):
 
     # -- the hooks ---------------------------------------------------------------------------------------
 
-    def on_request(self, subject: Subject, asked: Asked) -> Verdict:  # noqa: ARG002
+    def on_request(self, subject: Subject, asked: Asked) -> Verdicts:  # noqa: ARG002
         """Arguments; what stands beside them is not ours to change, so a finding there blocks."""
+        return self._weighed((asked.arguments, asked.meta, asked.extra), lambda: self._request(asked))
+
+    def on_response(self, subject: Subject, asked: Asked, answered: Answered) -> Verdicts:  # noqa: ARG002
+        """Results and errors."""
+        if not answered.decoded and answered.size > LARGE:
+            return self._large(answered.pieces)
+        return self._looked_at(answered.body)
+
+    def on_list(self, subject: Subject, listed: Listed) -> Verdicts:  # noqa: ARG002
+        """Names, descriptions and schemas of what servers offer."""
+        return self._looked_at(listed.items)
+
+    def on_notification(self, subject: Subject, said: Said) -> Verdicts:  # noqa: ARG002
+        """Progress and log messages."""
+        return self._looked_at(said.params)
+
+    def on_question(self, subject: Subject, questioned: Questioned) -> Verdicts:  # noqa: ARG002
+        """What a server asks the client or its person."""
+        return self._looked_at(questioned.params)
+
+    def on_answer(self, subject: Subject, questioned: Questioned, answered: Answered) -> Verdicts:  # noqa: ARG002
+        """What they say to it."""
+        return self._looked_at(answered.body)
+
+    # -- the judgement -----------------------------------------------------------------------------------
+
+    def _looked_at(self, value: Any) -> Verdicts:
+        return self._weighed(value, lambda: self._judged(value))
+
+    def _weighed(self, value: Any, judge: Callable[[], Verdict]) -> Verdicts:
+        """In a thread if it is much: nobody else's call waits for one person's megabytes."""
+        return asyncio.to_thread(judge) if values.heavy(value, LARGE) else judge()
+
+    def _request(self, asked: Asked) -> Verdict:
         verdict = self._judged(asked.arguments)
         if type(verdict) is Block or not (asked.meta or asked.extra):
             return verdict
@@ -95,30 +129,6 @@ class Guard(Plugin):
         if type(beside) is Replace:
             return Block(f"{self._what()} beside the arguments", self._public(), beside.note)
         return beside if type(verdict) is Pass and not verdict.note else verdict
-
-    def on_response(self, subject: Subject, asked: Asked, answered: Answered) -> Verdicts:  # noqa: ARG002
-        """Results and errors."""
-        if not answered.decoded and answered.size > LARGE:
-            return self._large(answered.pieces)
-        return self._judged(answered.body)
-
-    def on_list(self, subject: Subject, listed: Listed) -> Verdict:  # noqa: ARG002
-        """Names, descriptions and schemas of what servers offer."""
-        return self._judged(listed.items)
-
-    def on_notification(self, subject: Subject, said: Said) -> Verdict:  # noqa: ARG002
-        """Progress and log messages."""
-        return self._judged(said.params)
-
-    def on_question(self, subject: Subject, questioned: Questioned) -> Verdict:  # noqa: ARG002
-        """What a server asks the client or its person."""
-        return self._judged(questioned.params)
-
-    def on_answer(self, subject: Subject, questioned: Questioned, answered: Answered) -> Verdict:  # noqa: ARG002
-        """What they say to it."""
-        return self._judged(answered.body)
-
-    # -- the judgement -----------------------------------------------------------------------------------
 
     def _judged(self, value: Any) -> Verdict:
         if not packed.scan(self._scanner, values.joined(value)):

@@ -73,18 +73,23 @@ class Injection(Plugin):
         """Only where it looks."""
         return frozenset(hook for place in self.options.look_at for hook in _HOOKS[place])
 
-    def on_request(self, subject: Subject, asked: Asked) -> Verdict:  # noqa: ARG002
+    def on_request(self, subject: Subject, asked: Asked) -> Verdicts:  # noqa: ARG002
         """Arguments, if it was told to."""
-        return self._judged(asked.arguments)
+        return self._looked_at(asked.arguments)
 
     def on_response(self, subject: Subject, asked: Asked, answered: Answered) -> Verdicts:  # noqa: ARG002
         """Results and errors."""
-        if answered.size > LARGE:
+        if not answered.decoded and answered.size > LARGE:
             return self._large(answered)
-        return self._judged(answered.body)
+        return self._looked_at(answered.body)
 
-    def on_list(self, subject: Subject, listed: Listed) -> Verdict:  # noqa: ARG002
+    def on_list(self, subject: Subject, listed: Listed) -> Verdicts:  # noqa: ARG002
         """Each tool, prompt or resource by itself: one that is poisoned says nothing about the others."""
+        if values.heavy(listed.items, LARGE):
+            return asyncio.to_thread(self._list, listed)
+        return self._list(listed)
+
+    def _list(self, listed: Listed) -> Verdict:
         judged = [(item, self._signals(values.joined(item))) for item in listed.items]
         poisoned = [(item, signals) for item, signals in judged if signals]
         if not poisoned:
@@ -98,13 +103,13 @@ class Injection(Plugin):
             return Replace(tuple(item for item, signals in judged if not signals), note=f"hidden:{note}")
         return Block(f"signals of injection: {note}", _PUBLIC)
 
-    def on_notification(self, subject: Subject, said: Said) -> Verdict:  # noqa: ARG002
+    def on_notification(self, subject: Subject, said: Said) -> Verdicts:  # noqa: ARG002
         """Progress and log messages."""
-        return self._judged(said.params)
+        return self._looked_at(said.params)
 
-    def on_question(self, subject: Subject, questioned: Questioned) -> Verdict:  # noqa: ARG002
+    def on_question(self, subject: Subject, questioned: Questioned) -> Verdicts:  # noqa: ARG002
         """What a server asks the client's model or person."""
-        return self._judged(questioned.params)
+        return self._looked_at(questioned.params)
 
     async def _large(self, answered: Answered) -> Verdict:
         def look() -> tuple[str, ...]:
@@ -118,6 +123,10 @@ class Injection(Plugin):
 
         signals = await asyncio.to_thread(look)
         return self._verdict(signals if self._score(signals) >= self._threshold else ())
+
+    def _looked_at(self, value: Any) -> Verdicts:
+        """In a thread if it is much: nobody else's call waits for one person's megabytes."""
+        return asyncio.to_thread(self._judged, value) if values.heavy(value, LARGE) else self._judged(value)
 
     def _judged(self, value: Any) -> Verdict:
         return self._verdict(self._signals(values.joined(value)))

@@ -18,6 +18,7 @@ NEAR_CHARS = 40
 """How far before a finding one of the words of ``near`` may stand."""
 MAX_PATTERN = 2000
 MAX_RULES = 2000
+MAX_BYTES = 1024 * 1024
 
 
 class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -66,6 +67,8 @@ def built_in(name: str) -> Pack:
 def load(path: Path) -> Pack:
     """A pack of one's own. Raises ``ValueError`` which says what is wrong with it."""
     try:
+        if not path.is_file() or path.stat().st_size > MAX_BYTES:
+            raise ValueError(f"{path}: cannot be read: it must be a file of at most {MAX_BYTES} bytes")
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: cannot be read: {error}") from error
@@ -77,7 +80,10 @@ def parse(text: str, where: str) -> Pack:
     try:
         document = YAML(typ="safe", pure=True).load(text)
     except YAMLError as error:
-        raise ValueError(f"{where}: not YAML: {error}") from error
+        # Where and not what: the path may have been a mistake, and lead to something secret.
+        mark = getattr(error, "problem_mark", None)
+        line = f" (line {mark.line + 1})" if mark is not None else ""
+        raise ValueError(f"{where}: not YAML{line}") from None
     try:
         pack = msgspec.convert(document, Pack)
     except msgspec.ValidationError as error:

@@ -39,6 +39,17 @@ def texts(value: Any, name: str = "", depth: int = 0) -> Iterator[tuple[str, str
         yield name, str(value)
 
 
+def heavy(value: Any, limit: int) -> bool:
+    """Whether there is more text in a value than ``limit`` characters. Names and commas count as well, so that many
+    empty texts are heavy too; the look ends where the answer is known. Raises ``ValueError`` as ``texts`` does."""
+    size = 0
+    for name, text in texts(value):
+        size += len(name) + len(text) + 8
+        if size > limit:
+            return True
+    return False
+
+
 def beside(name: str, text: str) -> str:
     """A text with the name that it stands under, as it is looked at."""
     return f'{name}: "{text}"' if name else text
