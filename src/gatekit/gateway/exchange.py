@@ -12,28 +12,29 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Protocol
-
-import msgspec
 
 from gatekit.errors import AuditUnavailable, InvalidParams, LinkError, ProtocolFault, Withheld
-from gatekit.gateway import apps, inspection, judging, mirrored, pins, router, scoped, taskrun, tasks
+from gatekit.gateway import (
+    apps,
+    inspection,
+    judging,
+    pins,
+    recording,
+    router,
+    scoped,
+    tasks,
+)
 from gatekit.gateway.aggregate import Aggregate
 from gatekit.gateway.catalog import Catalog
-from gatekit.gateway.loop import Asking, Loop, Rising
+from gatekit.gateway.faces import Face
 from gatekit.gateway.outcomes import (
     CANCELLED,
     Answered,
-    classified,
     fault_of,
     fault_of_link,
-    older,
-    outcome_name,
-    renamed,
     retry_after,
     unreachable,
     unrecorded,
-    upstream_params,
 )
 from gatekit.gateway.ports import Surroundings
 from gatekit.gateway.published import Published, Shelf
@@ -41,33 +42,13 @@ from gatekit.gateway.reply import Reply
 from gatekit.gateway.rounds import Rounds
 from gatekit.gateway.router import Everywhere, Malformed, Route, Target, Unknown
 from gatekit.gateway.sessions import InFlight, McpSession
+from gatekit.gateway.trip import Trip
 from gatekit.model.access import Access
-from gatekit.model.audit import CallEvent, DecisionWord
-from gatekit.model.call import Call, Fault, NeedsInput, Notice, Outcome, Pieces, Result
-from gatekit.model.decision import Allow, Ask, Decision, Deny, StepUp
+from gatekit.model.call import Call, Fault, Outcome, Pieces, Result
+from gatekit.model.decision import Allow, Decision, Deny
 from gatekit.model.ports import Clock
-from gatekit.protocol import jsonrpc, methods
 from gatekit.upstream.link import Link
 
-_LISTS = frozenset(method for method, row in methods.METHODS.items() if row.list_key)
-_SUBSCRIBING = frozenset(("resources/subscribe", "resources/unsubscribe"))
-_OLDER = frozenset(m for m, row in methods.METHODS.items() if "stateless" not in row.eras)
-"""Methods that a stateless server does not know; what they mean is carried out here."""
-
-
-class Face(Protocol):
-    """The client's dialect for one call."""
-
-    def render(self, call: Call, outcome: Outcome, link: Link | None) -> tuple[int, bytes | Pieces]:
-        """(HTTP status, JSON-RPC message)."""
-        ...
-
-    def notice(self, notice: Notice) -> bytes | None:
-        """A notification for this client, or None if its revision has no such thing."""
-        ...
-
-
-_WORDS: dict[type, DecisionWord] = {Allow: "allow", Deny: "deny", Ask: "ask", StepUp: "step_up"}
 LEFT = "the client's connection had ended before the answer"
 
 Local = Callable[[Call], Awaitable[tuple[Outcome, Link | None]]]
@@ -84,7 +65,7 @@ class Exchange:
         self._catalog = catalog
         self._aggregate = aggregate
         self._rounds = rounds
-        self._loop = Loop(around, catalog)
+        self._trip = Trip(around, catalog, aggregate, rounds)
         self._apps = apps.Apps(catalog, around.clock)
         self._inspector = inspection.Inspector(catalog, rounds, around.clock, self._again, self._refusal)
         self.tasks = catalog.tasks
@@ -226,74 +207,9 @@ class Exchange:
     ) -> Answered:
         if local is not None:
             return Answered(*await local(call))
-        return await self._reach(call, target, flight.reply, face, session)
-
-    async def _reach(
-        self, call: Call, target: Route, reply: Reply, face: Face, session: McpSession | None
-    ) -> Answered:
-        if isinstance(target, Target):
-            if call.rounds:
-                return await self._rounds.run(call, target, _sender(reply, face))
-            link = self._catalog.running(target.server, call)
-            if link is None:
-                link = await self._catalog.link(target.server, call, session)
-            if not mirrored.is_plain(call, target.name, link, self._catalog.books):
-                await mirrored.check(call, target.name, link, self._catalog.books)
-            if target.server.pins != "off":
-                await self._catalog.pins.check(call, target, link)
-            return await self._asked(call, target, link, reply, face, session)
-        if isinstance(target, Everywhere):
-            spec = methods.spec(call.method)
-            outcome = await self._aggregate.everywhere(call, spec, target.view, target.servers, session)
-            return Answered(outcome)
+        if isinstance(target, Target | Everywhere):
+            return await self._trip.reach(call, target, flight.reply, face, session)
         return Answered(self._refusal(target, call))
-
-    async def _asked(
-        self, call: Call, target: Target, link: Link, reply: Reply, face: Face, session: McpSession | None
-    ) -> Answered:
-        send = _sender(reply, face)
-        if call.method in _SUBSCRIBING and session is not None:
-            return Answered(await self._catalog.subscribed(call, target, link, session), link)
-        if link.era == "handshake":
-            if "tasks" in link.capabilities and await taskrun.needed(call, target, link, self._catalog.books):
-                return self._shown(
-                    call, target, link, await taskrun.plain(link, call.method, target.params, send)
-                )
-            return self._shown(call, target, link, await link.call(call.method, target.params, send))
-        if session is not None:
-            return await self._at_stateless(call, target, link, Asking(call, target, session, reply, send))
-        params = upstream_params(target.params, call)
-        outcome = classified(call.method, await link.call(call.method, params, send))
-        if isinstance(outcome, NeedsInput):
-            return Answered(self._rounds.sealed(call, outcome, call.request_id, 0), link, rounds=1)
-        return self._shown(call, target, link, outcome)
-
-    async def _at_stateless(self, call: Call, target: Target, link: Link, asking: Asking) -> Answered:
-        """A handshake-era client's call on a stateless server."""
-        if call.method in _OLDER:
-            return Answered(older(call), link)
-        if "_meta" in target.params:
-            asking = msgspec.structs.replace(asking, send=Rising(asking.send))
-        params = upstream_params(target.params, call)
-        outcome = classified(call.method, await link.call(call.method, params, asking.send))
-        if taskrun.wants_extension(outcome):
-            ask = partial(self._loop.ask, asking)
-            outcome = await taskrun.extended(link, call.method, params, asking.send, ask)
-        if not isinstance(outcome, NeedsInput):
-            return self._shown(call, target, link, outcome)
-        answered = await self._loop.run(asking, outcome, link)
-        answered.outcome = renamed(call, target, answered.outcome)
-        return answered
-
-    def _shown(self, call: Call, target: Target, link: Link, outcome: Outcome) -> Answered:
-        """What of the upstream's answer this person sees, under the names that hold here."""
-        if call.method == tasks.LIST:
-            return Answered(self.tasks.filtered(call, outcome), link)
-        if call.method in _LISTS and isinstance(outcome, Result):
-            spec = methods.spec(call.method)
-            outcome = self._catalog.pins.sifted(call, target.server, spec.list_key, outcome, link)
-            return Answered(self._catalog.filtered(call, spec, target.server.name, outcome), link)
-        return Answered(renamed(call, target, outcome), link)
 
     def _refusal(self, target: Route, call: Call) -> Fault:
         """What the caller hears of a refusal: the same words as for something that does not exist."""
@@ -312,56 +228,8 @@ class Exchange:
         self, call: Call, target: Route, decision: Decision, answered: Answered, bytes_out: int
     ) -> asyncio.Future[None]:
         """Resolved once the record is safe; raises AuditUnavailable."""
-        around = self._around
-        link = answered.link
-        access = call.access
-        allowed = isinstance(decision, Allow)
-        arguments = call.params.get("arguments")
-        outcome = answered.outcome
-        event = CallEvent(
-            at=around.clock.now(),
-            request_id=call.request_id,
-            principal_id=access.principal.id,
-            principal=access.principal.username,
-            client_id=access.client_id,
-            client=access.client_name,
-            address=call.address,
-            server=target.server.name if isinstance(target, Target) else call.server,
-            method=call.method,
-            name=router.named(target),
-            via=router.via(target),
-            asked=target.asked if isinstance(target, Target) else "",
-            decision=_WORDS[type(decision)],
-            rule=decision.rule,
-            shadow=decision.shadow,
-            reason=answered.detail,
-            outcome=outcome_name(outcome) if allowed else "refused",
-            error_code=outcome.code if isinstance(outcome, Fault) else 0,
-            duration_ms=round((around.clock.monotonic() - call.started) * 1000, 3),
-            args_digest=jsonrpc.digest(arguments) if arguments else "",
-            bytes_in=call.bytes_in,
-            bytes_out=bytes_out,
-            session=call.session,
-            credential_id=access.credential_id,
-            client_era=call.client.version,
-            upstream_era=link.version if link is not None else "",
-            parent=answered.parent,
-            rounds=answered.rounds,
-            verdicts=answered.verdicts,
-        )
-        answered.event = event
-        return around.trail.record(event)
-
-
-def _sender(reply: Reply, face: Face) -> Callable[[Notice], None]:
-    """Puts notices of a call on its own stream."""
-
-    def send(notice: Notice) -> None:
-        message = face.notice(notice)
-        if message is not None:
-            reply.signal(message)
-
-    return send
+        answered.event = recording.event(self._around.clock, call, target, decision, answered, bytes_out)
+        return self._around.trail.record(answered.event)
 
 
 def _authorize(call: Call, target: Route, tables: Published, clock: Clock) -> Decision:

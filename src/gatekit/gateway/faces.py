@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import msgspec
 from msgspec import Raw
 
 from gatekit.errors import LinkError
+from gatekit.gateway.reply import Reply
 from gatekit.model.call import Call, Fault, Large, NeedsInput, Notice, Outcome, Pieces, Result
 from gatekit.protocol import headers, jsonrpc
 from gatekit.protocol.era import bridge, handshake, stateless
@@ -24,6 +26,18 @@ _HTTP_ERRORS = frozenset({403, 503})
 
 _OURS = 400
 """HTTP status of what is wrong with the request; what upstreams say has none."""
+
+
+class Face(Protocol):
+    """The client's dialect for one call."""
+
+    def render(self, call: Call, outcome: Outcome, link: Link | None) -> tuple[int, bytes | Pieces]:
+        """(HTTP status, JSON-RPC message)."""
+        ...
+
+    def notice(self, notice: Notice) -> bytes | None:
+        """A notification for this client, or None if its revision has no such thing."""
+        ...
 
 
 class HandshakeFace:
@@ -129,3 +143,14 @@ def as_object(body: Raw | dict[str, Any] | Large) -> dict[str, Any]:
     if not isinstance(decoded, dict):
         raise LinkError("a result that is no object")
     return decoded
+
+
+def sender(reply: Reply, face: Face) -> Callable[[Notice], None]:
+    """Puts notices of a call on its own stream."""
+
+    def send(notice: Notice) -> None:
+        message = face.notice(notice)
+        if message is not None:
+            reply.signal(message)
+
+    return send

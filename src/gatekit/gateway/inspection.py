@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from gatekit.errors import AuditUnavailable, Blocked
 from gatekit.gateway.catalog import Catalog
 from gatekit.gateway.describing import Descriptions
-from gatekit.gateway.faces import as_object
+from gatekit.gateway.faces import Face, as_object
 from gatekit.gateway.given import asked_of, fault_of_block, outcome_of, remade, seen_of
 from gatekit.gateway.outcomes import Answered
 from gatekit.gateway.overheard import Relay, listed, subject_of
@@ -43,15 +43,7 @@ NOT_REPLACED = "a plugin of this gateway is at fault"
 Refusal = Callable[[Route, Call], Fault]
 Again = Callable[[Call, Target], Decision]
 """The policy's judgement of what a plugin has made of a call."""
-Carry = Callable[[Call, Route, "Face"], Awaitable[Answered]]
-
-
-class Face(Protocol):
-    """The client's dialect for one call (``exchange.Face``)."""
-
-    def render(self, call: Call, outcome: Outcome, link: Link | None) -> tuple[int, bytes | Pieces]: ...
-
-    def notice(self, notice: Notice) -> bytes | None: ...
+Carry = Callable[[Call, Route, Face], Awaitable[Answered]]
 
 
 def of(call: Call, target: Route, tables: Published) -> Inspection | None:

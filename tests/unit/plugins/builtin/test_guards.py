@@ -121,6 +121,44 @@ async def test_a_result_of_megabytes_is_looked_at_in_a_thread_and_stays_json() -
     assert isinstance(await response(made("secrets"), broken), Block)
 
 
+@pytest.mark.parametrize("use", ["secrets", "injection"])
+async def test_megabytes_of_arguments_are_looked_at_in_a_thread(use: str) -> None:
+    """Everybody else's calls go on meanwhile: the loop only waits for the thread."""
+    plugin = made(use, action="block", **({"look_at": ["arguments"]} if use == "injection" else {}))
+    much = {"body": "nothing here. " * 30_000 + (AWS if use == "secrets" else ORDER)}
+    found = plugin.on_request(ALICE, asked(**much))
+    assert isinstance(found, Awaitable)
+    assert isinstance(await found, Block)
+
+
+@pytest.mark.parametrize("use", ["secrets", "injection"])
+async def test_a_decoded_result_and_a_list_of_megabytes_are_looked_at_in_a_thread(use: str) -> None:
+    plugin = made(use, action="flag")
+    found = plugin.on_response(
+        ALICE, asked(), answered({"content": [{"type": "text", "text": "a b " * 90_000}]})
+    )
+    assert isinstance(found, Awaitable)
+    assert isinstance(await found, Pass)
+    listed = Listed(method="tools/list", key="tools", items=({"name": "t", "description": "a b " * 90_000},))
+    shown = plugin.on_list(ALICE, listed)
+    assert isinstance(shown, Awaitable)
+    assert isinstance(await shown, Pass)
+
+
+def test_a_path_that_leads_to_something_else_tells_nothing_of_it(tmp_path: Path) -> None:
+    mistaken = tmp_path / "not-a-pack"
+    mistaken.write_text("name: x\nroot:$6$salt$hash: [\n")
+    with pytest.raises(PluginError) as caught:
+        made("secrets", packs=[str(mistaken)])
+    assert "salt" not in str(caught.value)
+    assert "line" in str(caught.value)
+    with pytest.raises(PluginError, match="must be a file of at most"):
+        made("secrets", packs=[str(tmp_path)])
+    mistaken.write_bytes(b"#" * (1024 * 1024 + 1))
+    with pytest.raises(PluginError, match="must be a file of at most"):
+        made("secrets", packs=[str(mistaken)])
+
+
 def test_only_where_it_is_told_to_look() -> None:
     assert made("pii", look_at=["results"]).hooks == {"on_response"}
     assert "on_request" not in made("injection").hooks

@@ -11,6 +11,8 @@ from typing import Any
 
 DEPTH = 128
 """Levels that a value may be nested."""
+_LEAST_SIZE = 8
+"""What any part of a value counts for in ``heavy``: what it costs to come by, in characters."""
 LEAST_NUMBER = 10_000_000
 """Numbers from here on are looked at like texts: cards and citizens' numbers come as numbers too."""
 
@@ -40,14 +42,21 @@ def texts(value: Any, name: str = "", depth: int = 0) -> Iterator[tuple[str, str
 
 
 def heavy(value: Any, limit: int) -> bool:
-    """Whether there is more text in a value than ``limit`` characters. Names and commas count as well, so that many
-    empty texts are heavy too; the look ends where the answer is known. Raises ``ValueError`` as ``texts`` does."""
-    size = 0
-    for name, text in texts(value):
-        size += len(name) + len(text) + 8
-        if size > limit:
-            return True
-    return False
+    """Whether it may take long to look at a value: more than ``limit`` characters of JSON or so. It ends
+    where the answer is known, whatever the value is: many texts, many numbers, or deep."""
+    left = limit
+    stack = [value]
+    while stack and left >= 0:
+        item = stack.pop()
+        left -= _LEAST_SIZE
+        if isinstance(item, str):
+            left -= len(item)
+        elif isinstance(item, Mapping | Sequence):
+            left -= _LEAST_SIZE * len(item)
+            if left >= 0:
+                stack.extend(item)  # of a mapping, its names
+                stack.extend(item.values() if isinstance(item, Mapping) else ())
+    return left < 0
 
 
 def beside(name: str, text: str) -> str:

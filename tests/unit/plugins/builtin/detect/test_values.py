@@ -115,3 +115,27 @@ def test_names_are_looked_at_as_well_and_the_json_stays_json() -> None:
 def test_what_is_no_json_is_told(text: bytes) -> None:
     with pytest.raises(ValueError, match=r"string"):
         large.without(text, look)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("x" * 100, False),
+        ("x" * 2000, True),
+        ({"a": ["x" * 600], "b": {"c": "y" * 600}}, True),
+        ({"n" * 2000: 1}, True),
+        ([0] * 1000, True),
+        ([""] * 1000, True),
+        ([{}] * 20, False),
+        (None, False),
+    ],
+)
+def test_what_is_heavy(value: Any, expected: bool) -> None:
+    assert values.heavy(value, 1000) is expected
+
+
+def test_weighing_a_deep_value_ends() -> None:
+    deep: Any = "x"
+    for _ in range(100_000):
+        deep = [deep]
+    assert values.heavy(deep, 1000)
