@@ -1,7 +1,7 @@
 """The data plane, in the order a request lives it.
 
 ``endpoint`` (ASGI in, a ``Wire`` out) → ``inbound`` (token, origin, body, before anything is believed) →
-``faces`` (one per era: bytes ↔ Call) → ``exchange`` (READ THIS FIRST: authorize → route → ``trip`` → record) →
+``faces`` (one per era: bytes ↔ Call) → ``exchange`` (READ THIS FIRST: authorize, route, ``trip``, record) →
 ``router``, ``catalog`` and ``aggregate`` (whose tool is that; what may be listed; several servers as
 one, seen through ``views``) → ``reply`` (JSON or an event stream).
 ``sessions`` keeps what the handshake era needs to remember, ``replay`` what one of its clients may have to
