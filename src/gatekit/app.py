@@ -205,7 +205,7 @@ class Application:
     # -- background jobs ----------------------------------------------------------------------------------
 
     async def _changed(self, entries: Sequence[str]) -> None:
-        if touches(entries, "group"):
+        if touches(entries, "group") or touches(entries, "rule"):
             await self._restock()
         if touches(entries, "connection"):
             await self.signins.load()
@@ -214,15 +214,17 @@ class Application:
         if others := [entry for entry in entries if not entry.startswith("pin:")]:
             await self._standing_changed(others)
 
-    async def _restock(self) -> None:
-        """Nested groups and groups by rule, as the store has them now."""
-        stored = await read_stored(self.store.groups)
-        if stored != self._stored:
+    async def _restock(self) -> bool:
+        """Nested groups, groups by rule and stored rules, as they are now. True if they were otherwise."""
+        stored = await read_stored(self.store.groups, self.store.rules, self._clock.now())
+        changed = stored != self._stored
+        if changed:
             self._stored, self._tables = (
                 stored,
                 tables(self.config, stored, self._plugged.chains(self.config)),
             )
             self.gateway.apply(self._tables)
+        return changed
 
     async def _standing_changed(self, entries: Sequence[str] = EVERYBODY) -> None:
         self.directory.forget()
@@ -235,6 +237,8 @@ class Application:
             try:
                 await self.authorization.tidy()
                 await self.store.changes.trim(CHANGES_KEPT)
+                if await self._restock():  # a rule expired, which nobody tells
+                    await self._standing_changed()
             except (StoreError, VaultError) as error:
                 log.error("the store cannot be tidied error=%s", error)
 

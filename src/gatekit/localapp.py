@@ -120,7 +120,7 @@ class LocalApplication:
         store = await open_store(config.data_dir / "gatekit.db")
         try:
             people = People(store.users, _directory(store, lambda: config))
-            stored = await read_stored(store.groups)
+            stored = await read_stored(store.groups, store.rules, SystemClock().now())
             principal = await _person(config, stored, local, people, SystemClock().now())
             recorder = _recorder(config)
             try:
@@ -176,8 +176,9 @@ class LocalApplication:
         self._recorder.record(self._config_event("refused", "; ".join(error.faults)[:2000]))
 
     async def _changed(self, entries: Sequence[str]) -> None:
-        if touches(entries, "group"):
-            self._stored = await read_stored(self._store.groups)
+        if touches(entries, "group") or touches(entries, "rule"):
+            groups, rules = self._store.groups, self._store.rules
+            self._stored = await read_stored(groups, rules, self._clock.now())
             self._gateway.apply(tables(self.config, self._stored, self._plugged.chains(self.config)))
         if touches(entries, "pin"):
             await self._pinned.decided()

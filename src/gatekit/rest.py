@@ -22,10 +22,12 @@ from gatekit.admin.keys import Keys
 from gatekit.admin.merging import Merging
 from gatekit.admin.people import People
 from gatekit.admin.roles import RoleDesk
+from gatekit.admin.rules import Rules
 from gatekit.admin.servers import ServerUsers
 from gatekit.admin.service_accounts import ServiceAccounts
 from gatekit.audit.recorder import Recorder
 from gatekit.config.model import Config
+from gatekit.config.rule_text import known_of
 from gatekit.gateway.published import Published
 from gatekit.identity.standing import Standings
 from gatekit.model.ports import Clock, Entropy
@@ -73,6 +75,7 @@ def api_routes(
         grants=Grants(*desk),
         sessions=BrowserSessions(*desk),
         admin_keys=AdminKeys(*desk),
+        rules=Rules(*desk, known=lambda: known_of(config())),
         server_users=ServerUsers(
             *desk,
             standings=standings,

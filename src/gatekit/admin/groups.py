@@ -13,7 +13,7 @@ from gatekit.admin.desk import Actor, Desk, words
 from gatekit.errors import InvalidInput, NotFound
 from gatekit.model.people import LOCAL, Group, GroupLine, GroupQuery, GroupRule, Membership
 from gatekit.model.rules import ByGroup
-from gatekit.policy.stored import parse_selector
+from gatekit.policy.selectors import parse_selector
 
 MAX_SELECTORS = 200
 MAX_DEPTH = 20
@@ -111,7 +111,7 @@ class Groups(Desk):
     async def rule(self, actor: Actor, name: str, selectors: Sequence[str]) -> GroupRule:
         """Whoever one of these names is in the group, besides its members; none: only its members are.
 
-        ``policy.stored.parse_selector`` says how a selector is written.
+        ``policy.selectors.parse_selector`` says how a selector is written.
         """
         await self._ours(actor, name)
         written = checked_rule(name, selectors)

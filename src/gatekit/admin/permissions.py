@@ -33,6 +33,8 @@ Permission = Literal[
     "servers:read",
     "pins:read",
     "pins:write",
+    "rules:read",
+    "rules:write",
     "audit:read",
 ]
 

@@ -54,6 +54,7 @@ COMMANDS = {
         "The keys that sign tokens: list, rotate, retire.",
     ),
     "pins": ("gatekit.cli.pins", "pins", "What servers say of their tools: look, approve, reject."),
+    "rules": ("gatekit.cli.rules", "rules", "Rules that are made while the gateway runs."),
     "audit": ("gatekit.cli.audit", "audit", "Search and follow the audit trail."),
     "plugin": ("gatekit.cli.plugin", "plugin", "Plugins: list, check, begin one."),
     "tenants": ("gatekit.cli.tenants", "tenants", "Several organisations in one gateway: list and check."),

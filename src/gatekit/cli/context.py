@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from gatekit.admin.passkeys import Passkeys
     from gatekit.admin.people import People
     from gatekit.admin.roles import RoleDesk
-    from gatekit.admin.scim_tokens import ScimTokens
     from gatekit.admin.service_accounts import ServiceAccounts
     from gatekit.admin.signing import SigningKeys
     from gatekit.admin.transfer import Transfer
@@ -161,12 +160,6 @@ class Office:
         return Keys(*self._parts)
 
     @property
-    def scim_tokens(self) -> ScimTokens:
-        from gatekit.admin.scim_tokens import ScimTokens
-
-        return ScimTokens(*self._parts)
-
-    @property
     def admin_keys(self) -> AdminKeys:
         from gatekit.admin.admin_keys import AdminKeys
 
@@ -220,6 +213,8 @@ class Workspace(Struct, frozen=True, kw_only=True):
     """Those of the file."""
     issuers: frozenset[str] = frozenset()
     """Names that the file gives to other issuers."""
+    config: Config | None = None
+    """The file, if it is known."""
 
     def connection(self, name: str) -> Connection | None:
         """Of the file, or added at run time. Raises ``StoreError``."""
@@ -295,6 +290,7 @@ def find(config: Path | None, data_dir: Path | None, tenant: str = "") -> Worksp
     return Workspace(
         data_dir=data_dir.absolute() if data_dir is not None else loaded.data_dir,
         public_url=loaded.public_url,
+        config=loaded,
         servers=frozenset(rules.server for rules in loaded.rules.servers),
         durability=loaded.audit.durability,
         connections=loaded.auth.connections,

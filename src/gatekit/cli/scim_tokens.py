@@ -10,7 +10,14 @@ from gatekit.cli.context import Office, Workspace, located
 from gatekit.cli.output import Duration, as_json, minute, moment, print_json, print_table, yes
 
 if TYPE_CHECKING:
+    from gatekit.admin.scim_tokens import ScimTokens
     from gatekit.model.provisioning import ScimToken
+
+
+def _desk(office: Office) -> ScimTokens:
+    from gatekit.admin.scim_tokens import ScimTokens
+
+    return office.of(ScimTokens)
 
 
 @click.group("scim-token", short_help="Tokens with which a provider provisions (SCIM).")
@@ -45,9 +52,7 @@ def create(workspace: Workspace, /, connection: str, expires: int | None, as_jso
         )
     if known is not None and connection not in known:
         click.echo(f"{connection} is not in the file: the token opens nothing until it is", err=True)
-    issued = workspace.change(
-        lambda office: office.scim_tokens.create(office.actor, connection, expires or 0)
-    )
+    issued = workspace.change(lambda office: _desk(office).create(office.actor, connection, expires or 0))
     token = issued.token
     ends = f"until {minute(token.expires_at)} UTC" if token.expires_at else "until it is revoked"
     if as_json:
@@ -72,7 +77,7 @@ def list_(workspace: Workspace, /, connection: str, as_json: bool) -> None:
     """
 
     async def work(office: Office) -> list[ScimToken]:
-        return list(await office.scim_tokens.list(office.actor, connection))
+        return list(await _desk(office).list(office.actor, connection))
 
     tokens = workspace.read(work)
     if as_json:
@@ -109,7 +114,7 @@ def revoke(workspace: Workspace, /, token_id: str, yes: bool) -> None:
     """
     if not yes:
         click.confirm(f"Revoke the token {token_id}? It cannot be taken back", abort=True, err=True)
-    token = workspace.change(lambda office: office.scim_tokens.revoke(office.actor, token_id))
+    token = workspace.change(lambda office: _desk(office).revoke(office.actor, token_id))
     click.echo(f"{token.id} of {token.connection} is revoked")
 
 

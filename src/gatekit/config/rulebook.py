@@ -17,28 +17,16 @@ from gatekit.model.people import ROLES, Role
 from gatekit.model.rules import (
     ArgumentTest,
     NarrowedKind,
-    Operator,
     Rule,
     Selector,
     ServerRules,
     Strength,
     Window,
 )
+from gatekit.policy.written import OPERATORS, days_of, hours_of
 
 TOP = "rules"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_HOURS = re.compile(r"([01]?[0-9]|2[0-4]):([0-5][0-9])\s*-\s*([01]?[0-9]|2[0-4]):([0-5][0-9])")
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_OPERATORS: tuple[tuple[str, Operator], ...] = (
-    ("equals", "equals"),
-    ("one_of", "in"),
-    ("matches", "matches"),
-    ("under", "under"),
-    ("larger_than", "larger_than"),
-    ("not_larger_than", "not_larger_than"),
-    ("above", "above"),
-    ("up_to", "up_to"),
-)
 _WILD = re.compile(r"[*?\[]")
 
 
@@ -126,7 +114,7 @@ class Rulebook:
 
     def _tests(self, pointer: str, written: ArgumentIn, place: doc.Path) -> list[ArgumentTest]:
         found = []
-        for key, operator in _OPERATORS:
+        for key, operator in OPERATORS:
             value: Any = getattr(written, key)
             if value is None:
                 continue
@@ -138,7 +126,7 @@ class Rulebook:
                 ArgumentTest(pointer=pointer, operator=operator, value=value, optional=written.optional)
             )
         if not found and not self._document.faulty(place):
-            self._document.fault(place, f"says nothing; write one of {', '.join(k for k, _ in _OPERATORS)}")
+            self._document.fault(place, f"says nothing; write one of {', '.join(k for k, _ in OPERATORS)}")
         return found
 
     def _window(self, written: WhenIn | None, place: doc.Path) -> Window | None:
@@ -160,28 +148,6 @@ class Rulebook:
             except ValueError as error:
                 self._document.fault((*place, index), str(error))
         return tuple(found)
-
-
-def days_of(written: Sequence[str]) -> frozenset[int]:
-    """``[mon-fri, sun]``; empty: every day. Raises ``InvalidInput``."""
-    found: set[int] = set()
-    for text in written:
-        first, dash, last = (part.strip().lower()[:3] for part in text.partition("-"))
-        if first not in DAYS or (dash and last not in DAYS):
-            raise InvalidInput(f"{text!r} is no day of the week: write mon, or mon-fri")
-        start, end = DAYS.index(first), DAYS.index(last if dash else first)
-        found.update(day % 7 for day in range(start, end + 1 if end >= start else end + 8))
-    return frozenset(found) if written else frozenset(range(7))
-
-
-def hours_of(text: str) -> tuple[int, int]:
-    """``08:00-18:00`` as minutes since midnight. Raises ``InvalidInput``."""
-    match = _HOURS.fullmatch(text.strip())
-    hours, minutes, last_hours, last_minutes = map(int, match.groups()) if match else (0, 0, 0, 0)
-    start, end = hours * 60 + minutes, last_hours * 60 + last_minutes
-    if not match or start >= 1440 or end > 1440 or start == end:
-        raise InvalidInput(f"{text!r} is no time: write it like 08:00-18:00 (22:00-06:00 is over night)")
-    return start, end
 
 
 def _strength(written: StrengthIn | None) -> Strength | None:

@@ -156,6 +156,20 @@ class Rule(Struct, frozen=True, kw_only=True):
         return f"{self.place}.{self.name}"
 
 
+class StoredRule(Struct, frozen=True, kw_only=True):
+    """A rule that an administrator made while the gateway runs. Times are seconds since the epoch."""
+
+    name: str
+    body: str
+    """JSON: ``policy.written.Written``."""
+    enabled: bool = True
+    expires_at: int | None = None
+    created_at: int
+    created_by: str
+    updated_at: int
+    updated_by: str
+
+
 class Rules(Struct, frozen=True, kw_only=True):
     """Everything that was declared. ``auth_enabled`` False: one anonymous local person may do everything."""
 

@@ -124,6 +124,11 @@ def compile_rule(rule: Rule, keys: Callable[[Iterable[Selector]], Keys]) -> Rule
     )
 
 
+def is_pattern(glob: str) -> bool:
+    """Whether it may mean more than one name."""
+    return _WILD.search(glob) is not None
+
+
 def fault_of_rule(rule: Rule) -> str:
     """What is wrong with a rule taken by itself; empty: nothing. Asked when one is written."""
     if rule.effect == "allow" and rule.who is None and not rule.roles:

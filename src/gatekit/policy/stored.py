@@ -1,44 +1,47 @@
-"""What the store says about groups, as rules like those of the file."""
+"""What the store says about groups and rules, as if it stood in the file."""
 
 from __future__ import annotations
 
 import logging
-import re
+from collections.abc import Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from gatekit.errors import InvalidInput
 from gatekit.model.people import GroupRule
-from gatekit.model.rules import ByEmail, ByGroup, ByLogin, ByProviderGroup, Rules, Selector
+from gatekit.model.rules import ByGroup, Rule, Rules, Selector, StoredRule
+from gatekit.policy.selectors import parse_selector
+from gatekit.policy.written import PLACE, lets_in, rule_of, written_of
 from gatekit.store.people_ports import Groups
+from gatekit.store.rule_ports import StoredRules
 
 log = logging.getLogger("gatekit.policy")
 
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_LOGIN = re.compile(r"[^\s:/*?,;<>\"']{1,255}")
-_EMAIL = re.compile(r"[^\s@:/*?,;<>\"']{1,64}@[^\s@:/*?,;<>\"'_]{1,253}")
-MAX_PROVIDER_GROUP = 256
+UNREADABLE = "a stored rule cannot be read"
 
 
 class Stored(Struct, frozen=True):
-    """What the store adds to the groups of the file."""
+    """What the store adds to the file."""
 
     nesting: tuple[tuple[str, str], ...] = ()
     """(parent, child)."""
     filled: tuple[GroupRule, ...] = ()
+    rules: tuple[Rule, ...] = ()
 
 
 NOTHING_STORED = Stored()
 
 
-async def read_stored(groups: Groups) -> Stored:
-    """As it is now. Raises ``StoreError``."""
-    return Stored(tuple(await groups.nesting()), tuple(await groups.rules()))
+async def read_stored(groups: Groups, rules: StoredRules, now: float) -> Stored:
+    """As it is ``now``, seconds since the epoch. Raises ``StoreError``."""
+    return Stored(
+        tuple(await groups.nesting()), tuple(await groups.rules()), in_force(await rules.list(), now)
+    )
 
 
 def with_stored(rules: Rules, stored: Stored) -> Rules:
-    """``rules`` with nested groups and groups by rule.
+    """``rules`` with nested groups, groups by rule, and the rules of the store.
 
     A group of the file and one of the store that have one name are one group: whoever is in either is in it.
     """
@@ -47,7 +50,30 @@ def with_stored(rules: Rules, stored: Stored) -> Rules:
         groups.setdefault(parent, []).append(ByGroup(child))
     for rule in stored.filled:
         groups.setdefault(rule.group, []).extend(_parsed(rule))
-    return replace(rules, groups=tuple((name, tuple(members)) for name, members in groups.items()))
+    return replace(
+        rules,
+        groups=tuple((name, tuple(members)) for name, members in groups.items()),
+        rules=rules.rules + stored.rules,
+    )
+
+
+def in_force(rows: Sequence[StoredRule], now: float) -> tuple[Rule, ...]:
+    """The rules that are enabled and have not expired.
+
+    What one of another version means cannot be known. If it lets in, it lets nobody in; if it keeps out, it
+    may be what keeps everybody out of everything, and until somebody looks at it, it does.
+    """
+    found = []
+    for row in rows:
+        if not row.enabled or (row.expires_at is not None and row.expires_at <= now):
+            continue
+        try:
+            found.append(rule_of(row.name, written_of(row.body), row.expires_at or 0))
+        except InvalidInput as error:
+            log.error("a rule cannot be read rule=%s.%s error=%s", PLACE, row.name, error)
+            if not lets_in(row.body):
+                found.append(Rule(name=row.name, effect="deny", reason=UNREADABLE, place=PLACE))
+    return tuple(found)
 
 
 def _parsed(rule: GroupRule) -> list[Selector]:
@@ -58,32 +84,3 @@ def _parsed(rule: GroupRule) -> list[Selector]:
         except InvalidInput as error:  # of another version: it names nobody, and the others still count
             log.error("a rule cannot be read group=%s error=%s", rule.group, error)
     return found
-
-
-def parse_selector(text: str) -> Selector:
-    """An entry of a rule that is kept in the store. It always says where a name belongs to.
-
-    ``ada@example.com`` a verified address · ``okta:ada`` a login at a connection · ``service:ci`` a service
-    account · ``group:sre`` a group of our own · ``group:okta/Engineering`` a group of a provider. Everybody
-    (``*``) is no rule: a list can say so where it is meant. Raises ``InvalidInput``.
-    """
-    entry = text.strip()
-    prefix, colon, rest = (part.strip() for part in entry.partition(":"))
-    folded = rest.lower() if rest.isascii() else rest
-    if not colon and _EMAIL.fullmatch(entry):
-        return ByEmail(entry.lower() if entry.isascii() else entry)
-    if not colon or not _NAME.fullmatch(prefix) or not rest.isprintable():
-        raise InvalidInput(
-            f"{text!r} names nobody in particular; write CONNECTION:NAME, group:NAME, "
-            "group:CONNECTION/NAME or an e-mail address"
-        )
-    if prefix == "group":
-        connection, slash, name = rest.partition("/")
-        if not slash and _NAME.fullmatch(rest):
-            return ByGroup(rest)
-        if slash and _NAME.fullmatch(connection) and 0 < len(name) <= MAX_PROVIDER_GROUP:
-            return ByProviderGroup(connection, name.lower() if name.isascii() else name)
-        raise InvalidInput(f"{text!r} is not a group: write group:NAME or group:CONNECTION/NAME")
-    if not _LOGIN.fullmatch(rest):
-        raise InvalidInput(f"{text!r}: {rest!r} is not a login (patterns are not possible here)")
-    return ByLogin(prefix, folded)

@@ -35,6 +35,7 @@ from gatekit.store.merge_ports import Merging
 from gatekit.store.passkey_ports import Passkeys
 from gatekit.store.people_ports import Groups, Identities, Invites, Pseudonyms, Users
 from gatekit.store.pin_ports import Pins
+from gatekit.store.rule_ports import StoredRules
 from gatekit.store.scim_ports import Accounts, ScimGroups, ScimTokens
 
 
@@ -343,6 +344,8 @@ class Store(Protocol):
 
     @property
     def pins(self) -> Pins: ...
+    @property
+    def rules(self) -> StoredRules: ...
     @property
     def settings(self) -> Settings: ...
     @property

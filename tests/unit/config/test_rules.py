@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from gatekit.config.checks import warnings
-from gatekit.config.rulebook import days_of, hours_of
 from gatekit.model.rules import ArgumentTest, ByGroup, ByLogin, Rule, Strength, Window
 from gatekit.policy.engine import Policy
+from gatekit.policy.written import days_of, hours_of
 from tests.unit.config.write import faults, loaded
 
 PAGE = (Path(__file__).parents[3] / "docs" / "rules.md").read_text(encoding="utf-8")

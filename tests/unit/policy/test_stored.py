@@ -17,7 +17,8 @@ from gatekit.model.rules import (
     ServerRules,
 )
 from gatekit.policy.engine import Policy
-from gatekit.policy.stored import Stored, parse_selector, with_stored
+from gatekit.policy.selectors import parse_selector
+from gatekit.policy.stored import Stored, with_stored
 from tests.unit.policy.people import github, local
 
 

@@ -413,6 +413,17 @@ CREATE TABLE pins (
 
 CREATE INDEX pins_name ON pins (server, kind, name);
 
+CREATE TABLE rules (
+    name TEXT NOT NULL PRIMARY KEY,
+    body TEXT NOT NULL,
+    enabled BOOLEAN NOT NULL,
+    expires_at BIGINT,
+    created_at BIGINT NOT NULL,
+    created_by TEXT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    updated_by TEXT NOT NULL
+);
+
 CREATE TABLE settings (
     name TEXT NOT NULL PRIMARY KEY,
     value TEXT NOT NULL

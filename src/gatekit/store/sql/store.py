@@ -26,6 +26,7 @@ from gatekit.store.sql.pins import SqlPins
 from gatekit.store.sql.pushed import SqlPushedRequests
 from gatekit.store.sql.relying import SqlRelyingSessions
 from gatekit.store.sql.revision import bring_up_to_date
+from gatekit.store.sql.rules import SqlRules
 from gatekit.store.sql.scim_groups import SqlScimGroups, SqlScimTokens
 
 _PROBE = "store.ready"
@@ -62,6 +63,7 @@ class SqlStore:
         self.passkeys = SqlPasskeys(database)
         self.factors = SqlFactors(database)
         self.pins = SqlPins(database)
+        self.rules = SqlRules(database)
         self.settings = SqlSettings(database)
         self.changes = SqlChanges(database)
 

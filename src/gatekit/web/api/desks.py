@@ -19,6 +19,7 @@ from gatekit.admin.keys import Keys
 from gatekit.admin.merging import Merging
 from gatekit.admin.people import People
 from gatekit.admin.roles import RoleDesk
+from gatekit.admin.rules import Rules
 from gatekit.admin.servers import ServerUsers
 from gatekit.admin.service_accounts import ServiceAccounts
 from gatekit.model.ports import Clock
@@ -46,6 +47,7 @@ class Desks(Struct, frozen=True, kw_only=True):
     grants: Grants
     sessions: BrowserSessions
     admin_keys: AdminKeys
+    rules: Rules
     server_users: ServerUsers
     clock: Clock
     trail: Path

@@ -9,6 +9,7 @@ from gatekit.web.api import (
     identities,
     keys,
     people,
+    rules,
     servers,
     service_accounts,
     trail,
@@ -23,6 +24,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *keys.OPERATIONS,
     *clients.OPERATIONS,
     *servers.OPERATIONS,
+    *rules.OPERATIONS,
     *connections.OPERATIONS,
     *trail.OPERATIONS,
 )
