@@ -92,7 +92,9 @@ def _open_to_strangers(config: Config) -> bool:
     if any(Anyone() in (allowed or ()) for allowed in lists):
         return True
     allows = (rule for rule in rules.rules if rule.effect == "allow" and not rule.shadow)
-    return rules.gateway is None and any(Anyone() in (rule.who or ()) for rule in allows)
+    return rules.gateway is None and any(
+        Anyone() in (rule.who or ()) or (rule.who is None and "member" in rule.roles) for rule in allows
+    )
 
 
 def _gateway_list(config: Config) -> Iterator[str]:
