@@ -41,3 +41,11 @@ def test_examples_of_the_pages_load(tmp_path: Path, text: str) -> None:
 
 def test_every_page_has_an_example() -> None:
     assert {str(example.id).rpartition("-")[0] for example in EXAMPLES} == set(PAGES)
+
+
+def test_the_file_of_the_readme_loads(tmp_path: Path) -> None:
+    """Its pieces are one file: who may use what, and what must not happen."""
+    text = (DOCS.parent / "README.md").read_text("utf-8")
+    pieces = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert len(pieces) == 2
+    assert faults(tmp_path, "\n".join(pieces), {}) == ()
