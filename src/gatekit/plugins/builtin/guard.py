@@ -131,7 +131,7 @@ class Guard(Plugin):
         return beside if type(verdict) is Pass and not verdict.note else verdict
 
     def _judged(self, value: Any) -> Verdict:
-        if not packed.scan(self._scanner, values.joined(value)):
+        if not packed.suspicious((self._scanner,), values.joined(value)):
             return Pass()
         counts: Counter[str] = Counter()
 

@@ -10,18 +10,46 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from gatekit.plugins.builtin.detect.folding import unhidden
-from gatekit.plugins.builtin.detect.packages import Package
+from gatekit.plugins.builtin.detect.packages import present
 from gatekit.plugins.builtin.detect.scanner import Finding, Scanner
 
 DEPTH = 3
 """Packages in packages that are opened."""
+LEAST = 8
+"""Characters that something packed has at least to be looked at."""
+
+
+def suspicious(scanners: Sequence[Scanner], text: str) -> list[Scanner]:
+    """Those that find something in ``text``, in what is hidden in it or in what is packed in it.
+
+    ``scan`` says what and where, and may say that it is nothing: here packages are looked at together.
+    """
+    left = list(scanners)
+    _clear(left, text, DEPTH, set())
+    return [each for each in scanners if each not in left]
+
+
+def _clear(left: list[Scanner], text: str, depth: int, opened: set[str]) -> None:
+    """Takes from ``left`` those that find something. All packages of a kind are looked at as one text."""
+    data = text.encode("utf-8", "surrogatepass")
+    left[:] = [each for each in left if not each.finds(data)]
+    if left and not text.isascii() and left[0].disguised(data) and (plain := unhidden(text)) is not None:
+        seen = plain[0].encode("utf-8", "surrogatepass")
+        left[:] = [each for each in left if not each.finds(seen)]
+    if not left or not depth:
+        return
+    for package in present(data):
+        inner = package.opened(text, data)
+        if len(inner) >= LEAST and inner not in opened:
+            opened.add(inner)  # two ways to the same text are looked at once
+            _clear(left, inner, depth - 1, opened)
 
 
 def scan(scanner: Scanner, text: str, depth: int = DEPTH) -> tuple[Finding, ...]:
     """Everything that ``scanner`` finds in ``text``, in what is hidden in it and in what is packed in it."""
-    look = scanner.look(text)
-    found = look.findings
-    if look.disguised and (plain := unhidden(text)) is not None:
+    data = text.encode("utf-8", "surrogatepass")
+    found = scanner.scan(text)
+    if not text.isascii() and scanner.disguised(data) and (plain := unhidden(text)) is not None:
         seen, places = plain
         found = _merged(
             tuple(
@@ -30,23 +58,17 @@ def scan(scanner: Scanner, text: str, depth: int = DEPTH) -> tuple[Finding, ...]
             ),
             found,
         )
-    if depth and look.packages:
-        packed = tuple(_packed(scanner, text, look.packages, depth))
-        if packed:
-            return _merged(found, packed)
-    return found
+    packed = tuple(_packed(scanner, text, data, depth)) if depth else ()
+    return _merged(found, packed) if packed else found
 
 
-def _packed(scanner: Scanner, text: str, packages: Sequence[Package], depth: int) -> Iterator[Finding]:
-    data = text.encode("utf-8", "surrogatepass")
+def _packed(scanner: Scanner, text: str, data: bytes, depth: int) -> Iterator[Finding]:
     plain = len(data) == len(text)
-    for package in packages:
-        at = 0
-        while (match := package.regexp.search(data, at)) is not None:
+    for package in present(data):
+        for match in package.regexp.finditer(data):
             start, end = match.span()
-            at = max(end, start + 1)
             inner = package.open(data[start:end].decode("utf-8", "replace"))
-            if len(inner) < 8 or inner == text:
+            if len(inner) < LEAST or inner == text:
                 continue
             inside = scan(scanner, inner, depth - 1)
             if inside:

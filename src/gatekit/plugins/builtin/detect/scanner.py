@@ -1,4 +1,8 @@
-"""Packs, compiled. One pass of one RE2 set says which rules could have something; only those look closer."""
+"""Packs, compiled. One pass of one RE2 set says which rules could have something; only those look closer.
+
+The set holds the rules' patterns without their upper bounds (``forms``), not their keywords: that costs the
+automaton as much, and what it lets through is nearly always something.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from msgspec import Struct
 
 from gatekit.plugins.builtin.detect import checks
 from gatekit.plugins.builtin.detect.folding import DISGUISES
-from gatekit.plugins.builtin.detect.packages import PACKAGES, Package
+from gatekit.plugins.builtin.detect.forms import relaxed, words_near
 from gatekit.plugins.builtin.detect.rules import NEAR_CHARS, Pack, Rule, check_of
 
 SET_MEMORY = 64 * 1024 * 1024
@@ -20,7 +24,7 @@ MAX_FINDINGS = 20_000
 BEFORE = 160
 BEHIND = 1024
 """Bytes around a keyword in which its rule looks first."""
-_CANARY = "\ngatekit\u2063canary".encode()
+_CANARY = b"\ngatekit\x01canary"
 """Put behind every text and matched by every set: a set that does not find it has given up, which it
 does not say."""
 
@@ -41,8 +45,6 @@ class Look(Struct, frozen=True, gc=False):
     """What one pass over a text says."""
 
     findings: tuple[Finding, ...] = ()
-    packages: Sequence[Package] = ()
-    """Ways of packing that could occur in it."""
     disguised: bool = False
     """Whether there is anything in it that looks like something else, or that is not seen."""
 
@@ -57,6 +59,8 @@ class _Compiled(Struct, frozen=True):
     check: Callable[[str], bool] | None
     allow: tuple[Any, ...]
     near: Any
+    near_form: int
+    """Place in the set of what says that one of its words occurs; -1: it has none."""
     keywords: Any
 
 
@@ -66,7 +70,7 @@ class Scanner:
     Raises ``ValueError`` for a pattern that is none in RE2.
     """
 
-    __slots__ = ("_canary", "_compiled", "_set", "weights")
+    __slots__ = ("_canary", "_compiled", "_disguises", "_set", "weights")
 
     def __init__(self, packs: Sequence[Pack]) -> None:
         options = re2.Options()
@@ -74,16 +78,19 @@ class Scanner:
         options.log_errors = False
         self._set = re2.Set.SearchSet(options)
         self._compiled: list[_Compiled] = []
-        for pack in packs:
-            for rule in pack.rules:
-                self._add(rule, pack)
+        rules = [(rule, pack) for pack in packs for rule in pack.rules]
+        self._canary = len(rules)
+        near_forms: dict[str, int] = {}
+        for rule, pack in rules:
+            self._compiled.append(_compiled(rule, pack, near_forms, self._canary + 1))
+        for rule, pack in rules:
+            self._set.Add(_flags(rule, pack) + relaxed(rule.pattern))
+        self._set.Add(_CANARY)
+        for form in near_forms:
+            self._set.Add(form)
         self.weights = {each.rule.id: each.rule.weight for each in self._compiled}
         """Id → weight; of rules that share an id, that of the last."""
-        self._canary = len(self._compiled)
-        self._set.Add(_CANARY)
-        for package in PACKAGES:
-            self._set.Add(package.mark)
-        self._set.Add(DISGUISES)
+        self._disguises = re2.compile(DISGUISES.encode())
         try:
             self._set.Compile()
         except re2.error as error:
@@ -91,46 +98,61 @@ class Scanner:
 
     def scan(self, text: str) -> tuple[Finding, ...]:
         """Everything found, in order of place; of findings that overlap, the one that starts first."""
-        return self.look(text).findings
+        data = text.encode("utf-8", "surrogatepass")
+        found = [
+            (start, end, each.rule) for each in self._suspected(data) for start, end in _spans(each, data)
+        ]
+        return _placed(found, data, text) if found else ()
 
     def look(self, text: str) -> Look:
-        """What was found, and what to look for besides: all from the same one pass."""
-        data = text.encode("utf-8", "surrogatepass")
+        """What was found, and whether there is more to it than is seen."""
+        disguised = not text.isascii() and self.disguised(text.encode("utf-8", "surrogatepass"))
+        findings = self.scan(text)
+        return Look(findings, disguised) if findings or disguised else NOTHING
+
+    def finds(self, data: bytes) -> bool:
+        """Whether there is anything to be found in a text (UTF-8)."""
+        return any(True for each in self._suspected(data) for _ in _spans(each, data))
+
+    def disguised(self, data: bytes) -> bool:
+        """See ``Look.disguised``."""
+        return self._disguises.search(data) is not None
+
+    def _suspected(self, data: bytes) -> Sequence[_Compiled]:
+        """Rules that could have something in it."""
         hits = self._set.Match(data + _CANARY)
         canary = self._canary
         if len(hits) == 1 and hits[0] == canary:
-            return NOTHING
-        suspected: Sequence[_Compiled] = self._compiled
-        packages: Sequence[Package] = PACKAGES
-        disguised = True
-        if canary in hits:  # else the set ran out of memory on this text: each rule looks for itself
-            suspected = [self._compiled[hit] for hit in hits if hit < canary]
-            last = canary + len(PACKAGES)
-            packages = tuple(PACKAGES[hit - canary - 1] for hit in sorted(hits) if canary < hit <= last)
-            disguised = last + 1 in hits
-        found = [(start, end, each.rule) for each in suspected for start, end in _spans(each, data)]
-        return Look(_placed(found, data, text) if found else (), packages, disguised)
+            return ()
+        if canary not in hits:
+            return self._compiled  # the set ran out of memory on this text: each rule looks for itself
+        suspected = [self._compiled[hit] for hit in hits if hit < canary]
+        return [each for each in suspected if each.near_form < 0 or each.near_form in hits]
 
-    def _add(self, rule: Rule, pack: Pack) -> None:
-        ignoring = rule.ignore_case or pack.ignore_case
-        flags = "(?im)" if ignoring else "(?m)"
-        regexp = _compile(flags + rule.pattern, rule)
-        named = {name.decode(): number for name, number in regexp.groupindex.items()}
-        name = check_of(rule, pack)
-        marked = "|".join(map(re2.escape, rule.keywords))
-        keywords = f"(?i){marked}" if marked and ignoring else marked
-        self._compiled.append(
-            _Compiled(
-                rule,
-                regexp,
-                tuple(named[each] for each in ("value", "bare") if each in named),
-                checks.CHECKS[name] if name else None,
-                tuple(_compile("(?i)" + pattern, rule) for pattern in rule.allow),
-                _near_regexp(rule) if rule.near else None,
-                _compile(keywords, rule) if keywords else None,
-            )
-        )
-        self._set.Add(keywords if keywords and not rule.whole else flags + rule.pattern)
+
+def _flags(rule: Rule, pack: Pack) -> str:
+    return "(?im)" if rule.ignore_case or pack.ignore_case else "(?m)"
+
+
+def _compiled(rule: Rule, pack: Pack, near_forms: dict[str, int], first: int) -> _Compiled:
+    """``near_forms``: those known so far, by their places in the set, of which the first is ``first``."""
+    flags = _flags(rule, pack)
+    regexp = _compile(flags + rule.pattern, rule)
+    named = {name.decode(): number for name, number in regexp.groupindex.items()}
+    name = check_of(rule, pack)
+    marked = "|".join(map(re2.escape, rule.keywords))
+    keywords = f"(?i){marked}" if marked and "i" in flags else marked
+    near = words_near(rule)
+    return _Compiled(
+        rule,
+        regexp,
+        tuple(named[each] for each in ("value", "bare") if each in named),
+        checks.CHECKS[name] if name else None,
+        tuple(_compile("(?i)" + pattern, rule) for pattern in rule.allow),
+        _near_regexp(rule) if near else None,
+        near_forms.setdefault(near, first + len(near_forms)) if near else -1,
+        _compile(keywords, rule) if keywords else None,
+    )
 
 
 def _compile(pattern: str, rule: Rule) -> Any:
