@@ -93,3 +93,12 @@ def test_packages_in_packages_end() -> None:
     for _ in range(packed.DEPTH + 3):
         package = b64(f"again {package}")
     assert packed.scan(LOOKING, package) == ()  # said in docs/guards.md: three levels are opened
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_packages_looked_at_together_are_as_suspicious(packing: str) -> None:
+    """The first look opens all packages of a kind at once; the second one by one."""
+    package = PACKINGS[packing](AWS)
+    filler = "see `x_y` \\n &amp; 100%25 " * 20
+    assert packed.suspicious((LOOKING,), f"{filler}{package} and so on") == [LOOKING]
+    assert packed.suspicious((LOOKING,), f"{filler} and so on") == []
