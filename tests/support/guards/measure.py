@@ -16,13 +16,20 @@ from pathlib import Path
 
 from gatekit.plugins.builtin.detect import folding, packed, rules
 from gatekit.plugins.builtin.detect.scanner import Scanner
-from tests.support.guards import held_out, seen
+from tests.support.guards import held_out, held_out_second, seen
+from tests.support.guards.held_out_second_injection import TECHNIQUES
 from tests.support.guards.making import Sample, samples
 
 PIECE = 1024
 REAL = frozenset(("email_address", "phone_number"))
 """In ordinary texts these are real."""
 THRESHOLD = 2.0
+PARTS = (
+    ("seen", seen, (20, 20)),
+    ("held out", held_out, (20, 20)),
+    ("held out, second", held_out_second, (3, 1)),
+)
+"""Name, corpus, samples of each template of secrets and pii: the second spells its places and numbers out."""
 ROOT = Path(__file__).parents[3]
 
 
@@ -100,9 +107,11 @@ def alarms(most: int) -> tuple[int, Counter[str]]:
 
 def main(arguments: Sequence[str]) -> int:
     """Print the table."""
-    for part, source in (("seen", seen), ("held out", held_out)):
-        for name, templates in (("secrets", source.SECRETS), ("pii", source.PII)):
-            made = samples(templates, 1, 20)
+    for part, source, each in PARTS:
+        for (name, templates), many in zip(
+            (("secrets", source.SECRETS), ("pii", source.PII)), each, strict=True
+        ):
+            made = samples(templates, 1, many)
             misses = missed(scanner(name), made)
             _print_recall(name, part, len(misses), len(made))
             if "--misses" in arguments:
@@ -111,27 +120,34 @@ def main(arguments: Sequence[str]) -> int:
         _print_recall(
             "injection", part, len(orders_missed(scanner("injection"), source.ORDERS)), len(source.ORDERS)
         )
+    if "--misses" in arguments:
+        _print_techniques()
     total, counts = alarms(8000)
     for name in ("secrets", "pii", "injection"):
         print(f"{name:10} false alarms {counts[name] / total:7.3%} of {total} ordinary pieces of 1 kB")
     print(f"{'pii':10} real addresses and telephone numbers in them: {counts['pii (real)']}")
-    for name, count in calm_alarms().items():
-        print(f"{name:10} false alarms {count} of {len(held_out.CALM)} texts that look like it")
+    for part, calm in (("held out", held_out.CALM), ("held out, second", held_out_second.CALM)):
+        for name, count in calm_alarms(calm).items():
+            print(f"{name:10} {part:16} false alarms {count} of {len(calm)} texts that look like it")
     return 0
 
 
-def calm_alarms() -> dict[str, int]:
+def calm_alarms(calm: Sequence[str] = held_out.CALM) -> dict[str, int]:
     """Detector → alarms among texts that only look a little like it."""
     values = {name: scanner(name) for name in ("secrets", "pii")}
     orders = scanner("injection")
-    counts = {
-        name: sum(bool(packed.scan(each, text)) for text in held_out.CALM) for name, each in values.items()
-    }
-    return {**counts, "injection": sum(score(orders, text) >= THRESHOLD for text in held_out.CALM)}
+    counts = {name: sum(bool(packed.scan(each, text)) for text in calm) for name, each in values.items()}
+    return {**counts, "injection": sum(score(orders, text) >= THRESHOLD for text in calm)}
+
+
+def _print_techniques() -> None:
+    for technique, texts in TECHNIQUES:
+        if count := len(orders_missed(scanner("injection"), texts)):
+            print(f"           missed {technique} {count} of {len(texts)}")
 
 
 def _print_recall(name: str, part: str, misses: int, total: int) -> None:
-    print(f"{name:10} {part:9} recall {1 - misses / total:7.2%} of {total}")
+    print(f"{name:10} {part:16} recall {1 - misses / total:7.2%} of {total}")
 
 
 if __name__ == "__main__":
