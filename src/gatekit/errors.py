@@ -54,7 +54,7 @@
     ├── ProtocolFault                    a JSON-RPC error answer
     │   ├── ParseFault · InvalidRequestFault · MethodNotFound · InvalidParams
     │   ├── HeaderMismatch · UnsupportedVersion                                (MCP 2026-07-28)
-    │   ├── SessionMissing · SessionUnknown · Blocked
+    │   ├── SessionMissing · SessionUnknown · Blocked · QuotaReached
     │   └── UpstreamFault
     │       ├── UpstreamDown · UpstreamBusy · UpstreamTimeout · AnswerTooLarge · RecordingFailed
     │       └── PersonIncomplete · GatewayStopping
@@ -849,6 +849,19 @@ class Blocked(ProtocolFault):
     """A plugin has refused what was asked or answered; ``public`` is what it lets the caller know."""
 
     code = -31030
+
+
+class QuotaReached(ProtocolFault):
+    """The caller has used up what a quota allows; ``data`` says which one, and when to try again."""
+
+    code = -31016
+    status = 429
+
+    def __init__(self, public: str, name: str, wait: int) -> None:
+        """``name``: of the quota. ``wait``: seconds until the same call may pass; 0: it never will."""
+        super().__init__(public, data={"limit": name} | ({"retryAfterSeconds": wait} if wait else {}))
+        self.name = name
+        self.wait = wait
 
 
 class UpstreamFault(ProtocolFault):

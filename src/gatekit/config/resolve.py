@@ -24,6 +24,7 @@ from gatekit.config.model import (
     TokenSettings,
 )
 from gatekit.config.plugins import Plugins
+from gatekit.config.quotas import Quotabook
 from gatekit.config.references import References
 from gatekit.config.resources import ResourceServers
 from gatekit.config.rulebook import Rulebook
@@ -129,6 +130,7 @@ def _rules(
         resources=resources,
         roles=_roles(auth.roles, selectors, document),
         rules=Rulebook(document, selectors, servers + resources, fault_of_rule).resolve(file.rules),
+        quotas=Quotabook(document, selectors, servers + resources, fault_of_rule).quotas(file.quotas),
         auth_enabled=auth.enabled,
     )
 

@@ -34,6 +34,8 @@ class Rulebook:
     """Resolves the rules of one file. ``servers``: everything that a rule can mean by that word;
     ``fault``: what is wrong with a rule by itself (``policy.ruling.fault_of_rule``)."""
 
+    top, word = TOP, "rule"
+
     def __init__(
         self,
         document: doc.Document,
@@ -79,6 +81,7 @@ class Rulebook:
             approvers=self._selectors.many(entry.approvers, (*path, "approvers")),
             reason=entry.reason,
             shadow=entry.shadow,
+            place=self.top,
         )
         if not self._document.faulty(path) and (why := self._fault(rule)):
             self._document.fault(path, why)
@@ -88,9 +91,11 @@ class Rulebook:
         if self._document.faulty(place):
             return
         if not _NAME.fullmatch(name):
-            self._document.fault(place, f"'{name}' is no name for a rule: 1 to 64 of letters, digits, _ . -")
+            self._document.fault(
+                place, f"'{name}' is no name for a {self.word}: 1 to 64 of letters, digits, _ . -"
+            )
         elif name.lower() in self._seen:
-            self._document.fault(place, f"there is a rule '{name}' already")
+            self._document.fault(place, f"there is a {self.word} '{name}' already")
         self._seen.add(name.lower())
 
     def _check_servers(self, globs: Sequence[str], place: doc.Path) -> None:

@@ -44,6 +44,7 @@ from gatekit.config.provider_schema import (
     ProvisioningIn,
     SsfIn,
 )
+from gatekit.config.quotas import QuotaIn
 from gatekit.config.rules_schema import ArgumentIn, RuleIn, StrengthIn, WhenIn
 from gatekit.config.trust_schema import AssertionIn, ExternalIn, IntrospectionIn
 from gatekit.model.oauth import TokenAuthMethod
@@ -281,6 +282,7 @@ class FileIn(Section, frozen=True):
     plugins: Annotated[tuple[Written, ...], PluginEntries()] = ()
     plugins_dir: Annotated[str | None, Text()] = None
     rules: Annotated[tuple[RuleIn, ...], Several(RuleIn)] = ()
+    quotas: Annotated[tuple[QuotaIn, ...], Several(QuotaIn)] = ()
     aggregate: AggregateIn = AggregateIn()
     audit: AuditIn = AuditIn()
     sessions: SessionsIn = SessionsIn()
@@ -320,6 +322,7 @@ PLACES: dict[str, type[Section]] = {
     "rules.*.arguments.*": ArgumentIn,
     "rules.*.when": WhenIn,
     "rules.*.strength": StrengthIn,
+    "quotas.*": QuotaIn,
     "aggregate": AggregateIn,
     "audit": AuditIn,
     "sessions": SessionsIn,

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gatekit.config.model import Config, ServerConfig, SessionSettings
+from gatekit.config.quotas import shown_quota
 from gatekit.config.show_connections import MASK, shown_connection
 from gatekit.config.show_plugins import shown_plugins
 from gatekit.config.units import show_seconds, show_size
@@ -60,6 +61,7 @@ def describe(config: Config) -> dict[str, Any]:
         },
         **_virtual_servers(config),
         **shown_plugins(config.plugins),
+        **({"quotas": [shown_quota(quota) for quota in config.rules.quotas]} if config.rules.quotas else {}),
         "aggregate": {
             "page_size": config.aggregate.page_size,
             "patience": show_seconds(config.aggregate.patience),

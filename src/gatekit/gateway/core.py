@@ -141,6 +141,7 @@ class Gateway:
         self.rounds.sweep(now)
         self._exchange.tasks.sweep()
         self._slots.sweep()
+        self._exchange.ledger.sweep()
         self.feeds.sweep()
         keepalive = self._around.settings.keepalive
         life = self._around.settings.stream_life

@@ -24,8 +24,8 @@ _TAGS = frozenset({"resultType", "_meta", "ttlMs", "cacheScope"})
 _HTTP_ERRORS = frozenset({403, 503})
 """In the handshake era a JSON-RPC error travels with HTTP 200, but for these."""
 
-_OURS = 400
-"""HTTP status of what is wrong with the request; what upstreams say has none."""
+_OURS = frozenset({400, 429})
+"""HTTP statuses of what is wrong with the request or its sender; what upstreams say has none."""
 
 
 class Face(Protocol):
@@ -89,7 +89,7 @@ class StatelessFace:
             outcome = _in_words(call, outcome)
         if isinstance(outcome, Fault):
             code, text, data, status = stateless.fault(outcome.code, outcome.message, outcome.data)
-            if outcome.status == _OURS:  # found by the gateway itself, so it is about this very request
+            if outcome.status in _OURS:  # found by the gateway itself, so it is about this very request
                 code, data, status = outcome.code, outcome.data, outcome.status
             elif outcome.status in _HTTP_ERRORS:
                 status = outcome.status

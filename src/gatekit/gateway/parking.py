@@ -19,7 +19,7 @@ from gatekit.errors import InvalidParams, UpstreamBusy
 from gatekit.gateway import taskrun
 from gatekit.gateway.router import Target
 from gatekit.gateway.slots import Slot
-from gatekit.model.call import Call, Fault, Notice, Question, Result
+from gatekit.model.call import Call, Fault, Held, Notice, Question, Result
 from gatekit.protocol.era import bridge
 from gatekit.protocol.era.stateless import LOG_LEVELS
 from gatekit.upstream.link import Link
@@ -60,6 +60,7 @@ class OpenCall:
         "deadline",
         "endpoint",
         "future",
+        "held",
         "link",
         "method",
         "name",
@@ -87,6 +88,8 @@ class OpenCall:
         self.questions: dict[str, Question] = {}
         """Open ones, by the key that the client sees."""
         self.future: asyncio.Future[Result | Fault] | None = None
+        self.held: Held | None = None
+        """What it has taken of quotas, once the request that took it was answered."""
         self._leg = leg
         self._buffer: deque[Notice] = deque(maxlen=_BUFFERED)
         self._numbers = 0
@@ -217,6 +220,8 @@ class OpenCall:
         self._rouse()
 
     def _leave(self) -> None:
+        if self.held is not None:
+            self.held.release()
         if self.slot.occupant is self:  # or the slot has long been another call's
             self.slot.free()
 
@@ -271,6 +276,9 @@ class Parking:
                 "requestState replayed, or its call has ended",
             )
         return call
+
+    def peek(self, nonce: str) -> OpenCall | None:
+        return self._calls.get(nonce)
 
     def take(self, nonce: str) -> None:
         """Use the nonce up."""

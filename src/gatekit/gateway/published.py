@@ -39,7 +39,7 @@ class Inspectors(Protocol):
 class Published:
     """One generation of the configuration as the data plane sees it."""
 
-    __slots__ = ("_rights", "everything", "merging", "plugins", "policy", "servers", "views")
+    __slots__ = ("_rights", "everything", "limited", "merging", "plugins", "policy", "servers", "views")
 
     def __init__(
         self,
@@ -51,6 +51,8 @@ class Published:
     ) -> None:
         self.servers = dict(servers)
         self.policy = policy
+        self.limited = bool(policy.quotas)
+        """Whether there are quotas at all."""
         self.everything: View = Everything()
         self.views: dict[str, View] = {entry.name: Chosen(entry) for entry in virtual}
         self.merging = merging or Merging()

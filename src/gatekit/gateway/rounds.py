@@ -24,7 +24,7 @@ from gatekit.gateway.ports import Surroundings
 from gatekit.gateway.router import Target
 from gatekit.gateway.tickets import Ticket, Tickets
 from gatekit.model.audit import CallEvent
-from gatekit.model.call import Call, Fault, NeedsInput, Notice, Outcome, Retry
+from gatekit.model.call import Call, Fault, Held, NeedsInput, Notice, Outcome, Retry
 from gatekit.protocol.era import bridge
 from gatekit.upstream.link import Link
 
@@ -176,6 +176,22 @@ class Rounds:
         except InvalidParams:
             return
         self.parking.drop(ticket.nonce)
+
+    def resumes(self, call: Call) -> bool:
+        """Whether a call only goes on with one that is open at its server."""
+        if call.retry is None or call.retry.state is None:
+            return False
+        try:
+            ticket = self._tickets.read(call, call.retry.state)
+        except InvalidParams:
+            return False
+        return ticket.kind == "parked" and self.parking.peek(ticket.nonce) is not None
+
+    def hold(self, nonce: str, held: Held) -> None:
+        """The call that is parked under ``nonce`` keeps its place among those that run."""
+        opened = self.parking.peek(nonce)
+        if opened is not None and opened.held is None and opened.future and not opened.future.done():
+            opened.held = held.moved()
 
     def withhold(self, answered: Answered) -> None:
         """The answer could not be recorded, so the client never hears how to go on with its call."""

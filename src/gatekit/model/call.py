@@ -44,6 +44,22 @@ class Retry(Struct, frozen=True):
     """``requestState``, which is whatever the client says it is until it was opened."""
 
 
+class Held(Protocol):
+    """What a call has taken of quotas and gives back, or adds to, when it ends (``gateway.quotas.Taken``)."""
+
+    def sent(self, size: int) -> None:
+        """Bytes of its answer."""
+        ...
+
+    def release(self) -> None:
+        """It does not run any more. Idempotent."""
+        ...
+
+    def moved(self) -> Held:
+        """What of it lasts as long as the call at the server, which may be longer than the request."""
+        ...
+
+
 class Call(Struct, kw_only=True):
     """One request on its way through the gateway."""
 
@@ -71,6 +87,8 @@ class Call(Struct, kw_only=True):
     """Stateless era: this call may be asked for input by a server of the older era, or is a retry."""
     verdicts: list[str] = []
     """What plugins have said of it so far."""
+    held: Held | None = None
+    """What it has taken of quotas."""
 
 
 class Pieces(Struct, frozen=True, gc=False):

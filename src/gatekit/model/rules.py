@@ -170,6 +170,35 @@ class StoredRule(Struct, frozen=True, kw_only=True):
     updated_by: str
 
 
+class Allowance(Struct, frozen=True):
+    """So much within any stretch of time."""
+
+    amount: int
+    """Calls or bytes."""
+    seconds: float
+
+
+Per = Literal["person", "client", "all"]
+
+
+class Quota(Struct, frozen=True, kw_only=True):
+    """One entry of ``quotas``: how much of something may be used."""
+
+    rule: Rule
+    """Whose calls, of what: selected as a rule selects, which is all that it is here."""
+    per: Per = "person"
+    """Who has an allowance of their own: each person, each client, or nobody: it is one for all of them."""
+    calls: Allowance | None = None
+    bytes_in: Allowance | None = None
+    bytes_out: Allowance | None = None
+    at_once: int = 0
+    """Calls that may run at the same time; 0: any number."""
+
+    @property
+    def name(self) -> str:
+        return self.rule.name
+
+
 class Rules(Struct, frozen=True, kw_only=True):
     """Everything that was declared. ``auth_enabled`` False: one anonymous local person may do everything."""
 
@@ -182,4 +211,5 @@ class Rules(Struct, frozen=True, kw_only=True):
     """Who may do what to others, besides what their rows say."""
     rules: tuple[Rule, ...] = ()
     """Their order does not matter."""
+    quotas: tuple[Quota, ...] = ()
     auth_enabled: bool = True

@@ -1,6 +1,9 @@
-"""Token buckets: how often something may happen. In memory, per process; the clock is injected."""
+"""How often something may happen, and how much of it. In memory, per process; the clock is injected."""
 
 from __future__ import annotations
+
+import math
+from collections import deque
 
 from msgspec import Struct
 
@@ -71,3 +74,47 @@ class KeyedBuckets:
         """Undo one ``take``."""
         if bucket := self._buckets.get(key):
             bucket.give_back()
+
+
+class SlidingCount:
+    """How much was used within the last ``seconds``, whenever one looks: told too high by up to a thirtieth of
+    the window's length, never too low. Not for use across threads."""
+
+    PARTS = 30
+
+    __slots__ = ("_parts", "_step", "_total")
+
+    def __init__(self, seconds: float) -> None:
+        self._step = seconds / self.PARTS
+        self._parts: deque[tuple[int, int]] = deque()
+        """(number of the part of time, what was used in it), oldest first."""
+        self._total = 0
+
+    def used(self, now: float) -> int:
+        """``now``: seconds of one clock, never going back."""
+        parts, number = self._parts, int(now / self._step)
+        while parts and number > parts[0][0] + self.PARTS:
+            self._total -= parts.popleft()[1]
+        return self._total
+
+    def add(self, amount: int, now: float) -> None:
+        if not amount:
+            return
+        self.used(now)
+        parts, number = self._parts, int(now / self._step)
+        if parts and parts[-1][0] == number:
+            parts[-1] = (number, parts[-1][1] + amount)
+        else:
+            parts.append((number, amount))
+        self._total += amount
+
+    def wait(self, amount: int, limit: int, now: float) -> float:
+        """Seconds until ``amount`` more are within ``limit``: 0.0 now, ``inf`` never."""
+        left = self.used(now) + amount - limit
+        if left <= 0:
+            return 0.0
+        for number, used in self._parts:
+            left -= used
+            if left <= 0:
+                return max(0.0, (number + self.PARTS + 1) * self._step - now)
+        return math.inf

@@ -16,6 +16,7 @@ from gatekit.model.people import ROLES, Principal, Role
 from gatekit.model.rules import Rules
 from gatekit.policy.bundle import Bundle, bundle_of
 from gatekit.policy.index import Index
+from gatekit.policy.quotas import Limited, compile_quotas, concerning
 from gatekit.policy.rules import (
     CompiledRules,
     CompiledServer,
@@ -101,15 +102,21 @@ class _ServerRights:
 class Rights:
     """What one principal may do under one Policy. Belongs to that principal and to one event loop."""
 
-    __slots__ = ("_resources", "_servers", "conditional")
+    __slots__ = ("_resources", "_servers", "conditional", "quotas")
 
     def __init__(
-        self, servers: dict[str, _ServerRights], resources: tuple[str, ...], conditional: bool = False
+        self,
+        servers: dict[str, _ServerRights],
+        resources: tuple[str, ...],
+        conditional: bool = False,
+        quotas: tuple[Limited, ...] = (),
     ) -> None:
         self._servers = servers
         self._resources = resources
         self.conditional = conditional
         """Whether any rule looks at the circumstances of a call. If none does, nobody need gather them."""
+        self.quotas = quotas
+        """Those that calls of this person may count in."""
 
     def decide(self, server: str, kind: Kind, name: str = "", about: Circumstances = UNASKED) -> Decision:
         """Judge one use of ``server``; ``name`` is the tool's or prompt's name or the resource's URI (or a
@@ -197,10 +204,14 @@ class Rights:
 class Policy:
     """Compiled rules; immutable. Implements ``identity.ports.Admission``."""
 
-    __slots__ = ("_at", "_compiled", "_elsewhere", "_rules")
+    __slots__ = ("_at", "_compiled", "_elsewhere", "_rules", "quotas")
 
-    def __init__(self, compiled: CompiledRules, rules: tuple[Ruled, ...] = ()) -> None:
+    def __init__(
+        self, compiled: CompiledRules, rules: tuple[Ruled, ...] = (), quotas: tuple[Limited, ...] = ()
+    ) -> None:
         self._compiled = compiled
+        self.quotas = quotas
+        """Everybody's."""
         self._rules = rules
         self._at = {server.name: _covering(server, rules) for server in compiled.servers}
         self._elsewhere = {server.name: _covering(server, rules) for server in compiled.resources}
@@ -210,7 +221,8 @@ class Policy:
         """Index declared rules. What names nobody allows nobody. Raises ``InvalidInput`` for a rule that
         ``ruling.fault_of_rule`` refuses."""
         compiled = compile_rules(rules)
-        return cls(compiled, tuple(compile_rule(rule, compiled.opened) for rule in rules.rules))
+        ruled = tuple(compile_rule(rule, compiled.opened) for rule in rules.rules)
+        return cls(compiled, ruled, compile_quotas(rules.quotas, compiled.opened))
 
     def admits(self, principal: Principal) -> bool:
         """The gateway-wide gate: the gateway's list if there is one, else being named at any server, or by a
@@ -266,7 +278,8 @@ class Policy:
             if type(refused or self._access_elsewhere(resource, keys, mine)) is Allow
         )
         conditional = not all(ruled.fixed for ruled in mine)
-        return Rights(servers, tuple(elsewhere), conditional)
+        quotas = concerning(self.quotas, self._asker(principal)) if self.quotas else ()
+        return Rights(servers, tuple(elsewhere), conditional, quotas)
 
     def _concerning(self, principal: Principal) -> frozenset[Ruled]:
         if not self._rules:
