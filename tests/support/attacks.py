@@ -33,6 +33,7 @@ SECTIONS = (
     ("S", "SAML"),
     ("F", "Federation"),
     ("N", "Tenants"),
+    ("Q", "Quotas"),
     ("I", "Incidents of 2025 and 2026"),
 )
 

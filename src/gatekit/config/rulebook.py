@@ -91,9 +91,8 @@ class Rulebook:
         if self._document.faulty(place):
             return
         if not _NAME.fullmatch(name):
-            self._document.fault(
-                place, f"'{name}' is no name for a {self.word}: 1 to 64 of letters, digits, _ . -"
-            )
+            text = f"'{name}' is no name for a {self.word}: 1 to 64 of letters, digits, _ . -"
+            self._document.fault(place, text)
         elif name.lower() in self._seen:
             self._document.fault(place, f"there is a {self.word} '{name}' already")
         self._seen.add(name.lower())

@@ -44,7 +44,7 @@ from gatekit.config.provider_schema import (
     ProvisioningIn,
     SsfIn,
 )
-from gatekit.config.quotas import QuotaIn
+from gatekit.config.quotas_schema import QuotaIn
 from gatekit.config.rules_schema import ArgumentIn, RuleIn, StrengthIn, WhenIn
 from gatekit.config.trust_schema import AssertionIn, ExternalIn, IntrospectionIn
 from gatekit.model.oauth import TokenAuthMethod

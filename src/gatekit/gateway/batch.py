@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import asyncio
 
+from msgspec import Struct
+
 from gatekit.errors import AnswerTooLarge, InvalidRequestFault
 from gatekit.gateway.reply import Reply
 from gatekit.model.call import Pieces
@@ -33,6 +35,25 @@ def check(messages: list[Message]) -> None:
             answers += 1
     if answers not in (0, len(messages)):
         raise InvalidRequestFault("Invalid request: a batch holds requests and notifications, or responses")
+
+
+class Element(Struct, frozen=True):
+    """One request of a batch."""
+
+    message: Request
+    size: int
+    """Its own bytes."""
+    number: int
+
+
+def elements(messages: list[Message], size: int) -> list[Element]:
+    """The requests among messages that came in ``size`` bytes. With an equal share of them a long request
+    could hide among short ones from whoever counts."""
+    requests = [message for message in messages if isinstance(message, Request)]
+    if len(messages) == 1:
+        return [Element(request, size, 0) for request in requests]
+    sizes = [len(jsonrpc.encode_notification(request.method, request.params)) for request in requests]
+    return [Element(*both, n) for n, both in enumerate(zip(requests, sizes, strict=True))]
 
 
 class Part(Reply):

@@ -1,6 +1,7 @@
 """READ THIS FIRST. What happens to one call, in order:
 
-    authorize → inspect (plugins) → route → reach the upstream → await → inspect → render → record → answer
+    authorize → count (quotas) → inspect (plugins) → route → reach the upstream → await → inspect → render
+    → record → answer
 
 Every door of the data plane ends here, so every call is judged by the same policy and stands in the audit
 before its answer leaves (architecture §5.10, fail closed). A refusal is recorded with its rule; the caller
@@ -13,12 +14,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from gatekit.errors import AuditUnavailable, InvalidParams, LinkError, ProtocolFault, Withheld
+from gatekit.errors import AuditUnavailable, InvalidParams, LinkError, ProtocolFault, QuotaReached, Withheld
 from gatekit.gateway import (
     apps,
     inspection,
     judging,
     pins,
+    quotas,
     recording,
     router,
     scoped,
@@ -68,6 +70,7 @@ class Exchange:
         self._trip = Trip(around, catalog, aggregate, rounds)
         self._apps = apps.Apps(catalog, around.clock)
         self._inspector = inspection.Inspector(catalog, rounds, around.clock, self._again, self._refusal)
+        self.ledger = quotas.Ledger(around.clock, shelf, rounds.resumes)
         self.tasks = catalog.tasks
         self.flights: set[InFlight] = set()
         """Calls being carried out; the sweep looks at the slow ones."""
@@ -107,23 +110,9 @@ class Exchange:
         if session is not None:
             session.calls[call.id] = flight
         try:
-            if isinstance(decision, Deny) and apps.concerns(call, target, decision):
-                decision = await self._apps.judge(call, target, decision, self._shelf.current, session)
-            if isinstance(decision, Deny):
-                self._rounds.forsake(call)
-                answered = Answered(self._refusal(target, call), None, decision.reason)
-            elif scoped.lacking(call):
-                decision = scoped.DENIED
-                answered = Answered(scoped.challenge(self._around.door, call, reply), None, decision.reason)
-            elif not isinstance(decision, Allow):
-                self._rounds.forsake(call)
-                not_yet = judging.refused(self._around.door, call, decision, reply)
-                answered = Answered(not_yet, None, decision.reason)
-            else:
-                answered = await self._perform(call, target, flight, inspected, face, session, local)
-                if tasks.may_start(call):
-                    self.tasks.note(call, target, answered.outcome)
-            decision = inspection.told(inspected, answered, pins.told(answered, decision))
+            answered, decision = await self._end(
+                call, target, decision, flight, inspected, face, session, local
+            )
             if flight.left and not answered.detail:
                 answered.detail = LEFT
             status, body = _rendered(call, answered, face)
@@ -134,6 +123,7 @@ class Exchange:
                 self._rounds.withhold(answered)
                 status, body = face.render(call, fault_of(unrecorded()), None)
         finally:
+            quotas.release(call)
             self.flights.discard(flight)
             if session is not None:
                 session.calls.pop(call.id, None)
@@ -157,9 +147,53 @@ class Exchange:
         return False
 
     def _again(self, call: Call, target: Target) -> Decision:
-        return _authorize(call, target, self._shelf.current, self._around.clock)
+        """Of what a plugin has made of a call. Raises ``QuotaReached``."""
+        tables = self._shelf.current
+        decision = _authorize(call, target, tables, self._around.clock)
+        if tables.limited and isinstance(decision, Allow) and (over := self.ledger.enter(call, target)):
+            raise over
+        return decision
 
     # -- the call itself ----------------------------------------------------------------------------------
+
+    async def _end(
+        self,
+        call: Call,
+        target: Route,
+        decision: Decision,
+        flight: InFlight,
+        inspected: inspection.Inspection | None,
+        face: Face,
+        session: McpSession | None,
+        local: Local | None,
+    ) -> tuple[Answered, Decision]:
+        """How the call ends, and the decision as the record shall have it. Whoever may not use a thing never
+        hears what its quota is."""
+        tables = self._shelf.current
+        if isinstance(decision, Deny) and apps.concerns(call, target, decision):
+            decision = await self._apps.judge(call, target, decision, tables, session)
+        if isinstance(decision, Deny):
+            self._rounds.forsake(call)
+            answered = Answered(self._refusal(target, call), None, decision.reason)
+        elif scoped.lacking(call):
+            decision = scoped.DENIED
+            answered = Answered(
+                scoped.challenge(self._around.door, call, flight.reply), None, decision.reason
+            )
+        elif tables.limited and (over := self.ledger.enter(call, target)) is not None:
+            answered = quotas.refused(over, flight.reply)
+        elif not isinstance(decision, Allow):
+            self._rounds.forsake(call)
+            not_yet = judging.refused(self._around.door, call, decision, flight.reply)
+            answered = Answered(not_yet, None, decision.reason)
+        else:
+            answered = await self._perform(call, target, flight, inspected, face, session, local)
+            if tasks.may_start(call):
+                self.tasks.note(call, target, answered.outcome)
+            elif tables.limited and call.method in tasks.METHODS:
+                self.tasks.heard(call, answered.outcome)
+        decision = inspection.told(inspected, answered, pins.told(answered, decision))
+        return answered, quotas.told(call, decision)
 
     async def _perform(
         self,
@@ -183,6 +217,8 @@ class Exchange:
             return answered
         except Withheld as fault:
             return Answered(self._refusal(target, call), None, fault.detail, withheld=True)
+        except QuotaReached as over:  # by what a plugin has made of the call
+            return quotas.refused(over, flight.reply)
         except ProtocolFault as fault:
             return Answered(fault_of(fault), None, fault.detail)
         except LinkError as error:
@@ -228,6 +264,9 @@ class Exchange:
         self, call: Call, target: Route, decision: Decision, answered: Answered, bytes_out: int
     ) -> asyncio.Future[None]:
         """Resolved once the record is safe; raises AuditUnavailable."""
+        if call.held is not None:
+            call.held.sent(bytes_out)
+            self._rounds.hold(answered.nonce, call.held)
         answered.event = recording.event(self._around.clock, call, target, decision, answered, bytes_out)
         return self._around.trail.record(answered.event)
 

@@ -20,7 +20,7 @@ from gatekit.errors import (
 )
 from gatekit.gateway import batch, listen, overheard, scoped
 from gatekit.gateway.aggregate import Aggregate
-from gatekit.gateway.batch import Batch
+from gatekit.gateway.batch import Batch, Element
 from gatekit.gateway.catalog import Catalog
 from gatekit.gateway.exchange import Exchange
 from gatekit.gateway.faces import HandshakeFace
@@ -109,27 +109,23 @@ class HandshakeDoor:
                 "send each message in a request of its own"
             )
         batch.check(messages)
-        requests = [message for message in messages if isinstance(message, Request)]
+        elements = batch.elements(messages, size)
         self.take(session, access, messages)
-        if not requests:
+        if not elements:
             await reply.empty(202)
             return
         whole = batch.Batch(reply)
         reply.resumable = session.replay
-        share = size // len(messages)
-        await asyncio.gather(
-            *(self._element(inbound, session, message, share, whole, n) for n, message in enumerate(requests))
-        )
+        await asyncio.gather(*(self._element(inbound, session, element, whole) for element in elements))
         await whole.finish()
 
-    async def _element(
-        self, inbound: Inbound, session: McpSession, message: Request, size: int, whole: Batch, number: int
-    ) -> None:
+    async def _element(self, inbound: Inbound, session: McpSession, element: Element, whole: Batch) -> None:
         """One request of a batch: a call like any other, with a number of its own in the record."""
+        message = element.message
         part = whole.part(message.id, whole.reply.started_at)
         async with whole.gate:
             try:
-                await self.request(inbound.part(number), session, message, size, part)
+                await self.request(inbound.part(element.number), session, message, element.size, part)
             except ProtocolFault as fault:
                 body = jsonrpc.encode_fault(message.id, fault.code, fault.public, fault.data)
                 await part.finish(200, body)

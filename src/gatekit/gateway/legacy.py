@@ -161,12 +161,10 @@ class LegacyDoor(Dispatch):
         self._handshake.take(session, access, many)
         await reply.empty(202)
         gate = asyncio.Semaphore(AT_ONCE)
-        requests = [one for one in many if isinstance(one, Request)]
-        share = len(body) // len(many)
         await asyncio.gather(
             *(
-                self._answer(inbound.part(n) if len(many) > 1 else inbound, line, session, one, share, gate)
-                for n, one in enumerate(requests)
+                self._answer(inbound.part(one.number) if len(many) > 1 else inbound, line, session, one, gate)
+                for one in batch.elements(many, len(body))
             )
         )
 
@@ -175,16 +173,16 @@ class LegacyDoor(Dispatch):
         inbound: Inbound,
         line: Line,
         session: McpSession,
-        message: Request,
-        size: int,
+        element: batch.Element,
         gate: asyncio.Semaphore,
     ) -> None:
+        message = element.message
         spoken = Spoken(line.reply, self._around.clock.monotonic())
         async with gate:
             try:
                 if message.method == "initialize":
                     raise InvalidRequestFault("Invalid request: the session is open")
-                await self._handshake.request(inbound, session, message, size, spoken)
+                await self._handshake.request(inbound, session, message, element.size, spoken)
             except ProtocolFault as fault:
                 await spoken.finish(
                     200, jsonrpc.encode_fault(message.id, fault.code, fault.public, fault.data)

@@ -19,11 +19,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gatekit.errors import QuotaReached
+from gatekit.gateway.outcomes import Answered, fault_of
 from gatekit.gateway.published import Shelf
 from gatekit.gateway.reply import Reply
 from gatekit.gateway.router import Route, Target
 from gatekit.gateway.tasks import METHODS as TASKS
-from gatekit.model.call import Call, Fault
+from gatekit.model.call import Call
 from gatekit.model.circumstances import Circumstances
 from gatekit.model.decision import Decision, Deny
 from gatekit.model.ports import Clock
@@ -260,9 +261,10 @@ def _reached(quota: Quota, measure: Measure, allowance: Allowance, wait: float) 
 
 
 def _seconds(value: float) -> str:
-    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
-        if value >= 2 * length and value % length == 0:
-            return f"{value // length:.0f} {unit}"
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
+        if value >= length and value % length == 0:
+            many = value // length
+            return f"{many:.0f} {unit}{'s' if many > 1 else ''}"
     return f"{value:g} seconds"
 
 
@@ -280,11 +282,17 @@ def _used(quota: Quota, whose: str, measure: str, used: int, limit: int, seconds
     )
 
 
-def refused(reached: QuotaReached, reply: Reply) -> Fault:
+def refused(reached: QuotaReached, reply: Reply) -> Answered:
     """What the caller hears."""
     if reached.wait:
         reply.add_headers((b"retry-after", b"%d" % reached.wait))
-    return Fault(reached.code, reached.public, reached.data, reached.status)
+    return Answered(fault_of(reached), None, reached.detail)
+
+
+def release(call: Call) -> None:
+    """The request has ended."""
+    if call.held is not None:
+        call.held.release()
 
 
 def told(call: Call, decision: Decision) -> Decision:

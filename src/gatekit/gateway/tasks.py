@@ -22,12 +22,15 @@ from gatekit.gateway.faces import as_object
 from gatekit.gateway.published import Published
 from gatekit.gateway.router import Route, Target, Unknown
 from gatekit.model.access import Access
-from gatekit.model.call import Call, Large, Outcome, Result
+from gatekit.model.call import Call, Held, Large, Outcome, Result
 from gatekit.model.ports import Clock
 from gatekit.protocol.methods import TASKS_EXTENSION
 
 METHODS: Final = frozenset(("tasks/get", "tasks/update", "tasks/cancel", "tasks/result"))
 """Requests about one task."""
+_LAST: Final = "tasks/result"
+"""Answered when the task has ended (MCP 2025-11-25). To cancel one is not: in the extension that is a wish."""
+_ENDED: Final = frozenset(("completed", "failed", "cancelled"))
 LIST: Final = "tasks/list"
 DEFAULT_LIFE: Final = 86_400.0
 """Seconds that a task without a ``ttl`` is remembered after it was last asked for."""
@@ -46,6 +49,13 @@ class Owned(Struct):
     asked: str
     """The tool's name at the endpoint, where that is another one."""
     expires: float
+    held: Held | None = None
+    """Its place among the calls that run, until its end was seen."""
+
+    def over(self) -> None:
+        if self.held is not None:
+            self.held.release()
+            self.held = None
 
 
 _Owner = tuple[str, str, str]
@@ -137,15 +147,26 @@ class Tasks:
         server = target.server.name
         if known is not None:
             self._count -= 1
+            known.over()
             if known.server != server and known.expires > self._clock.monotonic():
                 server = ""
-        mine[task_id] = Owned(server, target.name, target.asked, self._clock.monotonic() + _life(handle))
+        held = call.held.moved() if call.held is not None else None
+        mine[task_id] = Owned(
+            server, target.name, target.asked, self._clock.monotonic() + _life(handle), held
+        )
         self._count += 1
         if len(mine) > _PER_OWNER:
-            del mine[next(iter(mine))]
-            self._count -= 1
+            self._forget(mine, next(iter(mine)))
         if self._count > _IN_ALL:
             self._evict()
+
+    def heard(self, call: Call, outcome: Outcome) -> None:
+        """What the server says of a task may be that it has ended."""
+        owned = self._find(call, str(call.params.get("taskId")))
+        if owned is None or owned.held is None or not isinstance(outcome, Result):
+            return
+        if call.method == _LAST or as_object(outcome.body).get("status") in _ENDED:
+            owned.over()
 
     def sweep(self) -> None:
         """Forget what has expired; looks once in a while."""
@@ -155,8 +176,7 @@ class Tasks:
         self._swept = now
         for owner, mine in list(self._owners.items()):
             for task_id in [key for key, owned in mine.items() if owned.expires <= now]:
-                del mine[task_id]
-                self._count -= 1
+                self._forget(mine, task_id)
             if not mine:
                 del self._owners[owner]
 
@@ -164,8 +184,11 @@ class Tasks:
         """Make room at the expense of whoever has most."""
         while self._count > _IN_ALL:
             mine = max(self._owners.values(), key=len)
-            del mine[next(iter(mine))]
-            self._count -= 1
+            self._forget(mine, next(iter(mine)))
+
+    def _forget(self, mine: dict[str, Owned], task_id: str) -> None:
+        mine.pop(task_id).over()
+        self._count -= 1
 
 
 def may_start(call: Call) -> bool:

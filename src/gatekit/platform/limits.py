@@ -77,8 +77,8 @@ class KeyedBuckets:
 
 
 class SlidingCount:
-    """How much was used within the last ``seconds``, whenever one looks: told too high by up to a thirtieth of
-    the window's length, never too low. Not for use across threads."""
+    """How much was used within the last ``seconds``, whenever one looks: told too high by up to a thirtieth
+    of the window's length, never too low. Not for use across threads."""
 
     PARTS = 30
 

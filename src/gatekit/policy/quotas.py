@@ -1,4 +1,4 @@
-"""Quotas compiled: whose calls, of what. What was used is counted where the calls are (``gateway.quotas``)."""
+"""Quotas compiled: whose calls, of what. What was used is counted beside the calls (``gateway.quotas``)."""
 
 from __future__ import annotations
 
