@@ -29,7 +29,7 @@ from gatekit.protocol.methods import TASKS_EXTENSION
 METHODS: Final = frozenset(("tasks/get", "tasks/update", "tasks/cancel", "tasks/result"))
 """Requests about one task."""
 _LAST: Final = "tasks/result"
-"""Answered when the task has ended (MCP 2025-11-25). To cancel one is not: in the extension that is a wish."""
+"""Answered when the task has ended (MCP 2025-11-25); to cancel one may be no more than a wish."""
 _ENDED: Final = frozenset(("completed", "failed", "cancelled"))
 LIST: Final = "tasks/list"
 DEFAULT_LIFE: Final = 86_400.0
