@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -9,7 +10,9 @@ from msgspec import Struct
 from gatekit.admin.desk import Actor, Desk
 from gatekit.errors import Conflict, InvalidInput, NotFound
 from gatekit.model.pins import GOOD, Pin, PinState, difference, readable
+from gatekit.store.pin_ports import Sought
 
+_DIGITS = re.compile("[0-9a-f]{1,32}")
 SHORTEST = 6
 """Digits of an id that may stand for it."""
 
@@ -30,17 +33,21 @@ class Pins(Desk):
     async def list(self, actor: Actor, server: str = "", *, waiting: bool = False) -> Sequence[Pin]:
         """``waiting``: only what somebody has to look at."""
         self._may(actor, "pins:read")
-        found = await self._store.pins.list(server)
-        return [pin for pin in found if pin.state == "waiting"] if waiting else found
+        return await self._store.pins.find(Sought(server=server, state="waiting" if waiting else ""))
+
+    async def glance(self, actor: Actor, server: str = "", state: str = "") -> Sequence[Pin]:
+        """The same without the definitions themselves, for lists of them."""
+        self._may(actor, "pins:read")
+        return await self._store.pins.find(Sought(server=server, state=state), whole=False)
 
     async def show(self, actor: Actor, ident: str) -> PinView:
         """``ident``: an id, or enough of its beginning. Raises ``NotFound``, ``InvalidInput``."""
         self._may(actor, "pins:read")
         pin = await self._named(ident)
+        alike = await self._store.pins.find(Sought(server=pin.server, kind=pin.kind, name=pin.name))
+        # An empty name says nothing to the store, so it is compared once more.
         same = [
-            other
-            for other in await self._store.pins.list(pin.server)
-            if (other.kind, other.name) == (pin.kind, pin.name) and other.id != pin.id and other.state in GOOD
+            each for each in alike if each.id != pin.id and each.name == pin.name and each.state in GOOD
         ]
         before = max(same, key=lambda other: other.decided_at or other.seen_at, default=None)
         if before is None:
@@ -68,7 +75,9 @@ class Pins(Desk):
         wanted = ident.strip().lower()
         if len(wanted) < SHORTEST:
             raise InvalidInput(f"{ident!r} is too short: at least {SHORTEST} digits of the id are needed")
-        found = [pin for pin in await self._store.pins.list() if pin.id.startswith(wanted)]
+        if not _DIGITS.fullmatch(wanted):
+            raise NotFound(f"there is no definition {ident}; `gatekit pins list` shows them")
+        found = await self._store.pins.find(Sought(beginning=wanted))
         if not found:
             raise NotFound(f"there is no definition {ident}; `gatekit pins list` shows them")
         if len(found) > 1:

@@ -31,6 +31,8 @@ KINDS: dict[str, tuple[PinKind, str]] = {
 
 MAX_DEFINITION = 64 * 1024
 """Characters of a definition that are kept; of longer ones the digest still covers all."""
+MAX_COMPARED = 600
+"""Lines of a definition that are compared with another: whoever wrote it may want that to take long."""
 _UI_KEYS = ("ui", "ui/resourceUri")
 """Of ``_meta``: what a client shows of a tool (MCP Apps). The rest of it is the server's own business."""
 
@@ -119,6 +121,9 @@ def _lines(found: Any) -> list[str]:
 
 
 def difference(before: str, after: str) -> Sequence[str]:
-    """Lines of a unified diff, without a head; empty if there is nothing to be seen."""
+    """Lines of a unified diff, without a head; empty if there is nothing to be seen. Of what is too long to
+    be compared, all of the old and all of the new."""
     old, new = readable(before), readable(after)
+    if max(len(old), len(new)) > MAX_COMPARED and old != new:
+        return [*(f"-{line}" for line in old), *(f"+{line}" for line in new)]
     return [line for line in difflib.unified_diff(old, new, lineterm="", n=2)][2:]

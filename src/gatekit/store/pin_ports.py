@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from msgspec import Struct
+
 from gatekit.model.pins import Brief, Pin, PinState
+
+
+class Sought(Struct, frozen=True, kw_only=True):
+    """Which definitions; what is empty says nothing."""
+
+    server: str = ""
+    kind: str = ""
+    name: str = ""
+    state: str = ""
+    beginning: str = ""
+    """Of the id."""
 
 
 class Pins(Protocol):
@@ -15,6 +28,10 @@ class Pins(Protocol):
 
     async def list(self, server: str = "") -> Sequence[Pin]:
         """By server, kind and name, the oldest first; of one server if one is named."""
+        ...
+
+    async def find(self, sought: Sought, *, whole: bool = True) -> Sequence[Pin]:
+        """In the order of ``list``. Without ``whole``, ``definition`` is empty: all of them are large."""
         ...
 
     async def sight(self, pins: Sequence[Pin]) -> Sequence[PinState]:

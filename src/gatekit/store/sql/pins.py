@@ -8,10 +8,12 @@ from msgspec.structs import replace
 
 from gatekit.errors import NotFound
 from gatekit.model.pins import Brief, Pin, PinState
+from gatekit.store.pin_ports import Sought
 from gatekit.store.sql.engine import Database, Work
 from gatekit.store.sql.rows import decode, encode, insert
 
 _INSERT = insert("pins", Pin)
+_NOTHING = ", '' AS definition"
 
 
 class SqlPins:
@@ -46,11 +48,23 @@ class SqlPins:
             await work.changed("pin", before.server)
             return before
 
-    async def list(self, server: str = "") -> list[Pin]:
+    async def list(self, server: str = "") -> Sequence[Pin]:
+        return await self.find(Sought(server=server))
+
+    async def find(self, sought: Sought, *, whole: bool = True) -> Sequence[Pin]:
+        columns = ", ".join(name for name in Pin.__struct_fields__ if whole or name != "definition")
         rows = await self._database.all(
-            "SELECT * FROM pins WHERE (:server = '' OR server = :server) "
-            "ORDER BY server, kind, name, seen_at, id",
-            server=server,
+            # The digits of an id are hex, so "g" comes after all that begin alike.
+            f"SELECT {columns}{'' if whole else _NOTHING} FROM pins "  # noqa: S608 - names of our own
+            "WHERE (:server = '' OR server = :server) AND (:kind = '' OR kind = :kind) "
+            "AND (:name = '' OR name = :name) AND (:state = '' OR state = :state) "
+            "AND id >= :low AND id < :high ORDER BY server, kind, name, seen_at, id",
+            server=sought.server,
+            kind=sought.kind,
+            name=sought.name,
+            state=sought.state,
+            low=sought.beginning,
+            high=sought.beginning + "g",
         )
         return [decode(Pin, row) for row in rows]
 
