@@ -17,6 +17,7 @@ from gatekit.admin.identities import Identities
 from gatekit.admin.keys import Keys
 from gatekit.admin.merging import Merging
 from gatekit.admin.people import People
+from gatekit.admin.pins import Pins
 from gatekit.admin.roles import RoleDesk
 from gatekit.admin.scim_tokens import ScimTokens
 from gatekit.admin.service_accounts import ServiceAccounts
@@ -66,6 +67,7 @@ def console(
         merging=Merging(*desk),
         clients=Clients(*desk),
         service_accounts=ServiceAccounts(*desk),
+        pins=Pins(*desk),
         scim_tokens=ScimTokens(*desk),
         transfer=Transfer(*desk),
         group_transfer=GroupTransfer(*desk),

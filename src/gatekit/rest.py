@@ -21,6 +21,7 @@ from gatekit.admin.identities import Identities
 from gatekit.admin.keys import Keys
 from gatekit.admin.merging import Merging
 from gatekit.admin.people import People
+from gatekit.admin.pins import Pins
 from gatekit.admin.roles import RoleDesk
 from gatekit.admin.rules import Rules
 from gatekit.admin.servers import ServerUsers
@@ -69,6 +70,7 @@ def api_routes(
         merging=Merging(*desk),
         roles=RoleDesk(*desk),
         service_accounts=ServiceAccounts(*desk),
+        pins=Pins(*desk),
         groups=Groups(*desk),
         keys=Keys(*desk),
         clients=Clients(*desk),

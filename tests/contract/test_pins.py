@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from gatekit.errors import NotFound
 from gatekit.model.pins import Pin, ident
+from gatekit.store.pin_ports import Sought
 from gatekit.store.ports import Store
 
 
@@ -43,3 +44,19 @@ async def test_a_decision_is_kept_and_told(store: Store) -> None:
     assert await store.pins.sight([first]) == ["rejected"]
     with pytest.raises(NotFound):
         await store.pins.decide("none", "approved", "ada", 7)
+
+
+async def test_definitions_are_found_by_what_is_known_of_them(store: Store) -> None:
+    one, two = pin("a", "1"), replace(pin("b", "1"), state="waiting")
+    await store.pins.sight([one, two])
+    for sought, found in (
+        (Sought(server="db"), [one, two]),
+        (Sought(server="other"), []),
+        (Sought(kind="tool", name="b"), [two]),
+        (Sought(state="waiting"), [two]),
+        (Sought(beginning=one.id[:10]), [one]),
+        (Sought(beginning=one.id, state="waiting"), []),
+        (Sought(beginning="%"), []),
+    ):
+        assert await store.pins.find(sought) == found
+    assert await store.pins.find(Sought(name="a"), whole=False) == [replace(one, definition="")]

@@ -46,9 +46,7 @@ class Pins(Desk):
         pin = await self._named(ident)
         alike = await self._store.pins.find(Sought(server=pin.server, kind=pin.kind, name=pin.name))
         # An empty name says nothing to the store, so it is compared once more.
-        same = [
-            each for each in alike if each.id != pin.id and each.name == pin.name and each.state in GOOD
-        ]
+        same = [each for each in alike if each.id != pin.id and each.name == pin.name and each.state in GOOD]
         before = max(same, key=lambda other: other.decided_at or other.seen_at, default=None)
         if before is None:
             return PinView(pin=pin, before=None, lines=readable(pin.definition))

@@ -60,8 +60,8 @@ def compared(before: str, after: str) -> Sequence[Line]:
             lines += _around(old[low:high], first=low == 0, last=high == len(old))
             continue
         removed, added = old[low:high], new[start:end]
-        pairs = len(removed) == len(added)
-        split = [(_WORD.findall(one), _WORD.findall(other)) for one, other in zip(removed, added) if pairs]
+        pairs = zip(removed, added, strict=True) if len(removed) == len(added) else ()
+        split = [(_WORD.findall(one), _WORD.findall(other)) for one, other in pairs]
         work -= sum(min(len(one), _MAX_WORDS) * min(len(other), _MAX_WORDS) for one, other in split)
         if split and work > 0:
             marked = [_marked(one, other) for one, other in split]
@@ -89,7 +89,7 @@ def _steps(old: list[str], new: list[str]) -> Sequence[tuple[str, int, int, int,
 def _common(one: Sequence[str], other: Sequence[str]) -> int:
     """How many at the beginning are the same."""
     at = 0
-    for left, right in zip(one, other):
+    for left, right in zip(one, other, strict=False):
         if left != right:
             break
         at += 1

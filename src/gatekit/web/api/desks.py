@@ -18,6 +18,7 @@ from gatekit.admin.identities import Identities
 from gatekit.admin.keys import Keys
 from gatekit.admin.merging import Merging
 from gatekit.admin.people import People
+from gatekit.admin.pins import Pins
 from gatekit.admin.roles import RoleDesk
 from gatekit.admin.rules import Rules
 from gatekit.admin.servers import ServerUsers
@@ -41,6 +42,7 @@ class Desks(Struct, frozen=True, kw_only=True):
     merging: Merging
     roles: RoleDesk
     service_accounts: ServiceAccounts
+    pins: Pins
     groups: Groups
     keys: Keys
     clients: Clients

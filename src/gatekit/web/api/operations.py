@@ -9,6 +9,7 @@ from gatekit.web.api import (
     identities,
     keys,
     people,
+    pins,
     rules,
     servers,
     service_accounts,
@@ -26,5 +27,6 @@ OPERATIONS: tuple[Operation, ...] = (
     *servers.OPERATIONS,
     *rules.OPERATIONS,
     *connections.OPERATIONS,
+    *pins.OPERATIONS,
     *trail.OPERATIONS,
 )

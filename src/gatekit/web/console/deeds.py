@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from gatekit.admin.permissions import Permission
 from gatekit.errors import AdminError, ConfigError, Forbidden, NotFound, PageProblem
+from gatekit.model.pin_diff import Line
 from gatekit.oauth.http import redirect
 from gatekit.web.console.door import ConsoleDoor, Desks, Visit, sentence, status_of
 from gatekit.web.console.route import DEED
@@ -41,6 +42,8 @@ class Asked(Struct, frozen=True, kw_only=True):
     search: tuple[Choice, ...] = ()
     """Fields of a form that asks for the same page."""
     fields: tuple[Choice, ...] = ()
+    lines: tuple[Line, ...] = ()
+    """What is agreed to."""
 
 
 class After(Struct, frozen=True, kw_only=True):
@@ -193,6 +196,7 @@ class DeedPages:
             fields=asked.fields
             if error in ("", _CHANGED)
             else tuple(_typed(visit, choice) for choice in asked.fields),
+            lines=asked.lines,
             button=deed.words,
             back=asked.back,
             error=error,

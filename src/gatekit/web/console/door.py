@@ -26,6 +26,7 @@ from gatekit.admin.keys import Keys
 from gatekit.admin.merging import Merging
 from gatekit.admin.people import People
 from gatekit.admin.permissions import Permission, permitted
+from gatekit.admin.pins import Pins
 from gatekit.admin.roles import RoleDesk
 from gatekit.admin.scim_tokens import ScimTokens
 from gatekit.admin.service_accounts import ServiceAccounts
@@ -77,6 +78,7 @@ class Desks(Struct, frozen=True, kw_only=True):
     merging: Merging
     clients: Clients
     service_accounts: ServiceAccounts
+    pins: Pins
     scim_tokens: ScimTokens
     transfer: Transfer
     group_transfer: GroupTransfer

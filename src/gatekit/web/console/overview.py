@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from gatekit.admin.admin_keys import AdminKeyView
 from gatekit.model.people import SERVICE_ACCOUNT, PeopleQuery
+from gatekit.model.pins import Pin
 from gatekit.model.provisioning import ScimToken, is_live
 from gatekit.web.console.door import ConsoleDoor, Desks, Visit, day
 from gatekit.web.console.route import CONNECTIONS, KEYS, OVERVIEW, PEOPLE
@@ -56,6 +57,7 @@ class OverviewPage:
                 *(_late(good, self._door.now())),
                 *_ending(tokens, self._door.now()),
                 *(f"The connection {name} is turned off: nobody comes in by it." for name in off),
+                *_waiting(await self._desks.pins.glance(visit.actor, "", "waiting")),
                 *(("Nobody has the role owner in the store.",) if owners == 0 else ()),
                 *(("There is one owner only: a second one can help when the first cannot.",) * (owners == 1)),
             ),
@@ -89,6 +91,13 @@ def _late(keys: Sequence[AdminKeyView], now: float) -> list[str]:
         f"The admin key “{view.key.name}” of {view.owner} ends on {day(view.key.expires_at)}."
         for view in soon[:10]
     ]
+
+
+def _waiting(pins: Sequence[Pin]) -> list[str]:
+    if not pins:
+        return []
+    many = "1 definition of a tool waits" if len(pins) == 1 else f"{len(pins)} definitions of tools wait"
+    return [f"{many} for a look: see Pins."]
 
 
 def _ending(tokens: Sequence[ScimToken], now: float) -> list[str]:

@@ -19,6 +19,8 @@ from gatekit.web.console.keys import KeyPages
 from gatekit.web.console.overview import OverviewPage
 from gatekit.web.console.people import PeoplePages
 from gatekit.web.console.person_deeds import DEEDS as PERSON_DEEDS
+from gatekit.web.console.pins import DEEDS as PIN_DEEDS
+from gatekit.web.console.pins import PinPages
 from gatekit.web.console.programs import DEEDS as PROGRAM_DEEDS
 from gatekit.web.console.programs import ProgramPages
 from gatekit.web.console.provisioning import DEEDS as PROVISIONING_DEEDS
@@ -39,6 +41,8 @@ from gatekit.web.console.route import (
     OVERVIEW,
     PEOPLE,
     PERSON,
+    PIN,
+    PINS,
     PROVISIONING,
     SERVICES,
     Answer,
@@ -48,6 +52,7 @@ from gatekit.web.console.transfers import MAX_BYTES, TransferPages
 DEEDS: tuple[Deed, ...] = (
     *(*GROUP_DEEDS, *HOLDING_DEEDS, *KEY_DEEDS, *CONNECTION_DEEDS),
     *(*CLIENT_DEEDS, *PROGRAM_DEEDS, *PROVISIONING_DEEDS, *PERSON_DEEDS),
+    *PIN_DEEDS,
 )
 """All that can be done to things; what can be done to people is ``acts.ACTS``."""
 
@@ -60,6 +65,7 @@ class Console:
         clients = ClientPages(door, desks)
         transfers = TransferPages(door, desks)
         groups, deeds = GroupPages(door, desks), DeedPages(door, desks, DEEDS)
+        pins = PinPages(door, desks)
         self._door = door
         self._handlers: dict[tuple[str, str], Handler] = {
             (OVERVIEW, "GET"): OverviewPage(door, desks).show,
@@ -78,6 +84,8 @@ class Console:
             (CLIENT, "GET"): clients.client,
             (SERVICES, "GET"): ProgramPages(door, desks).list,
             (PROVISIONING, "GET"): ProvisioningPages(door, desks).show,
+            (PINS, "GET"): pins.list,
+            (PIN, "GET"): pins.pin,
             (EXPORT, "GET"): transfers.export,
             (IMPORT, "GET"): transfers.ask,
             (IMPORT, "POST"): transfers.do,

@@ -27,6 +27,8 @@ CLIENTS = f"{PATH}/clients"
 CLIENT = f"{PATH}/client"
 SERVICES = f"{PATH}/service-accounts"
 PROVISIONING = f"{PATH}/provisioning"
+PINS = f"{PATH}/pins"
+PIN = f"{PATH}/pin"
 EXPORT = f"{PATH}/export"
 IMPORT = f"{PATH}/import"
 DEED = f"{PATH}/do/{{deed}}"
@@ -48,6 +50,8 @@ DOORS = (
     (CLIENT, "GET"),
     (SERVICES, "GET"),
     (PROVISIONING, "GET"),
+    (PINS, "GET"),
+    (PIN, "GET"),
     (EXPORT, "GET"),
     (IMPORT, "GET"),
     (IMPORT, "POST"),

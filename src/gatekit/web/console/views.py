@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from gatekit.model.pin_diff import Line
+
 Fact = tuple[str, str]
 """What it is, and how it is."""
 
@@ -82,6 +84,8 @@ class Sheet(Struct, frozen=True, kw_only=True):
     """Where that form goes; empty: to ``frame.here``."""
     kept: tuple[Fact, ...] = ()
     """Parameters of the address that it keeps: (name, value)."""
+    lines: tuple[Line, ...] = ()
+    """What somebody else wrote, with what changed of it."""
     sections: tuple[Section, ...] = ()
 
 
@@ -103,6 +107,8 @@ class Question(Struct, frozen=True, kw_only=True):
     kept: tuple[Fact, ...] = ()
     """Parameters of the address that it keeps: (name, value)."""
     fields: tuple[Choice, ...] = ()
+    lines: tuple[Line, ...] = ()
+    """As on a ``Sheet``: what is agreed to."""
     button: str
     back: str
     error: str = ""
