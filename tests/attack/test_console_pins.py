@@ -127,3 +127,10 @@ async def test_a_program_lists_shows_and_decides(gate: Administration) -> None:
     async with gate.http(await gate.key("kit", ("pins:read",))) as http:
         assert (await http.post(f"/pins/{PIN.id}/approve")).status_code == 403
     assert await state(gate) == "rejected"
+
+
+async def test_the_overview_says_what_waits(gate: Administration) -> None:
+    admin = await browser(gate, "ada", "admin")
+    assert "1 definition of a tool waits for a look" in (await admin.get("/admin")).text
+    await gate.store.pins.decide(PIN.id, "approved", "ada", 7)
+    assert "for a look" not in (await admin.get("/admin")).text
