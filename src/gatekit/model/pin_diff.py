@@ -111,6 +111,7 @@ def _marked(old: list[str], new: list[str]) -> tuple[tuple[Piece, ...], tuple[Pi
     tail = _common(old[head:][::-1], new[head:][::-1])
     low, high, end = head, len(old) - tail, len(new) - tail
     gone, came = [False] * len(old), [False] * len(new)
+    steps: Sequence[tuple[str, int, int, int, int]]
     if max(high - low, end - low) > _MAX_WORDS:
         steps = [("replace", 0, high - low, 0, end - low)]
     else:
