@@ -55,6 +55,11 @@ COMMANDS = {
     ),
     "pins": ("gatekit.cli.pins", "pins", "What servers say of their tools: look, approve, reject."),
     "rules": ("gatekit.cli.rules", "rules", "Rules that are made while the gateway runs."),
+    "policy": (
+        "gatekit.cli.policy",
+        "policy",
+        "What the rules say and why; cases; what they would have said.",
+    ),
     "audit": ("gatekit.cli.audit", "audit", "Search and follow the audit trail."),
     "plugin": ("gatekit.cli.plugin", "plugin", "Plugins: list, check, begin one."),
     "tenants": ("gatekit.cli.tenants", "tenants", "Several organisations in one gateway: list and check."),

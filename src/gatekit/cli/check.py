@@ -24,7 +24,8 @@ import click
 def check(path: Path, as_json: bool) -> None:
     """Check the configuration, print what it resolves to (without secrets), and warn of weak settings.
 
-    Exit code 0: the file can be used. 2: it cannot; every fault is listed with its line.
+    The cases under `policy_tests` are tried. Exit code 0: the file can be used. 1: it can, and a case of
+    `policy_tests` comes out otherwise. 2: it cannot; every fault is listed with its line.
 
     \b
     Example:
@@ -34,6 +35,8 @@ def check(path: Path, as_json: bool) -> None:
     from gatekit.config.load import load
     from gatekit.config.show import describe
     from gatekit.errors import ConfigError
+    from gatekit.policy.cases import failures
+    from gatekit.policy.engine import Policy
 
     try:
         config = load(path)
@@ -42,13 +45,18 @@ def check(path: Path, as_json: bool) -> None:
         sys.exit(ConfigError.exit_code)
     found = warnings(config)
     shown = describe(config)
+    failed = failures(Policy.compile(config.rules), config.policy_tests) if config.policy_tests else ()
+    otherwise = [f"policy_tests: {failure.case.name}: {failure.why}" for failure in failed]
     if as_json:
-        _json({"ok": True, "faults": [], "warnings": list(found), "config": shown})
-        return
+        _json({"ok": not otherwise, "faults": otherwise, "warnings": list(found), "config": shown})
+        sys.exit(1 if otherwise else 0)
     click.echo("\n".join(_lines(shown)))
     click.echo()
     for text in found:
         click.echo(f"warning: {text}")
+    if otherwise:
+        click.echo("\n".join(otherwise), err=True)
+        sys.exit(1)
     count = f"{len(found)} warning{'s' if len(found) != 1 else ''}" if found else "no warnings"
     servers = f"{len(config.servers)} server{'s' if len(config.servers) != 1 else ''}"
     if config.virtual:

@@ -19,6 +19,7 @@ from gatekit.model.server import Server
 from gatekit.model.target import Target
 from gatekit.model.trust import AssertionIssuer, ExternalServer
 from gatekit.model.virtual import Virtual
+from gatekit.policy.cases import Case
 
 TokenFormat = Literal["jwt", "opaque"]
 """Whether an access token carries what it says, signed, or is a random string."""
@@ -220,6 +221,7 @@ class Config(Struct, frozen=True, kw_only=True):
     assertions: tuple[AssertionIssuer, ...] = ()
     """Identity providers whose assertions are exchanged for our tokens."""
     rules: Rules = Rules()
+    policy_tests: tuple[Case, ...] = ()
     servers: tuple[ServerConfig, ...] = ()
     virtual: tuple[VirtualConfig, ...] = ()
     plugins: PluginPlan = PluginPlan()

@@ -24,6 +24,7 @@ from gatekit.config.model import (
     TokenSettings,
 )
 from gatekit.config.plugins import Plugins
+from gatekit.config.policy_tests import PolicyTests
 from gatekit.config.quotas import Quotabook
 from gatekit.config.references import References
 from gatekit.config.resources import ResourceServers
@@ -93,6 +94,9 @@ def resolve(file: FileIn, document: doc.Document, references: References, path: 
         external=external,
         assertions=assertions,
         rules=rules,
+        policy_tests=PolicyTests(document, selectors, rules.servers + rules.resources).resolve(
+            file.policy_tests
+        ),
         servers=servers,
         virtual=virtual,
         plugins=Plugins(document, references, path).resolve(file),

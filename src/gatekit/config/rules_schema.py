@@ -68,3 +68,24 @@ class RuleIn(Section, frozen=True, kw_only=True):
     approvers: Annotated[Names, Texts()] = ()
     reason: Annotated[str, Text(empty=True)] = ""
     shadow: Annotated[bool, Flag()] = False
+
+
+class PolicyTestIn(Section, frozen=True, kw_only=True):
+    """One case; what is not said is not known, and counts against the caller."""
+
+    name: Annotated[str, Text()]
+    user: Annotated[str, Text()]
+    email: Annotated[str | None, Text()] = None
+    groups: Annotated[Names, Texts()] = ()
+    server: Annotated[str, Text()]
+    tool: Annotated[str | None, Text()] = None
+    prompt: Annotated[str | None, Text()] = None
+    resource: Annotated[str | None, Text()] = None
+    arguments: Annotated[Any, Anything()] = None
+    client: Annotated[str | None, Text()] = None
+    address: Annotated[str | None, Text()] = None
+    at: Annotated[str | None, Text()] = None
+    signed_in: Annotated[float | None, Duration(0, 366 * _DAY)] = None
+    amr: Annotated[Names, Texts()] = ()
+    expect: Annotated[Effect, OneOf(("allow", "deny", "ask", "step_up"))]
+    rule: Annotated[str | None, Text()] = None

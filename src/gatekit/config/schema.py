@@ -45,7 +45,7 @@ from gatekit.config.provider_schema import (
     SsfIn,
 )
 from gatekit.config.quotas_schema import QuotaIn
-from gatekit.config.rules_schema import ArgumentIn, RuleIn, StrengthIn, WhenIn
+from gatekit.config.rules_schema import ArgumentIn, PolicyTestIn, RuleIn, StrengthIn, WhenIn
 from gatekit.config.trust_schema import AssertionIn, ExternalIn, IntrospectionIn
 from gatekit.model.oauth import TokenAuthMethod
 from gatekit.model.pins import PinMode
@@ -283,6 +283,7 @@ class FileIn(Section, frozen=True):
     plugins_dir: Annotated[str | None, Text()] = None
     rules: Annotated[tuple[RuleIn, ...], Several(RuleIn)] = ()
     quotas: Annotated[tuple[QuotaIn, ...], Several(QuotaIn)] = ()
+    policy_tests: Annotated[tuple[PolicyTestIn, ...], Several(PolicyTestIn)] = ()
     aggregate: AggregateIn = AggregateIn()
     audit: AuditIn = AuditIn()
     sessions: SessionsIn = SessionsIn()
@@ -323,6 +324,7 @@ PLACES: dict[str, type[Section]] = {
     "rules.*.when": WhenIn,
     "rules.*.strength": StrengthIn,
     "quotas.*": QuotaIn,
+    "policy_tests.*": PolicyTestIn,
     "aggregate": AggregateIn,
     "audit": AuditIn,
     "sessions": SessionsIn,

@@ -224,6 +224,25 @@ class Policy:
         ruled = tuple(compile_rule(rule, compiled.opened) for rule in rules.rules)
         return cls(compiled, ruled, compile_quotas(rules.quotas, compiled.opened))
 
+    @property
+    def rules(self) -> tuple[Ruled, ...]:
+        """All of them, in the order in which they were declared."""
+        return self._rules
+
+    @property
+    def lists(self) -> Policy:
+        """The same without rules: what the access lists say by themselves."""
+        return Policy(self._compiled)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Everything that can be used here, in the order of the file."""
+        return tuple(self._at)
+
+    def covered(self, server: str) -> tuple[Ruled, ...]:
+        """The rules about one server, whomever they concern."""
+        return self._at.get(server, ())
+
     def admits(self, principal: Principal) -> bool:
         """The gateway-wide gate: the gateway's list if there is one, else being named at any server, or by a
         rule that lets in."""
@@ -235,7 +254,7 @@ class Policy:
             return True
         if compiled.gateway is not None:
             return False
-        asker = self._asker(principal)
+        asker = self.asker(principal)
         allows = (ruled for ruled in self._rules if not ruled.restricts and not ruled.rule.shadow)
         return any(ruled.concerns(asker) for ruled in allows)
 
@@ -284,10 +303,11 @@ class Policy:
     def _concerning(self, principal: Principal) -> frozenset[Ruled]:
         if not self._rules:
             return frozenset()
-        asker = self._asker(principal)
+        asker = self.asker(principal)
         return frozenset(ruled for ruled in self._rules if ruled.concerns(asker))
 
-    def _asker(self, principal: Principal) -> Asker:
+    def asker(self, principal: Principal) -> Asker:
+        """The person as rules see them."""
         role = max(principal.role, self.role(principal), key=ROLES.index)
         return Asker(keys_of(principal), claimed_keys_of(principal), role)
 

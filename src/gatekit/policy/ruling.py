@@ -48,11 +48,14 @@ class Ruled(Struct, frozen=True, eq=False):
 
     def concerns(self, asker: Asker) -> bool:
         """Whether it is about this person at all."""
-        rule = self.rule
-        keys, other = (asker.claimed, asker.keys) if self.restricts else (asker.keys, asker.claimed)
-        if self.who is not None and self.who.isdisjoint(keys):
+        if not self.names_person(asker):
             return False
+        rule, other = self.rule, asker.keys if self.restricts else asker.claimed
         return not (rule.roles and asker.role not in rule.roles) and self.unless.isdisjoint(other)
+
+    def names_person(self, asker: Asker) -> bool:
+        """Whether ``who`` holds this person."""
+        return self.who is None or not self.who.isdisjoint(asker.claimed if self.restricts else asker.keys)
 
     def covers(self, server: str, called: bool) -> bool:
         """Whether it is about this server. ``called``: one that speaks MCP; what lets in does not spread to

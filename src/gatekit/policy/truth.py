@@ -13,6 +13,10 @@ class Truth(Enum):
     ODD = "cannot be told"
     OPEN = "not known yet"
 
+    @property
+    def unclear(self) -> bool:
+        return self in (Truth.ODD, Truth.OPEN)
+
 
 YES, NO, ODD, OPEN = Truth.YES, Truth.NO, Truth.ODD, Truth.OPEN
 
