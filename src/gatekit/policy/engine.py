@@ -297,7 +297,7 @@ class Policy:
             if type(refused or self._access_elsewhere(resource, keys, mine)) is Allow
         )
         conditional = not all(ruled.fixed for ruled in mine)
-        quotas = concerning(self.quotas, self._asker(principal)) if self.quotas else ()
+        quotas = concerning(self.quotas, self.asker(principal)) if self.quotas else ()
         return Rights(servers, tuple(elsewhere), conditional, quotas)
 
     def _concerning(self, principal: Principal) -> frozenset[Ruled]:
