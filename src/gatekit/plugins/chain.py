@@ -8,8 +8,8 @@ the verdict that its entry's fail mode says. What a plugin said is kept as a sho
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -21,6 +21,7 @@ from gatekit.plugin import (
     Block,
     Listed,
     Pass,
+    Plugin,
     Questioned,
     Record,
     Replace,
@@ -63,16 +64,51 @@ class Done(Struct, frozen=True):
     past: int
 
 
+Sift = Callable[..., Collection[Plugin]]
+"""Takes what a hook takes, but for the subject. Those that it names would pass, and have no note to make."""
+
+
+@runtime_checkable
+class Alike(Protocol):
+    """A plugin that looks for something where its neighbours look too: only those built in can. One look for
+    all of them says which would pass; they need not be asked then."""
+
+    def together(self, hook: str, plugins: Sequence[Plugin]) -> Sift | None:
+        """For these plugins, of which it is the first; None: not for this hook."""
+
+
 class Step:
     """One plugin's hook, found once."""
 
-    __slots__ = ("call", "entry", "hook", "ours")
+    __slots__ = ("call", "entry", "hook", "ours", "sift")
 
     def __init__(self, entry: Entry, hook: str) -> None:
         self.entry = entry
         self.hook = hook
         self.call: Callable[..., Any] = getattr(entry.plugin, hook)
         self.ours = entry.ours
+        self.sift: Sift | None = None
+        """What it has together with others."""
+
+
+class _Looked:
+    """What the last look for several plugins said, and about what."""
+
+    __slots__ = ("_given", "_passing")
+
+    def __init__(self) -> None:
+        self._given: object = None
+        self._passing: Collection[Plugin] = ()
+
+    def passes(self, step: Step, sift: Sift, *given: Any) -> bool:
+        """Whether a plugin needs not be asked. ``given``: the last of it is what may have become another."""
+        if given[-1] is not self._given:
+            self._given = given[-1]
+            try:
+                self._passing = sift(*given)
+            except Exception:  # noqa: BLE001 - each is asked, and fails as its entry says
+                self._passing = ()
+        return step.entry.plugin in self._passing
 
 
 class Chain:
@@ -103,7 +139,10 @@ class Chain:
     async def request(self, subject: Subject, asked: Asked, seen: Seen) -> Onward | Done | Block:
         """On the way to the server."""
         changed = False
+        looked = _Looked()
         for step in self.requests:
+            if step.sift is not None and looked.passes(step, step.sift, asked):
+                continue
             judged = self._begin(step, seen, subject, asked if step.ours else own_asked(asked))
             verdict = judged if isinstance(judged, VERDICTS) else await self._end(step, seen, judged)
             if type(verdict) is Replace:
@@ -126,8 +165,11 @@ class Chain:
     ) -> Answered | Block:
         """On the way back; ``past``: only the first so many plugins, if the server was never asked."""
         among = self.entries[:past] if past is not None else self.entries
+        looked = _Looked()
         for step in self.responses:
             if past is not None and step.entry not in among:
+                continue
+            if step.sift is not None and looked.passes(step, step.sift, asked, answered):
                 continue
             given = answered if step.ours else own_answered(answered)
             judged = self._begin(step, seen, subject, asked, given)
@@ -254,4 +296,10 @@ class Chain:
 
 
 def _with(hook: str, entries: Sequence[Entry]) -> tuple[Step, ...]:
-    return tuple(Step(entry, hook) for entry in entries if hook in entry.plugin.hooks)
+    steps = tuple(Step(entry, hook) for entry in entries if hook in entry.plugin.hooks)
+    alike = [step for step in steps if step.ours and isinstance(step.entry.plugin, Alike)]
+    if len(alike) > 1 and isinstance(first := alike[0].entry.plugin, Alike):
+        sift = first.together(hook, [step.entry.plugin for step in alike])
+        for step in alike:
+            step.sift = sift
+    return steps

@@ -10,7 +10,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -77,12 +77,16 @@ class Guard(Plugin):
 
     def __init__(self, options: Any, name: str = "") -> None:
         super().__init__(options, name)
-        self._scanner = Scanner(self._packs())
+        self.scanner = Scanner(self._packs())
 
     @property
     def hooks(self) -> frozenset[str]:
         """Only where it looks."""
         return frozenset(hook for place in self.options.look_at for hook in _HOOKS[place])
+
+    def together(self, hook: str, plugins: Sequence[Plugin]) -> Any:
+        """One look for several guards."""
+        return Together(plugins).of(hook)
 
     # -- the hooks ---------------------------------------------------------------------------------------
 
@@ -131,7 +135,7 @@ class Guard(Plugin):
         return beside if type(verdict) is Pass and not verdict.note else verdict
 
     def _judged(self, value: Any) -> Verdict:
-        if not packed.suspicious((self._scanner,), values.joined(value)):
+        if not packed.suspicious((self.scanner,), values.joined(value)):
             return Pass()
         counts: Counter[str] = Counter()
 
@@ -149,7 +153,7 @@ class Guard(Plugin):
         counts: Counter[str] = Counter()
         try:
             found = await asyncio.to_thread(
-                large.without, bytes(pieces), lambda text: self._look(text, counts)
+                lambda: large.without(bytes(pieces), lambda text: self._look(text, counts))
             )
         except ValueError:
             return Block("the result is not JSON", self._public())
@@ -169,7 +173,9 @@ class Guard(Plugin):
         return Replace(new, note=note)
 
     def _look(self, text: str, counts: Counter[str]) -> tuple[tuple[int, int, str], ...]:
-        found = packed.scan(self._scanner, text)
+        if not packed.suspicious((self.scanner,), text):
+            return ()
+        found = packed.scan(self.scanner, text)
         counts.update(each.rule for each in found)
         return tuple((each.start, each.end, _mark(each)) for each in found)
 
@@ -193,6 +199,48 @@ class Guard(Plugin):
             return [_chosen(pack, options) for pack in packs]
         except ValueError as error:
             raise PluginError(str(error)) from error
+
+
+class Together:
+    """Several guards that look at the same: it is made ready once, and its packages are opened once. Nearly
+    always nothing is in it for any of them; the others are asked one by one."""
+
+    def __init__(self, plugins: Sequence[Plugin]) -> None:
+        self._guards = [plugin for plugin in plugins if isinstance(plugin, Guard)]
+        self._scanners = [guard.scanner for guard in self._guards]
+        self._judges = [plugin for plugin in plugins if isinstance(plugin, Judge)]
+
+    def of(self, hook: str) -> Any:
+        """For the hooks that every call meets."""
+        return {"on_request": self._request, "on_response": self._response}.get(hook)
+
+    def _request(self, asked: Asked) -> list[Plugin]:
+        if values.heavy((asked.arguments, asked.meta, asked.extra), LARGE):
+            return []
+        text = values.joined(asked.arguments)
+        if not (asked.meta or asked.extra):
+            return self._passing(text, text)
+        return self._passing(text, "\n".join((text, values.joined((asked.meta, asked.extra)))))
+
+    def _response(self, asked: Asked, answered: Answered) -> list[Plugin]:  # noqa: ARG002
+        if (not answered.decoded and answered.size > LARGE) or values.heavy(answered.body, LARGE):
+            return []
+        text = values.joined(answered.body)
+        return self._passing(text, text)
+
+    def _passing(self, text: str, more: str) -> list[Plugin]:
+        """``more``: what is looked at for values only, besides ``text``."""
+        suspicious = packed.suspicious(self._scanners, more)
+        passing: list[Plugin] = [guard for guard in self._guards if guard.scanner not in suspicious]
+        return [*passing, *(judge for judge in self._judges if judge.passes(text))]
+
+
+@runtime_checkable
+class Judge(Protocol):
+    """A guard that judges a text as a whole."""
+
+    def passes(self, text: str) -> bool:
+        """Whether it has nothing to say about it."""
 
 
 def _chosen(pack: rules.Pack, options: GuardSettings) -> rules.Pack:

@@ -117,6 +117,18 @@ def _hidden_chars() -> frozenset[str]:
     return frozenset(chr(code) for first, last in _SPANS for code in range(first, last + 1))
 
 
+def shown(data: bytes) -> bytes | None:
+    """What ``unhidden`` makes of a text (UTF-8), without the places, in the time of a search."""
+    hidden = _regexp(f"{INVISIBLE}|{COMPATIBLE}")
+    parts: list[bytes] = []
+    at = 0
+    for match in hidden.finditer(data):
+        start, end = match.span()
+        parts += (data[at:start], _plain(data[start:end].decode()).encode())
+        at = end
+    return b"".join((*parts, data[at:])) if parts else None
+
+
 def _plain(char: str) -> str:
     """Empty for what is invisible; the ASCII character that it is a form of; else itself."""
     if char in _hidden_chars():

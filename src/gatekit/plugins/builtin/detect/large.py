@@ -58,10 +58,11 @@ def _suspects(data: bytes, look: Look) -> Iterator[tuple[_Literal, str]]:
     batch: list[tuple[_Literal, str]] = []
     size = 0
     for literal in literals(data):
-        text = _decoded(data, literal.start, literal.end)
-        if len(text) > BATCH:
-            yield literal, text
+        if literal.end - literal.start > BATCH:
+            if not _clear(data, literal, look):
+                yield literal, _decoded(data, literal.start, literal.end)
             continue
+        text = _decoded(data, literal.start, literal.end)
         batch.append((literal, text))
         size += len(text)
         if size > BATCH:
@@ -109,15 +110,27 @@ def _closing(data: bytes, start: int) -> int:
         at = end + 1
 
 
+def _clear(data: bytes, literal: _Literal, look: Look) -> bool:
+    """Whether there is nothing in a long literal. It is never put together: to copy ten megabytes is one
+    step in C."""
+    before = ""
+    for piece in _slices(data, literal.start, literal.end):
+        window = before + piece
+        if look(window):
+            return False
+        before = window[-OVERLAP:]
+    return True
+
+
 def _decoded(data: bytes, start: int, end: int) -> str:
-    if end - start <= SLICE:
-        return _slice(data[start:end])
-    parts: list[str] = []
+    return "".join(_slices(data, start, end))
+
+
+def _slices(data: bytes, start: int, end: int) -> Iterator[str]:
     while start < end:
         cut = _cut(data, start, min(start + SLICE, end), end)
-        parts.append(_slice(data[start:cut]))
+        yield _slice(data[start:cut])
         start = cut
-    return "".join(parts)
 
 
 def _slice(raw: bytes) -> str:

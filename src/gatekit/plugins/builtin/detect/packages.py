@@ -12,6 +12,9 @@ from urllib.parse import unquote
 import re2
 from msgspec import Struct
 
+FEW = 100
+"""Up to so many packages are cut out one by one; to take the words of the whole text apart costs as much."""
+
 
 class Package(Struct, frozen=True):
     """One way of packing."""
@@ -28,7 +31,10 @@ class Package(Struct, frozen=True):
     def opened(self, text: str, data: bytes) -> str:
         """All packages of the kind in a text, opened, one behind the other."""
         if self.sign:  # what opens one opens many
-            return self.open("\n".join([word for word in text.split() if self.sign in word]))
+            if text.count(self.sign) > FEW:
+                return self.open("\n".join([word for word in text.split() if self.sign in word]))
+            found = [match.group() for match in self.regexp.finditer(data)]
+            return self.open(b"\n".join(found).decode("utf-8", "replace"))
         return "\n".join([self.open(match.group().decode()) for match in self.regexp.finditer(data)])
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from gatekit.plugins.builtin.detect.folding import unhidden
+from gatekit.plugins.builtin.detect.folding import shown, unhidden
 from gatekit.plugins.builtin.detect.packages import present
 from gatekit.plugins.builtin.detect.scanner import Finding, Scanner
 
@@ -33,8 +33,7 @@ def _clear(left: list[Scanner], text: str, depth: int, opened: set[str]) -> None
     """Takes from ``left`` those that find something. All packages of a kind are looked at as one text."""
     data = text.encode("utf-8", "surrogatepass")
     left[:] = [each for each in left if not each.finds(data)]
-    if left and not text.isascii() and left[0].disguised(data) and (plain := unhidden(text)) is not None:
-        seen = plain[0].encode("utf-8", "surrogatepass")
+    if left and not text.isascii() and (seen := shown(data)) is not None:
         left[:] = [each for each in left if not each.finds(seen)]
     if not left or not depth:
         return

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from gatekit.plugins.builtin.detect import packed, rules
+from gatekit.plugins.builtin.detect import folding, packed, rules
 from gatekit.plugins.builtin.detect.scanner import Scanner
 
 AWS = "AKIAQRSTUVWXYZ234567"
@@ -102,3 +102,12 @@ def test_packages_looked_at_together_are_as_suspicious(packing: str) -> None:
     filler = "see `x_y` \\n &amp; 100%25 " * 20
     assert packed.suspicious((LOOKING,), f"{filler}{package} and so on") == [LOOKING]
     assert packed.suspicious((LOOKING,), f"{filler} and so on") == []
+
+
+def test_what_is_shown_is_what_is_unhidden() -> None:
+    """Two ways to the same reading: with places for cutting, without them for a first look."""
+    text = "g\u200bhp_\ufe0f \uff47\uff48\uff50 \u2460 \u00ad\U0001d41a\u2113 é ß \u3164 \U000e0041 end"
+    plain = folding.unhidden(text)
+    assert plain is not None
+    assert folding.shown(text.encode()) == plain[0].encode()
+    assert folding.shown("plain — “text” é".encode()) is None
