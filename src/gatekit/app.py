@@ -16,6 +16,7 @@ from typing import Literal
 from starlette.routing import BaseRoute
 
 from gatekit import __version__, control
+from gatekit.approving import Announcer, Approving
 from gatekit.assembly import gateway_settings, hosts, oauth_settings, tables, titles
 from gatekit.audit.recorder import Recorder
 from gatekit.config.model import Config
@@ -84,10 +85,12 @@ class Application:
         )
         remote = RemoteTransport(self._clock, store.settings, supervisor.info, dialler(self._clock))
         self.pool = Pool(supervisor, self._clock, store.settings, self._on_process, remote=remote)
+        self._announcer = Announcer(lambda: self.config, self._clock, self._entropy)
         warm_up(config)
         self.authorization = AuthorizationServer(oauth_settings(config), control.services(self._parts()))
         self.gateway = Gateway(self._surroundings(), self._tables)
         self._pinned = Pinned(store.pins, self.gateway)
+        self._approving = Approving(store.approvals, self.gateway, recorder, self._clock)
         ready = control.readiness(self._parts(), lambda: self.gateway.draining)
         self.routes: tuple[BaseRoute, ...] = control.routes(self._parts(), self.authorization, ready)
         self._control = control.behind(self.routes, self._entropy)
@@ -149,6 +152,7 @@ class Application:
         await self._restock()
         await self.signins.load()
         await self._pinned.load()
+        await self._approving.load("gateway")
         self.gateway.start()
         self.pool.replace([entry.server for entry in self.config.servers])
         self._jobs = [
@@ -170,6 +174,7 @@ class Application:
         for job in self._jobs:
             job.cancel()
         await self.gateway.close()
+        self._announcer.close()
         await self._plugged.close()
         await self.pool.close()
         await self._pinned.close()
@@ -211,7 +216,9 @@ class Application:
             await self.signins.load()
         if touches(entries, "pin"):
             await self._pinned.decided()
-        if others := [entry for entry in entries if not entry.startswith("pin:")]:
+        if touches(entries, "approval"):
+            await self._approving.heard(entries)
+        if others := [entry for entry in entries if not entry.startswith(("pin:", "approval:"))]:
             await self._standing_changed(others)
 
     async def _restock(self) -> bool:
@@ -236,6 +243,7 @@ class Application:
             await asyncio.sleep(TIDY_EVERY)
             try:
                 await self.authorization.tidy()
+                await self._approving.tidy()
                 await self.store.changes.trim(CHANGES_KEPT)
                 if await self._restock():  # a rule expired, which nobody tells
                     await self._standing_changed()
@@ -303,6 +311,8 @@ class Application:
             is_active=_always if open_door else self.authorization.is_active,
             is_person_active=_always if open_door else self.authorization.is_person_active,
             bereft=self.authorization.bereft,
+            approvals=self.store.approvals,
+            announce=self._announcer,
         )
 
 

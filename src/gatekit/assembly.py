@@ -43,6 +43,10 @@ def gateway_settings(config: Config) -> GatewaySettings:
         stream_life=sessions.stream_life,
         replay_bytes=sessions.replay_bytes,
         replay_total_bytes=sessions.replay_total_bytes,
+        approval_wait=config.approvals.wait,
+        approvals_per_principal=config.approvals.max_per_user,
+        approvals_in_all=config.approvals.max_waiting,
+        approval_arguments=config.approvals.show_arguments,
         version=__version__,
     )
 

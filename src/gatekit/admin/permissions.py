@@ -35,6 +35,8 @@ Permission = Literal[
     "pins:write",
     "rules:read",
     "rules:write",
+    "approvals:read",
+    "approvals:write",
     "audit:read",
 ]
 

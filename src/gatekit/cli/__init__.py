@@ -60,6 +60,7 @@ COMMANDS = {
         "policy",
         "What the rules say and why; cases; what they would have said.",
     ),
+    "approvals": ("gatekit.cli.approvals", "approvals", "Calls that wait for somebody's yes."),
     "audit": ("gatekit.cli.audit", "audit", "Search and follow the audit trail."),
     "plugin": ("gatekit.cli.plugin", "plugin", "Plugins: list, check, begin one."),
     "tenants": ("gatekit.cli.tenants", "tenants", "Several organisations in one gateway: list and check."),

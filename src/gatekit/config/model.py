@@ -163,6 +163,18 @@ class AggregateSettings(Struct, frozen=True, kw_only=True):
     """Seconds that one server may take before the others' answers go on without it."""
 
 
+class ApprovalSettings(Struct, frozen=True, kw_only=True):
+    """Calls that wait until somebody approves them. Durations in seconds."""
+
+    wait: float = 300.0
+    max_per_user: int = 10
+    max_waiting: int = 500
+    show_arguments: bool = True
+    webhook: str = ""
+    """Told of each call that begins to wait; empty: nobody is."""
+    webhook_secret: str = ""
+
+
 class SessionSettings(Struct, frozen=True, kw_only=True):
     """Sessions and event streams of the handshake era. Durations in seconds, sizes in bytes."""
 
@@ -240,6 +252,7 @@ class Config(Struct, frozen=True, kw_only=True):
     audit: AuditSettings = AuditSettings()
     aggregate: AggregateSettings = AggregateSettings()
     sessions: SessionSettings = SessionSettings()
+    approvals: ApprovalSettings = ApprovalSettings()
     forward_auth: tuple[Target, ...] = ()
     """Applications that a reverse proxy asks us about."""
     legacy_sse: bool = False

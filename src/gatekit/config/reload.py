@@ -39,6 +39,7 @@ NEEDS_RESTART = {
     "dpop": "proxy.auth.dpop",
     "audit": "audit",
     "sessions": "sessions",
+    "approvals": "approvals",
     "limits": "limits",
 }
 """Fields of Config (and their names in the file) that are fixed while the process lives: sockets, the issuer,

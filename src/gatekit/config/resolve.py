@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gatekit.config import document as doc
 from gatekit.config.addresses import host_of, is_loopback, listen_host, network, origin, secure_origin
+from gatekit.config.approvals import resolve_approvals
 from gatekit.config.clients import Clients, services_of
 from gatekit.config.connections import AUTH, resolve_auth, resolve_trust
 from gatekit.config.forward import resolve_targets
@@ -111,6 +112,7 @@ def resolve(file: FileIn, document: doc.Document, references: References, path: 
         aggregate=AggregateSettings(page_size=file.aggregate.page_size, patience=file.aggregate.patience),
         audit=AuditSettings(durability=file.audit.durability),
         sessions=_sessions(file.sessions),
+        approvals=resolve_approvals(file.approvals, document),
         forward_auth=targets,
         legacy_sse=file.proxy.legacy_sse,
         drain_timeout=file.proxy.drain_timeout,

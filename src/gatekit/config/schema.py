@@ -193,6 +193,15 @@ class LimitsIn(Section, frozen=True):
     max_depth: Annotated[int, Whole(8, 512)] = 64
 
 
+class ApprovalsIn(Section, frozen=True):
+    wait: Annotated[float, Duration(1, 3600)] = 300
+    max_per_user: Annotated[int, Whole(1, 1000)] = 10
+    max_waiting: Annotated[int, Whole(1, 10_000)] = 500
+    show_arguments: Annotated[bool, Flag()] = True
+    webhook: Annotated[str | None, Text()] = None
+    webhook_secret: Annotated[str | None, Text()] = None
+
+
 class SessionsIn(Section, frozen=True):
     idle_timeout: Annotated[float, Duration(1, 30 * _DAY)] = 3600
     max_per_user: Annotated[int, Whole(1, 100_000)] = 100
@@ -287,6 +296,7 @@ class FileIn(Section, frozen=True):
     aggregate: AggregateIn = AggregateIn()
     audit: AuditIn = AuditIn()
     sessions: SessionsIn = SessionsIn()
+    approvals: ApprovalsIn = ApprovalsIn()
     limits: LimitsIn = LimitsIn()
 
 
@@ -328,6 +338,7 @@ PLACES: dict[str, type[Section]] = {
     "aggregate": AggregateIn,
     "audit": AuditIn,
     "sessions": SessionsIn,
+    "approvals": ApprovalsIn,
     "limits": LimitsIn,
 }
 """Where each section stands in the file; ``*`` is a name that the operator chooses (or a list index),

@@ -7,6 +7,7 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
+from gatekit.config.approvals import show_approvals
 from gatekit.config.model import Config, ServerConfig, SessionSettings
 from gatekit.config.quotas import shown_quota
 from gatekit.config.show_connections import MASK, shown_connection
@@ -68,6 +69,7 @@ def describe(config: Config) -> dict[str, Any]:
         },
         "audit": {"durability": config.audit.durability},
         "sessions": _sessions(config.sessions),
+        "approvals": show_approvals(config.approvals),
         "limits": {"max_body": show_size(config.limits.max_body_bytes), "max_depth": config.limits.max_depth},
     }
 

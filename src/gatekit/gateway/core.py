@@ -50,6 +50,7 @@ class Gateway:
         self._aggregate = aggregate = Aggregate(around, self._shelf, catalog)
         self.rounds = Rounds(around, catalog)
         self._exchange = Exchange(around, self._shelf, catalog, aggregate, self.rounds)
+        self.asking = self._exchange.asking
         self.sessions = SessionRegistry(around.settings.sessions_per_principal, self._evicted)
         self._handshake = HandshakeDoor(
             around, self._shelf, self._exchange, catalog, aggregate, self.sessions
@@ -120,6 +121,7 @@ class Gateway:
             flight.cancel(STOPPING)
         for stream in list(self._stateless.subscriptions):
             stream.end()
+        self.asking.close()
         self._aggregate.close()
         self.legacy.close()
         self.feeds.close()

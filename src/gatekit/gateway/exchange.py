@@ -1,6 +1,6 @@
 """READ THIS FIRST. What happens to one call, in order:
 
-    authorize → count (quotas) → inspect (plugins) → route → reach the upstream → await → inspect → render
+    authorize, ask → count (quotas) → inspect (plugins) → route → reach the upstream → await → inspect → render
     → record → answer
 
 Every door of the data plane ends here, so every call is judged by the same policy and stands in the audit
@@ -27,6 +27,7 @@ from gatekit.gateway import (
     tasks,
 )
 from gatekit.gateway.aggregate import Aggregate
+from gatekit.gateway.asking import Asking
 from gatekit.gateway.catalog import Catalog
 from gatekit.gateway.faces import Face
 from gatekit.gateway.outcomes import (
@@ -47,7 +48,7 @@ from gatekit.gateway.sessions import InFlight, McpSession
 from gatekit.gateway.trip import Trip
 from gatekit.model.access import Access
 from gatekit.model.call import Call, Fault, Outcome, Pieces, Result
-from gatekit.model.decision import Allow, Decision, Deny
+from gatekit.model.decision import Allow, Ask, Decision, Deny
 from gatekit.model.ports import Clock
 from gatekit.upstream.link import Link
 
@@ -71,6 +72,7 @@ class Exchange:
         self._apps = apps.Apps(catalog, around.clock)
         self._inspector = inspection.Inspector(catalog, rounds, around.clock, self._again, self._refusal)
         self.ledger = quotas.Ledger(around.clock, shelf, rounds.resumes)
+        self.asking = Asking(around, rounds.tickets, self.judge)
         self.tasks = catalog.tasks
         self.flights: set[InFlight] = set()
         """Calls being carried out; the sweep looks at the slow ones."""
@@ -104,15 +106,22 @@ class Exchange:
         flight = InFlight(
             reply, asyncio.current_task(), call.client.era == "stateless", call.access, call.server
         )
-        inspected = inspection.of(call, target, self._shelf.current)
-        flight.inspection = inspected
         self.flights.add(flight)
         if session is not None:
             session.calls[call.id] = flight
+        held = None
         try:
-            answered, decision = await self._end(
-                call, target, decision, flight, inspected, face, session, local
-            )
+            if isinstance(decision, Ask):
+                target, decision, held = await self.asking.settle(
+                    call, target, decision, flight, face, session
+                )
+            inspected = flight.inspection = inspection.of(call, target, self._shelf.current)
+            if held is not None:
+                answered = held
+            else:
+                answered, decision = await self._end(
+                    call, target, decision, flight, inspected, face, session, local
+                )
             if flight.left and not answered.detail:
                 answered.detail = LEFT
             status, body = _rendered(call, answered, face)
@@ -188,6 +197,7 @@ class Exchange:
             answered = Answered(not_yet, None, decision.reason)
         else:
             answered = await self._perform(call, target, flight, inspected, face, session, local)
+            self.asking.went(call, answered)
             if tasks.may_start(call):
                 self.tasks.note(call, target, answered.outcome)
             elif tables.limited and call.method in tasks.METHODS:

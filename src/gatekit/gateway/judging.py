@@ -16,16 +16,17 @@ from gatekit.gateway.ports import Door
 from gatekit.gateway.reply import Reply
 from gatekit.gateway.router import Target
 from gatekit.model.access import Access
-from gatekit.model.call import Call, Fault
+from gatekit.model.call import Approved, Call, Fault
 from gatekit.model.circumstances import UNASKED, Circumstances
 from gatekit.model.decision import Allow, Ask, Decision, StepUp
 from gatekit.model.ports import Clock
 from gatekit.model.server import Server
 from gatekit.policy.engine import Kind, Rights
 from gatekit.protocol import methods
+from gatekit.protocol.era import bridge
 
 _WITH_ARGUMENTS = frozenset(("tools/call", "prompts/get"))
-_WEAK, _UNAPPROVED = -31014, -31015
+_WEAK, UNAPPROVED = -31014, -31015
 _NOT_YET = "this call needs an approval, and nobody can give one here"
 
 
@@ -46,6 +47,8 @@ def judge(rights: Rights, call: Call, target: Target, clock: Clock) -> Decision:
     else:
         given = target.params.get("arguments", {}) if call.method in _WITH_ARGUMENTS else UNSET
         known = _circumstances(call.access, clock, call.address, given, _folder(target.server))
+        if call.approved is not None:
+            known = replace(known, approved=_approved(call.approved, call, target))
     shadow = ""
     if target.view is not None and target.view.name:
         decision = _one(rights, target.view.name, target.kind, target.asked, call.method, known)
@@ -80,6 +83,13 @@ def _circumstances(
     )
 
 
+def _approved(given: Approved, call: Call, target: Target) -> frozenset[str]:
+    """A yes is for what the approver saw: what a plugin makes of it afterwards is something else."""
+    if given.server != target.server.name or given.digest != bridge.call_digest(call.method, target.params):
+        return frozenset()
+    return given.rules
+
+
 def _folder(server: Server) -> str:
     """Where relative paths begin, if the server runs on this machine."""
     return (server.cwd or "") if server.command else ""
@@ -94,7 +104,7 @@ def may_send(rights: Rights, access: Access, clock: Clock, server: str, method: 
 def refused(door: Door, call: Call, decision: StepUp | Ask, reply: Reply) -> Fault:
     """What the caller hears who would be allowed under a condition. Nothing was forwarded."""
     if isinstance(decision, Ask):
-        return Fault(_UNAPPROVED, _NOT_YET, status=403)
+        return Fault(UNAPPROVED, _NOT_YET, status=403)
     error = WeakSignIn(decision.reason, max_age=decision.max_age)
     if call.access.jkt:
         error.schemes = ("DPoP",)

@@ -93,6 +93,9 @@ class Leaving:
         for flight in list(self._exchange.flights):
             if await gone(flight.access, flight.server) and flight in self._exchange.flights:
                 flight.cancel(ENDED)
+        for waiting in self._exchange.asking.waiting():
+            if await gone(waiting.access, waiting.endpoint):
+                await self._exchange.asking.drop(waiting)
         for nonce, opened in self._rounds.parking.parked():
             if await gone(opened.access, opened.endpoint):
                 self._rounds.drop(nonce, REASON)

@@ -92,6 +92,8 @@ class Answered(Struct):
     """What plugins said."""
     withheld: bool = False
     """What was called is in quarantine."""
+    waited: bool = False
+    """It waited for an approval and was not refused one, only not given one in the end."""
     event: CallEvent | None = None
     """The record, once it was made."""
 

@@ -10,10 +10,12 @@ from msgspec import Struct, field
 
 from gatekit.errors import BearerError, TokenInvalid
 from gatekit.model.access import Access, Asked
+from gatekit.model.approvals import Approval
 from gatekit.model.audit import AuditEvent
 from gatekit.model.call import Fault, Result
 from gatekit.model.ports import Clock, Entropy
 from gatekit.model.server import Server
+from gatekit.store.approval_ports import Approvals
 from gatekit.upstream.link import Hello, Link, UpstreamKey
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -136,6 +138,16 @@ class GatewaySettings(Struct, frozen=True, kw_only=True):
     parked_per_principal: int = 32
     """Calls of one person that may wait for input, without an open request."""
     parked: int = 2000
+    approval_wait: float = 300.0
+    """Seconds that a call waits for somebody to approve it."""
+    approvals_per_principal: int = 10
+    """Calls of one person that may wait for that …"""
+    approvals_in_all: int = 500
+    """… and of all."""
+    approval_arguments: bool = True
+    """Whether approvers see the arguments."""
+    writer: str = "gateway"
+    """What this process is called in the audit."""
     legacy_sse: bool = False
     """Whether HTTP+SSE of MCP 2024-11-05 is served as well."""
     name: str = "gatekit"
@@ -166,6 +178,10 @@ class Surroundings(Struct, frozen=True, kw_only=True):
     bereft: Bereft
     """For processes too: whoever holds nothing any more cannot use them."""
     epoch: Epoch = field(default_factory=Epoch)
+    approvals: Approvals | None = None
+    """None: nobody can approve anything here."""
+    announce: Callable[[Approval], None] = lambda _: None
+    """Told of every call that begins to wait for an approval."""
 
     async def still(self, access: Access, since: int) -> int:
         """The epoch in which ``access``, judged in the epoch ``since``, stands. Ask right before something is

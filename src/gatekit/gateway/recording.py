@@ -40,7 +40,7 @@ def event(
         rule=decision.rule,
         shadow=decision.shadow,
         reason=answered.detail,
-        outcome=outcome_name(outcome) if allowed else "refused",
+        outcome=outcome_name(outcome) if allowed or answered.waited else "refused",
         error_code=outcome.code if isinstance(outcome, Fault) else 0,
         duration_ms=round((clock.monotonic() - call.started) * 1000, 3),
         args_digest=jsonrpc.digest(arguments) if arguments else "",

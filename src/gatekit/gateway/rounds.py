@@ -45,7 +45,7 @@ class Rounds:
         settings = around.settings
         self._around = around
         self._catalog = catalog
-        self._tickets = Tickets(around.sealer, around.clock, settings.input_patience)
+        self.tickets = Tickets(around.sealer, around.clock, settings.input_patience)
         self.parking = Parking(settings.input_patience, settings.parked_per_principal, settings.parked)
 
     async def run(self, call: Call, target: Target, send: Send) -> Answered:
@@ -53,16 +53,18 @@ class Rounds:
         retry = call.retry or _NO_RETRY
         if retry.state is None:
             return await self._first(call, target, retry, send, None)
-        ticket = self._tickets.read(call, retry.state)
+        ticket = self.tickets.read(call, retry.state)
         if ticket.kind == "parked":
             return await self._resumed(call, target, ticket, retry, send)
         if ticket.kind == "visit":
             visited = _visited(retry)
             if visited is not None:
-                self._tickets.use(ticket)
+                self.tickets.use(ticket)
                 return Answered(visited, None, "", ticket.origin, ticket.rounds)
             retry = _NO_RETRY
-        take_back = self._tickets.use(ticket)
+        take_back = self.tickets.use(ticket)
+        if ticket.kind == "asking":  # what asked has stopped asking meanwhile
+            return await self._first(call, target, _NO_RETRY, send, None)
         try:
             return await self._first(call, target, Retry(retry.responses, ticket.state), send, ticket)
         except LinkError:
@@ -137,7 +139,7 @@ class Rounds:
         except (asyncio.CancelledError, UpstreamBusy):
             opened.end()
             raise
-        state = self._tickets.issue(call, "parked", nonce, opened.origin, opened.rounds)
+        state = self.tickets.issue(call, "parked", nonce, opened.origin, opened.rounds)
         body = bridge.needs_input(end.requests, state)
         return Answered(NeedsInput(body), link, said, parent, opened.rounds, nonce)
 
@@ -149,7 +151,7 @@ class Rounds:
             return outcome
         theirs = outcome.body.get("requestState")
         theirs = theirs if isinstance(theirs, str) else None
-        state = self._tickets.issue(call, "relayed", call.request_id, origin, rounds + 1, theirs)
+        state = self.tickets.issue(call, "relayed", call.request_id, origin, rounds + 1, theirs)
         return NeedsInput({**outcome.body, "requestState": state})
 
     def _visits(self, call: Call, outcome: Outcome, origin: str, rounds: int) -> Outcome:
@@ -162,7 +164,7 @@ class Rounds:
             return outcome
         if rounds >= MAX_ROUNDS:
             return TOO_MANY
-        state = self._tickets.issue(call, "visit", call.request_id, origin, rounds + 1)
+        state = self.tickets.issue(call, "visit", call.request_id, origin, rounds + 1)
         return NeedsInput(bridge.needs_input(requests, state))
 
     # -- ends ---------------------------------------------------------------------------------------------
@@ -172,7 +174,7 @@ class Rounds:
         if call.retry is None or call.retry.state is None:
             return
         try:
-            ticket = self._tickets.read(call, call.retry.state)
+            ticket = self.tickets.read(call, call.retry.state)
         except InvalidParams:
             return
         self.parking.drop(ticket.nonce)
@@ -182,7 +184,7 @@ class Rounds:
         if call.retry is None or call.retry.state is None:
             return False
         try:
-            ticket = self._tickets.read(call, call.retry.state)
+            ticket = self.tickets.read(call, call.retry.state)
         except InvalidParams:
             return False
         return ticket.kind == "parked" and self.parking.peek(ticket.nonce) is not None
@@ -209,7 +211,7 @@ class Rounds:
 
     def sweep(self, now: float) -> None:
         """End what waited too long, and record it."""
-        self._tickets.sweep()
+        self.tickets.sweep()
         for opened in self.parking.sweep(now):
             self.note_end(opened, "no answer in time")
 

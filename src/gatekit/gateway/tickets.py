@@ -23,7 +23,7 @@ _PURPOSE = "gateway request state"
 _MAX_USED = 100_000
 """Used nonces kept at once; beyond that the oldest are forgotten before they expire."""
 
-Kind = Literal["parked", "relayed", "visit"]
+Kind = Literal["parked", "relayed", "visit", "asking"]
 
 
 class Ticket(Struct, frozen=True, array_like=True):
@@ -31,7 +31,8 @@ class Ticket(Struct, frozen=True, array_like=True):
 
     kind: Kind
     """``parked``: the upstream call is open here. ``relayed``: a stateless upstream asked, and ``state`` is
-    its own. ``visit``: the call has not run, because a URL must be visited first."""
+    its own. ``visit``: the call has not run, because a URL must be visited first.
+    ``asking``: it has not run, because somebody must approve it; ``state`` is the approval's id."""
     nonce: str
     """``request_id`` of the leg that it was issued at: no other has it, and it need not be hard to guess,
     because the whole is sealed."""

@@ -198,6 +198,29 @@ class PinEvent(AuditEvent, frozen=True, kw_only=True, tag="pin"):
     """What is suspicious: ``hidden-characters``, ``hidden-markup``, ``instructions``, ``other-tools``."""
 
 
+class ApprovalEvent(AuditEvent, frozen=True, kw_only=True, tag="approval"):
+    """A call that a rule held back until somebody agreed, and what became of that. ``principal`` and
+    ``request_id`` are the call's; who decided is ``by``."""
+
+    action: Literal["asked", "allowed", "denied", "expired", "cancelled", "ended"]
+    approval_id: str
+    server: str
+    method: str
+    name: str = ""
+    rule: str = ""
+    digest: str = ""
+    """Of what is approved: method, name and arguments."""
+    by_id: str = ""
+    by: str = ""
+    until: int = 0
+    """Allowed for all such calls until then."""
+    whatever: bool = False
+    """And with any arguments."""
+    door: Literal["", "cli", "api", "page"] = ""
+    credential_id: str = ""
+    """The admin key that it was decided with, if one was."""
+
+
 class TrailEvent(AuditEvent, frozen=True, kw_only=True, tag="trail"):
     """The trail speaks of itself; written by the recorder only."""
 
@@ -223,5 +246,6 @@ AnyAuditEvent = (
     | ProcessEvent
     | ServerEvent
     | PinEvent
+    | ApprovalEvent
     | TrailEvent
 )

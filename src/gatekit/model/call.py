@@ -60,6 +60,15 @@ class Held(Protocol):
         ...
 
 
+class Approved(Struct, frozen=True):
+    """What somebody has agreed to: the rules that asked, and the one call that they may let pass."""
+
+    rules: frozenset[str]
+    digest: str
+    """Of method and params (``bridge.call_digest``), as they are forwarded."""
+    server: str
+
+
 class Call(Struct, kw_only=True):
     """One request on its way through the gateway."""
 
@@ -89,6 +98,7 @@ class Call(Struct, kw_only=True):
     """What plugins have said of it so far."""
     held: Held | None = None
     """What it has taken of quotas."""
+    approved: Approved | None = None
 
 
 class Pieces(Struct, frozen=True, gc=False):

@@ -26,6 +26,8 @@ class Circumstances(Struct, frozen=True, kw_only=True):
     """As they will be forwarded."""
     folder: str = ""
     """Where relative paths begin at the server; empty: it does not run on this machine."""
+    approved: frozenset[str] = frozenset()
+    """Titles of the rules that asked for an approval of this very call, and have it."""
 
 
 UNASKED = Circumstances()

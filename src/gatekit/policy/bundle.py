@@ -61,7 +61,7 @@ class Bundle(Struct, frozen=True):
             if ruled.unsatisfied(about) and ruled.met(about, could, reach):
                 return _step(ruled)
         for ruled in self.asks:
-            if ruled.met(about, could, reach):
+            if ruled.title not in about.approved and ruled.met(about, could, reach):
                 return Ask(rule=ruled.title, approvers=ruled.rule.approvers, reason=ruled.rule.reason)
         return decision
 

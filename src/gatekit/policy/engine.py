@@ -275,6 +275,14 @@ class Policy:
         key = ("group", group)
         return next((role for role, named in self._compiled.roles if key in named), "member")
 
+    def approves(self, principal: Principal, title: str) -> bool:
+        """Whether this person is among the approvers of the rule that is called so in the audit."""
+        keys = keys_of(principal)
+        for ruled in self._rules:
+            if ruled.title == title and ruled.rule.effect == "ask":
+                return not keys.isdisjoint(self._compiled.opened(ruled.rule.approvers))
+        return False
+
     def rights(self, principal: Principal) -> Rights:
         """Everything this person may do. Cheap, but worth keeping per principal."""
         compiled = self._compiled

@@ -97,8 +97,8 @@ class Ruled(Struct, frozen=True, eq=False):
 
     @property
     def fixed(self) -> bool:
-        """Whether it says the same to every call."""
-        return not (self.conditions or self.tests or self.strength is not None)
+        """Whether it says the same to every call. One that asks does not: a yes is for one call."""
+        return not (self.conditions or self.tests or self.strength is not None or self.rule.effect == "ask")
 
     def unsatisfied(self, about: Circumstances) -> bool:
         """Step-up: whether the sign-in is not what it asks for."""

@@ -27,6 +27,7 @@ from gatekit.model.oauth import (
 )
 from gatekit.model.people import User
 from gatekit.store.api_ports import AdminKeys, ApiReplies
+from gatekit.store.approval_ports import Approvals
 from gatekit.store.browser_ports import BrowserSessions, RelyingSessions
 from gatekit.store.client_ports import Clients
 from gatekit.store.connection_ports import StoredConnections
@@ -346,6 +347,8 @@ class Store(Protocol):
     def pins(self) -> Pins: ...
     @property
     def rules(self) -> StoredRules: ...
+    @property
+    def approvals(self) -> Approvals: ...
     @property
     def settings(self) -> Settings: ...
     @property

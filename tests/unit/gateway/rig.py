@@ -25,6 +25,7 @@ from gatekit.model.virtual import Virtual
 from gatekit.platform.clock import SystemClock, SystemEntropy
 from gatekit.platform.vault import Vault
 from gatekit.policy.engine import Policy
+from gatekit.store.approval_ports import Approvals
 from gatekit.upstream.pool import Pool
 from gatekit.upstream.supervisor import Supervisor
 
@@ -172,6 +173,7 @@ class Rig:
         *,
         virtual: Sequence[Virtual] = (),
         merging: Merging | None = None,
+        approvals: Approvals | None = None,
         **settings: Any,
     ) -> None:
         clock, entropy = SystemClock(), SystemEntropy()
@@ -200,6 +202,7 @@ class Rig:
                 is_active=self._is_active,
                 is_person_active=self._is_person_active,
                 bereft=self._bereft,
+                approvals=approvals,
             ),
             self.tables(servers, rules, virtual, merging),
         )

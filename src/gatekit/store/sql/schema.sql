@@ -424,6 +424,34 @@ CREATE TABLE rules (
     updated_by TEXT NOT NULL
 );
 
+CREATE TABLE approvals (
+    id TEXT NOT NULL PRIMARY KEY,
+    gateway TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    principal_id TEXT NOT NULL,
+    principal TEXT NOT NULL,
+    client_id TEXT NOT NULL,
+    client TEXT NOT NULL,
+    server TEXT NOT NULL,
+    method TEXT NOT NULL,
+    name TEXT NOT NULL,
+    rule TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    arguments TEXT NOT NULL,
+    asked_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    decided_at BIGINT,
+    decided_by_id TEXT NOT NULL,
+    decided_by TEXT NOT NULL,
+    until BIGINT NOT NULL,
+    whatever BIGINT NOT NULL,
+    taken_at BIGINT
+);
+
+CREATE INDEX approvals_state ON approvals (state, asked_at);
+
 CREATE TABLE settings (
     name TEXT NOT NULL PRIMARY KEY,
     value TEXT NOT NULL

@@ -9,6 +9,7 @@ from gatekit.errors import StoreError
 from gatekit.store.sql.access_tokens import SqlAccessTokens
 from gatekit.store.sql.accounts import SqlAccounts
 from gatekit.store.sql.admin_keys import SqlAdminKeys, SqlApiReplies
+from gatekit.store.sql.approvals import SqlApprovals
 from gatekit.store.sql.browsers import SqlBrowserSessions, SqlTransactions
 from gatekit.store.sql.clients import SqlApiKeys, SqlClients
 from gatekit.store.sql.connections import SqlConnections
@@ -64,6 +65,7 @@ class SqlStore:
         self.factors = SqlFactors(database)
         self.pins = SqlPins(database)
         self.rules = SqlRules(database)
+        self.approvals = SqlApprovals(database)
         self.settings = SqlSettings(database)
         self.changes = SqlChanges(database)
 
