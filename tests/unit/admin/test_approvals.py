@@ -139,7 +139,7 @@ async def test_what_was_allowed_for_a_while_is_taken_back(desk: Approvals, setti
 async def test_what_cannot_be_meant_is_refused(desk: Approvals) -> None:
     for more in ({"seconds": -1}, {"seconds": 25 * 3600}, {"whatever": True}):
         with pytest.raises(InvalidInput):
-            await desk.allow(CAROL, "apr_1", **more)  # type: ignore[arg-type]
+            await desk.allow(CAROL, "apr_1", **more)
 
 
 async def test_arguments_that_cannot_be_opened_are_not_shown(desk: Approvals, setting: Setting) -> None:
