@@ -1,7 +1,7 @@
 """READ THIS FIRST. What happens to one call, in order:
 
-    authorize, ask → count (quotas) → inspect (plugins) → route → reach the upstream → await → inspect → render
-    → record → answer
+    authorize, ask → count (quotas) → inspect (plugins) → route → reach the upstream → await → inspect
+    → render → record → answer
 
 Every door of the data plane ends here, so every call is judged by the same policy and stands in the audit
 before its answer leaves (architecture §5.10, fail closed). A refusal is recorded with its rule; the caller

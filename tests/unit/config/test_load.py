@@ -163,7 +163,7 @@ def test_faults_of_the_list_form_keep_their_index(tmp_path: Path) -> None:
         ("data_dir:", "1: data_dir: has no value; write one, or remove the key"),
         ("prot: 1", "1: prot: unknown key (did you mean 'proxy.port'?)"),
         ("zzz: 1",
-         "1: zzz: unknown key (known here: aggregate, audit, data_dir, groups, limits, plugins, "
+         "1: zzz: unknown key (known here: aggregate, approvals, audit, data_dir, groups, limits, plugins, "
          "plugins_dir, proxy, quotas, rules, servers, sessions, virtual_servers)"),
         ("limits: {max_body: 2TB}",
          "1: limits.max_body: expected a size like 1048576 (bytes), 512KB or 16MB, not '2TB'"),
