@@ -152,3 +152,45 @@ async def test_a_quota_tells_nothing_of_what_one_may_not_use(rig: Rig) -> None:
     after = await rig.stateless(TALKER, "tools/call", CALL, token="eve")
     assert (before.status, before.body) == (after.status, after.body)
     assert "retry-after" not in after.headers
+
+
+async def test_a_hundred_calls_in_line_delay_nobody_else(tmp_path: Path) -> None:
+    """Q2: At a server with few places others wait for what runs, not for what one person has in line."""
+    few = Server(name="talker", command=child("talker.py"), instances="shared", max_calls=2)
+    rig = Rig(tmp_path, (few,), rules(calls=Allowance(1000, 3600)))
+    for name in ("alice", "bob"):
+        rig.door.give(name, person(name))
+    nap = {"name": "nap", "arguments": {"seconds": 0.01}}
+    try:
+        await rig.open(TALKER)
+        many = [rig.begin_stateless(TALKER, "tools/call", nap) for _ in range(100)]
+        async with asyncio.timeout(10):
+            while rig.gateway._exchange.turns.waiting("talker") < 90:
+                await asyncio.sleep(0.002)
+        before = sum(answer.done for answer in many)
+        answer = await rig.stateless(TALKER, "tools/call", CALL, token="bob")
+        assert (answer.status, "result" in answer.json) == (200, True)
+        meanwhile = sum(answer.done for answer in many) - before
+        assert meanwhile <= 10, "a few, whichever ran, and not all that had come before"
+        assert all([(await one.end(30)).status == 200 for one in many])
+    finally:
+        await rig.close()
+
+
+async def test_who_goes_away_in_line_leaves_no_hole(tmp_path: Path) -> None:
+    """Q2: Calls that are given up while they wait or run give their places back, all of them."""
+    few = Server(name="talker", command=child("talker.py"), instances="shared", max_calls=2)
+    rig = Rig(tmp_path, (few,), rules(at_once=30))
+    rig.door.give("alice", person("alice"))
+    try:
+        for _ in range(3):
+            many = [rig.begin_stateless(TALKER, "tools/call", {"name": "slow"}) for _ in range(20)]
+            await rig.calling()
+            for answer in many:
+                answer.disconnect()
+            await asyncio.gather(*(answer.end() for answer in many))
+        assert (await rig.stateless(TALKER, "tools/call", CALL)).status == 200
+        exchange = rig.gateway._exchange
+        assert (exchange.turns._lines, exchange.ledger._running) == ({}, {})
+    finally:
+        await rig.close()

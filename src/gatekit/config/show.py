@@ -23,6 +23,7 @@ from gatekit.model.rules import (
     Selector,
     ServerRules,
 )
+from gatekit.model.server import Server
 from gatekit.model.trust import Issuer
 from gatekit.model.virtual import Exposed, Virtual
 
@@ -343,6 +344,18 @@ def _remote(entry: ServerConfig) -> dict[str, Any]:
     }
 
 
+def _turns(server: Server) -> dict[str, Any]:
+    if server.max_calls is None:
+        return {}
+    own = {"max_calls_per_user": server.max_calls_per_user} if server.max_calls_per_user else {}
+    return {
+        "max_calls": server.max_calls,
+        **own,
+        "max_calls_waiting": server.max_calls_waiting,
+        "max_call_wait": show_seconds(server.max_call_wait),
+    }
+
+
 def _server(entry: ServerConfig, rules: ServerRules, gateway: AccessList) -> dict[str, Any]:
     server = entry.server
     inherited = "nobody" if gateway is None else "everybody on the gateway-wide list"
@@ -356,6 +369,7 @@ def _server(entry: ServerConfig, rules: ServerRules, gateway: AccessList) -> dic
         "max_waiting": server.max_waiting,
         "max_waiting_per_user": server.max_waiting_per_user,
         "max_wait": show_seconds(server.max_wait),
+        **_turns(server),
         "max_line": show_size(server.max_line_bytes),
         "max_result": show_size(server.max_result_bytes),
         "start_timeout": show_seconds(server.start_timeout),

@@ -46,6 +46,7 @@ from gatekit.gateway.rounds import Rounds
 from gatekit.gateway.router import Everywhere, Malformed, Route, Target, Unknown
 from gatekit.gateway.sessions import InFlight, McpSession
 from gatekit.gateway.trip import Trip
+from gatekit.gateway.turns import Turns
 from gatekit.model.access import Access
 from gatekit.model.call import Call, Fault, Outcome, Pieces, Result
 from gatekit.model.decision import Allow, Ask, Decision, Deny
@@ -69,6 +70,7 @@ class Exchange:
         self._aggregate = aggregate
         self._rounds = rounds
         self._trip = Trip(around, catalog, aggregate, rounds)
+        self.turns = Turns()
         self._apps = apps.Apps(catalog, around.clock)
         self._inspector = inspection.Inspector(catalog, rounds, around.clock, self._again, self._refusal)
         self.ledger = quotas.Ledger(around.clock, shelf, rounds.resumes)
@@ -253,6 +255,9 @@ class Exchange:
     ) -> Answered:
         if local is not None:
             return Answered(*await local(call))
+        if isinstance(target, Target) and target.server.max_calls is not None:
+            async with self.turns.turn(target.server, call.access.principal.id):
+                return await self._trip.reach(call, target, flight.reply, face, session)
         if isinstance(target, Target | Everywhere):
             return await self._trip.reach(call, target, flight.reply, face, session)
         return Answered(self._refusal(target, call))

@@ -44,6 +44,14 @@ class Server(Struct, frozen=True, kw_only=True):
     max_waiting_per_user: int = 10
     max_wait: float = 2.0
     """Seconds that a start waits for a place."""
+    max_calls: int | None = None
+    """Calls that it carries out at the same time, all its instances together; None: as many as come."""
+    max_calls_per_user: int | None = None
+    """How many of these may be one person's."""
+    max_calls_waiting: int = 1000
+    """Calls that may wait for their turn, where ``max_calls`` is given."""
+    max_call_wait: float = 30.0
+    """Seconds that a call waits for it."""
     max_line_bytes: int = 16 * 1024 * 1024 + 65536
     """Longest request or notification of the server."""
     max_result_bytes: int = 64 * 1024 * 1024 + 65536
