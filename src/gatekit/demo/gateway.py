@@ -6,11 +6,13 @@ import ctypes
 import json
 import os
 import re
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from gatekit.demo.browser import StoryError
@@ -27,8 +29,12 @@ SERVERS = {"everything": "developers", "filesystem": "sre_team", "time": "develo
 
 
 def free_port(preferred: int) -> int:
-    """``preferred`` or the next free one above it; 0 asks for any."""
-    for port in range(preferred, preferred + 50 if preferred else 1):
+    """``preferred`` or the next free one above it; 0 asks for any.
+
+    Any is one that the system gives to nobody by itself. Otherwise every connection that anybody opens could
+    be given the same port until the program that is still starting listens there.
+    """
+    for port in range(preferred, preferred + 50) if preferred else _unused():
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -37,6 +43,11 @@ def free_port(preferred: int) -> int:
                 continue
             return int(probe.getsockname()[1])
     raise StoryError(f"no free port from {preferred} on")
+
+
+def _unused() -> Iterator[int]:
+    # Below what Linux (32768) and the others (49152, RFC 6335 §6) hand out, above what programs are known by.
+    return (20_000 + secrets.randbelow(12_000) for _ in range(50))
 
 
 class DemoGateway:

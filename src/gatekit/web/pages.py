@@ -3,6 +3,7 @@ script."""
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,6 @@ class HtmlPages:
     def __init__(self, product: str = "Gatekit") -> None:
         """``product`` is what the pages call this gateway."""
         self._product = product
-        self._environment: Environment | None = None
 
     def sign_in(self, view: SignInView) -> str:
         return self._render("sign_in.html", view=view)
@@ -94,30 +94,28 @@ class HtmlPages:
         return self._render("problem.html", title=title, message=message, remedy=remedy, reference=reference)
 
     def _render(self, template: str, **values: object) -> str:
-        environment = self._environment or self._start()
-        return environment.get_template(template).render(**values)
+        return _environment(self._product).get_template(template).render(**values)
 
-    def _start(self) -> Environment:
-        """Load the template engine at the first page.
 
-        It costs 2 MB and tens of milliseconds, which a gateway that only serves tokens never pays.
-        """
-        from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
+@cache
+def _environment(product: str) -> Environment:
+    """The template engine, loaded at the first page, and one for all: a page is compiled once in a process.
 
-        environment = Environment(
-            loader=FileSystemLoader(TEMPLATES),
-            autoescape=True,
-            undefined=StrictUndefined,
-            auto_reload=False,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        environment.filters["shown"] = shown
-        environment.globals.update(
-            product=self._product, stylesheet=STYLESHEET.url, passkeys_script=PASSKEYS.url
-        )
-        self._environment = environment
-        return environment
+    It costs 2 MB and tens of milliseconds, which a gateway that only serves tokens never pays.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        auto_reload=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["shown"] = shown
+    environment.globals.update(product=product, stylesheet=STYLESHEET.url, passkeys_script=PASSKEYS.url)
+    return environment
 
 
 def _qr(text: str) -> str:
