@@ -55,6 +55,8 @@ COMMANDS = {
     ),
     "pins": ("gatekit.cli.pins", "pins", "What servers say of their tools: look, approve, reject."),
     "rules": ("gatekit.cli.rules", "rules", "Rules that are made while the gateway runs."),
+    "plan": ("gatekit.cli.plan", "plan", "Show what another file would change."),
+    "apply": ("gatekit.cli.plan", "apply", "Let another file take the place of the one in force."),
     "policy": (
         "gatekit.cli.policy",
         "policy",
@@ -70,7 +72,7 @@ COMMANDS = {
 
 
 WITHOUT_TENANT = frozenset(
-    ("init", "serve", "stdio", "bridge", "demo", "tenants", "version", "doctor", "check")
+    ("init", "serve", "stdio", "bridge", "demo", "tenants", "version", "doctor", "check", "plan", "apply")
 )
 """Commands that are about no single tenant."""
 

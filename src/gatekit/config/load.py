@@ -39,13 +39,27 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> Config:
     return attempt.outcome
 
 
-def try_load(path: Path, environ: Mapping[str, str] | None = None, root: Path | None = None) -> Attempt:
+def load_draft(source: Path, path: Path) -> Config:
+    """What ``source`` would mean if it stood at ``path``. Raises ``ConfigError``."""
+    outcome = try_load(path, source=source).outcome
+    if isinstance(outcome, ConfigError):
+        raise outcome
+    return outcome
+
+
+def try_load(
+    path: Path,
+    environ: Mapping[str, str] | None = None,
+    root: Path | None = None,
+    source: Path | None = None,
+) -> Attempt:
     """Like ``load``, but a refusal is a value and tells which files a repair may concern.
 
-    ``root``: the directory that files with secrets must lie in; None: anywhere.
+    ``root``: the directory that files with secrets must lie in; None: anywhere. ``source``: where the text
+    is, if it does not stand at ``path`` yet.
     """
-    path = path.absolute()
-    text = read_text(path)
+    path, called = path.absolute(), (source or path).name
+    text = read_text(source or path)
     if isinstance(text, ConfigError):
         return Attempt(text)
     document = doc.read(text)
@@ -58,7 +72,7 @@ def try_load(path: Path, environ: Mapping[str, str] | None = None, root: Path | 
         config = resolve(file, document, references, path)
     if document.faults or config is None:
         faults = sorted(document.faults, key=lambda fault: fault.line)
-        return Attempt(ConfigError([fault.render(path.name) for fault in faults]), tuple(references.files))
+        return Attempt(ConfigError([fault.render(called) for fault in faults]), tuple(references.files))
     notes = sorted(document.notes, key=lambda note: note.line)
     return Attempt(
         replace(config, notes=tuple(note.render(path.name) for note in notes)), config.secret_files
