@@ -164,7 +164,7 @@ def test_faults_of_the_list_form_keep_their_index(tmp_path: Path) -> None:
         ("prot: 1", "1: prot: unknown key (did you mean 'proxy.port'?)"),
         ("zzz: 1",
          "1: zzz: unknown key (known here: aggregate, approvals, audit, data_dir, groups, limits, plugins, "
-         "plugins_dir, proxy, quotas, rules, servers, sessions, virtual_servers)"),
+         "plugins_dir, policy_tests, proxy, quotas, rules, servers, sessions, virtual_servers)"),
         ("limits: {max_body: 2TB}",
          "1: limits.max_body: expected a size like 1048576 (bytes), 512KB or 16MB, not '2TB'"),
         ("limits: {max_body: 2GB}", "1: limits.max_body: must be from 1KB to 1GB"),
