@@ -11,6 +11,7 @@ from gatekit.admin.clients import Clients
 from gatekit.admin.connections import Connections
 from gatekit.admin.desk import Roles
 from gatekit.admin.factors import Factors
+from gatekit.admin.foresight import Foresight
 from gatekit.admin.grants import Grants
 from gatekit.admin.groups import Groups
 from gatekit.admin.identities import Identities
@@ -19,6 +20,7 @@ from gatekit.admin.merging import Merging
 from gatekit.admin.people import People
 from gatekit.admin.pins import Pins
 from gatekit.admin.roles import RoleDesk
+from gatekit.admin.rules import Rules
 from gatekit.admin.scim_tokens import ScimTokens
 from gatekit.admin.service_accounts import ServiceAccounts
 from gatekit.admin.transfer import Transfer
@@ -26,8 +28,10 @@ from gatekit.admin.transfer_groups import GroupTransfer
 from gatekit.audit.recorder import Recorder
 from gatekit.config import document
 from gatekit.config.model import Config
+from gatekit.config.rule_text import known_of, read_rule
 from gatekit.errors import ConfigError
 from gatekit.identity.registry import Definition
+from gatekit.identity.standing import Standings
 from gatekit.model.ports import Clock, Entropy
 from gatekit.oauth.browser import Browser
 from gatekit.store.ports import Store
@@ -41,6 +45,7 @@ def console(
     browser: Browser,
     sign_in: SignInPage,
     *,
+    standings: Standings,
     config: Callable[[], Config],
     connections: Callable[[], Connections],
     definition: Callable[[str], Definition | None],
@@ -68,6 +73,10 @@ def console(
         clients=Clients(*desk),
         service_accounts=ServiceAccounts(*desk),
         pins=Pins(*desk),
+        rules=Rules(*desk, known=lambda: known_of(config())),
+        foresight=Foresight(*desk, standings=standings, file=lambda: config().rules),
+        rule=read_rule,
+        file_rules=lambda: config().rules.rules,
         scim_tokens=ScimTokens(*desk),
         transfer=Transfer(*desk),
         group_transfer=GroupTransfer(*desk),

@@ -19,6 +19,7 @@ from gatekit.model.passkeys import Passkey
 from gatekit.model.people import BrowserSession, Role, User
 from gatekit.model.pins import Pin, ident
 from gatekit.model.provisioning import ScimToken
+from gatekit.model.rules import StoredRule
 from gatekit.platform.clock import SystemClock
 from gatekit.platform.vault import token_hash
 from tests.attack.world import form_of
@@ -45,6 +46,14 @@ BEFORE = replace(
     state="trusted",
     flags=(),
     seen_at=NOW - 100,
+)
+RULE = StoredRule(
+    name="no-drops",
+    body='{"effect": "deny", "tools": ["drop_*"], "reason": "nobody drops"}',
+    created_at=NOW,
+    created_by="ada",
+    updated_at=NOW,
+    updated_by="ada",
 )
 ABOUT: dict[str, dict[str, str]] = {
     "group-create": {},
@@ -76,6 +85,11 @@ ABOUT: dict[str, dict[str, str]] = {
     "scim-token-revoke": {"id": "sct_1"},
     "pin-approve": {"id": PIN.id},
     "pin-reject": {"id": PIN.id},
+    "rule-add": {},
+    "rule-change": {"name": "no-drops"},
+    "rule-off": {"name": "no-drops"},
+    "rule-on": {"name": "no-drops"},
+    "rule-remove": {"name": "no-drops"},
     "person-change": {"name": "carol"},
     "person-factors": {"name": "carol"},
     "person-merge": {"name": "carol"},
@@ -176,6 +190,7 @@ async def _belongings(gate: Administration) -> None:
     await store.scim_tokens.add(
         ScimToken(id="sct_1", connection="acme", token_hash="hash of sct_1", hint="wxyz", created_at=NOW)
     )
+    await store.rules.add(RULE)
     await store.pins.sight([BEFORE, PIN])
     await gate.person("kit", "owner")
     await store.admin_keys.add(
@@ -218,4 +233,5 @@ async def seen(gate: Administration) -> tuple[object, ...]:
         [replace(user, last_seen_at=None) for user in await store.users.list()],
         await store.passkeys.of_user("usr_carol"),
         await store.pins.list(),
+        await store.rules.list(),
     )

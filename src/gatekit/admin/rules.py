@@ -114,6 +114,11 @@ class Rules(Desk):
         await self._record(actor, "rule.remove", name, before=_said(was))
         return was
 
+    async def check(self, actor: Actor, name: str, written: Written) -> None:
+        """Whether it could be made or changed. Raises ``AdminError``."""
+        self._may(actor, "rules:write")
+        await self._check(name, written, None)
+
     async def _check(self, name: str, written: Written, expires_at: int | None) -> None:
         """What a rule cannot mean, and what is a slip: a deny rule with a slip denies nothing."""
         rule = rule_of(name, written)

@@ -16,16 +16,13 @@ from gatekit.config.units import show_seconds, show_size
 from gatekit.model.oauth import Client
 from gatekit.model.rules import (
     AccessList,
-    Anyone,
-    ByEmail,
-    ByGroup,
-    ByLogin,
     Selector,
     ServerRules,
 )
 from gatekit.model.server import Server
 from gatekit.model.trust import Issuer
 from gatekit.model.virtual import Exposed, Virtual
+from gatekit.policy.selectors import spelled
 
 _INHERITED = "everybody on the gateway-wide list"
 
@@ -88,15 +85,7 @@ def _sessions(sessions: SessionSettings) -> dict[str, Any]:
 
 def selector(value: Selector) -> str:
     """A selector as it may be written in the file, always with its prefix."""
-    if isinstance(value, Anyone):
-        return "*"
-    if isinstance(value, ByEmail):
-        return value.address
-    if isinstance(value, ByGroup):
-        return f"group:{value.name}"
-    if isinstance(value, ByLogin):
-        return f"{value.connection}:{value.login}"
-    return f"group:{value.connection}/{value.name}"
+    return spelled(value)
 
 
 def masked(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from gatekit.errors import InvalidInput
-from gatekit.model.rules import ByEmail, ByGroup, ByLogin, ByProviderGroup, Selector
+from gatekit.model.rules import Anyone, ByEmail, ByGroup, ByLogin, ByProviderGroup, Selector
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _LOGIN = re.compile(r"[^\s:/*?,;<>\"']{1,255}")
@@ -40,3 +40,16 @@ def parse_selector(text: str) -> Selector:
     if not _LOGIN.fullmatch(rest):
         raise InvalidInput(f"{text!r}: {rest!r} is not a login (patterns are not possible here)")
     return ByLogin(prefix, folded)
+
+
+def spelled(selector: Selector) -> str:
+    """As it may be written, always saying where the name belongs to."""
+    if isinstance(selector, Anyone):
+        return "*"
+    if isinstance(selector, ByEmail):
+        return selector.address
+    if isinstance(selector, ByGroup):
+        return f"group:{selector.name}"
+    if isinstance(selector, ByLogin):
+        return f"{selector.connection}:{selector.login}"
+    return f"group:{selector.connection}/{selector.name}"

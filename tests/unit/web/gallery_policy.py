@@ -93,9 +93,69 @@ def approval() -> Question:
     )
 
 
+def rules() -> Sheet:
+    def row(name: str, *badges: str, **facts: str) -> Row:
+        told = tuple((label.replace("_", " "), words) for label, words in facts.items())
+        return Row(title=name, href="/admin/rule?name=x", badges=badges, facts=told)
+
+    return Sheet(
+        frame=_frame("/rules"),
+        title="Rules",
+        lead="Who may do what, with which arguments. Deny wins over everything.",
+        notice="The rule counts.",
+        links=(Link("Make a rule", "/admin/do/rule-add"),),
+        sections=(
+            Section(
+                title="Made here",
+                rows=(
+                    row("bob-reads", "allow", Effect="lets in", Who="local:bob", Servers="db"),
+                    row("no-drops", "deny", "shadow", Effect="denies", About="tool drop_*"),
+                ),
+            ),
+            Section(
+                title="In the configuration file",
+                lead="They are changed there.",
+                rows=(
+                    row("no-keys", "deny", Servers="files", Arguments="/path under /srv/keys (or left out)"),
+                ),
+            ),
+        ),
+    )
+
+
+def rule() -> Question:
+    effects = (("deny", "Deny: wins over everything"), ("allow", "Allow: lets in whom it names"))
+    return Question(
+        frame=_frame("/rules"),
+        title="Make a rule",
+        csrf="csrf-value",
+        seen="seen-value",
+        action="/admin/do/rule-add",
+        changes=(
+            "db, tool drop_table: may → may not, for ada, bob, carol, dan, erin and 12 others.",
+            "db, tool query: may → may or may not, depending on the call, for bob.",
+            "Looked at: 42 people and 9 servers and tools.",
+        ),
+        fields=(
+            Choice(name="rule", label="Name", hint="It stays.", value="no-drops", required=True),
+            Choice(name="effect", label="Effect", value="deny", options=effects),
+            Choice(name="who", label="Who", hint="One a line: local:bob, group:sre.", lines=3),
+            Choice(name="servers", label="Servers", hint="One a line. Empty: all.", value="db", lines=2),
+            Choice(name="tools", label="Tools", hint="One a line.", value="drop_*", lines=2),
+            Choice(name="more", label="More", hint="As under rules in the file.", lines=5),
+            Choice(name="reason", label="Reason", value="nobody drops tables here"),
+            Choice(name="ends", label="Counts for", options=(("", "Somebody ends it"), ("3600", "1 hour"))),
+        ),
+        button="Make the rule",
+        back="/admin/rules",
+    )
+
+
 def pages_of_policy(pages: HtmlPages) -> dict[str, str]:
     """Name → document."""
     return {
+        "admin-rules": pages.console(rules()),
+        "admin-rule-add": pages.console(rule()),
         "admin-pins": pages.console(pins()),
         "admin-pin": pages.console(pin()),
         "admin-pin-approve": pages.console(approval()),

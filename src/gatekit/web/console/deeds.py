@@ -24,6 +24,7 @@ from gatekit.web.console.door import ConsoleDoor, Desks, Visit, sentence, status
 from gatekit.web.console.route import DEED
 from gatekit.web.console.views import Choice, Fact, Link, Question, Section, Sheet
 
+_NOTHING = "Nothing was changed."
 _CHANGED = "It changed after this page was shown. Below is how it is now: look again."
 
 
@@ -44,6 +45,12 @@ class Asked(Struct, frozen=True, kw_only=True):
     fields: tuple[Choice, ...] = ()
     lines: tuple[Line, ...] = ()
     """What is agreed to."""
+    button: str = ""
+    """Instead of the deed's words: pressing it shows what would happen."""
+    preview: bool = False
+    """It says what would happen with what was typed; done when that very page is sent."""
+    faults: tuple[str, ...] = ()
+    """Why it cannot be done with what was typed."""
 
 
 class After(Struct, frozen=True, kw_only=True):
@@ -124,10 +131,14 @@ class DeedPages:
         self._door.check(visit, "deed", deed.name, *asked.about)
         if deed.recent and (page := await self._door.again(visit, _here(visit))):
             return page
+        if asked.faults:
+            question = self._question(visit, deed, asked, error=_NOTHING, faults=asked.faults)
+            return self._door.show(question, 400)
         if not compare_digest(
             self._seen(visit, deed, asked).encode(), (visit.sent.get("seen") or "").encode()
         ):
-            return self._door.show(self._question(visit, deed, asked, error=_CHANGED), 409)
+            error, status = ("", 200) if asked.preview else (_CHANGED, 409)
+            return self._door.show(self._question(visit, deed, asked, error=error), status)
         try:
             after = await deed.run(self._desks, visit, asked)
         except Forbidden:
@@ -136,7 +147,7 @@ class DeedPages:
             question = self._question(visit, deed, asked, error=sentence(str(refused)))
             return self._door.show(question, status_of(refused)[0])
         except ConfigError as refused:
-            question = self._question(visit, deed, asked, error="Nothing was changed.", faults=refused.faults)
+            question = self._question(visit, deed, asked, error=_NOTHING, faults=refused.faults)
             return self._door.show(question, 400)
         return self._answer(visit, deed, asked, after)
 
@@ -197,7 +208,7 @@ class DeedPages:
             if error in ("", _CHANGED)
             else tuple(_typed(visit, choice) for choice in asked.fields),
             lines=asked.lines,
-            button=deed.words,
+            button=asked.button or deed.words,
             back=asked.back,
             error=error,
             faults=faults,

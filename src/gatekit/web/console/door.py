@@ -19,6 +19,7 @@ from gatekit.admin.clients import Clients
 from gatekit.admin.connections import Connections
 from gatekit.admin.desk import Actor, Roles
 from gatekit.admin.factors import Factors
+from gatekit.admin.foresight import Foresight
 from gatekit.admin.grants import Grants
 from gatekit.admin.groups import Groups
 from gatekit.admin.identities import Identities
@@ -28,6 +29,7 @@ from gatekit.admin.people import People
 from gatekit.admin.permissions import Permission, permitted
 from gatekit.admin.pins import Pins
 from gatekit.admin.roles import RoleDesk
+from gatekit.admin.rules import Rules
 from gatekit.admin.scim_tokens import ScimTokens
 from gatekit.admin.service_accounts import ServiceAccounts
 from gatekit.admin.transfer import Transfer
@@ -35,8 +37,10 @@ from gatekit.admin.transfer_groups import GroupTransfer
 from gatekit.errors import AdminError, Conflict, Forbidden, NotFound, PageProblem
 from gatekit.identity.registry import Definition
 from gatekit.model.ports import Clock
+from gatekit.model.rules import Rule
 from gatekit.oauth.browser import Browser, SignedIn
 from gatekit.oauth.http import Form, address, form, page, query, redirect, request_id
+from gatekit.policy.written import Written
 from gatekit.web.console.route import PATH, PERSON
 from gatekit.web.console.views import Frame, Question, Sheet
 from gatekit.web.pages import HtmlPages
@@ -79,6 +83,8 @@ class Desks(Struct, frozen=True, kw_only=True):
     clients: Clients
     service_accounts: ServiceAccounts
     pins: Pins
+    rules: Rules
+    foresight: Foresight
     scim_tokens: ScimTokens
     transfer: Transfer
     group_transfer: GroupTransfer
@@ -93,6 +99,10 @@ class Desks(Struct, frozen=True, kw_only=True):
     """A connection that is in force, or that is disabled, by its name."""
     entry: Callable[[str], Mapping[str, Any]]
     """A connection as it was typed, YAML or JSON; raises ``ConfigError`` with all that is wrong with it."""
+    rule: Callable[[str], Written]
+    """A rule as it was typed; raises ``ConfigError``, ``InvalidInput``."""
+    file_rules: Callable[[], Sequence[Rule]]
+    """Those of the file that is in force."""
     servers: Callable[[], Sequence[str]]
     """Names of what is published now."""
     public_url: Callable[[], str]

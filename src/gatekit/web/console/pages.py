@@ -44,15 +44,19 @@ from gatekit.web.console.route import (
     PIN,
     PINS,
     PROVISIONING,
+    RULE,
+    RULES,
     SERVICES,
     Answer,
 )
+from gatekit.web.console.rule_deeds import DEEDS as RULE_DEEDS
+from gatekit.web.console.rules import RulePages
 from gatekit.web.console.transfers import MAX_BYTES, TransferPages
 
 DEEDS: tuple[Deed, ...] = (
     *(*GROUP_DEEDS, *HOLDING_DEEDS, *KEY_DEEDS, *CONNECTION_DEEDS),
     *(*CLIENT_DEEDS, *PROGRAM_DEEDS, *PROVISIONING_DEEDS, *PERSON_DEEDS),
-    *PIN_DEEDS,
+    *(*PIN_DEEDS, *RULE_DEEDS),
 )
 """All that can be done to things; what can be done to people is ``acts.ACTS``."""
 
@@ -65,7 +69,7 @@ class Console:
         clients = ClientPages(door, desks)
         transfers = TransferPages(door, desks)
         groups, deeds = GroupPages(door, desks), DeedPages(door, desks, DEEDS)
-        pins = PinPages(door, desks)
+        pins, rules = PinPages(door, desks), RulePages(door, desks)
         self._door = door
         self._handlers: dict[tuple[str, str], Handler] = {
             (OVERVIEW, "GET"): OverviewPage(door, desks).show,
@@ -84,6 +88,8 @@ class Console:
             (CLIENT, "GET"): clients.client,
             (SERVICES, "GET"): ProgramPages(door, desks).list,
             (PROVISIONING, "GET"): ProvisioningPages(door, desks).show,
+            (RULES, "GET"): rules.list,
+            (RULE, "GET"): rules.rule,
             (PINS, "GET"): pins.list,
             (PIN, "GET"): pins.pin,
             (EXPORT, "GET"): transfers.export,

@@ -27,6 +27,8 @@ CLIENTS = f"{PATH}/clients"
 CLIENT = f"{PATH}/client"
 SERVICES = f"{PATH}/service-accounts"
 PROVISIONING = f"{PATH}/provisioning"
+RULES = f"{PATH}/rules"
+RULE = f"{PATH}/rule"
 PINS = f"{PATH}/pins"
 PIN = f"{PATH}/pin"
 EXPORT = f"{PATH}/export"
@@ -50,6 +52,8 @@ DOORS = (
     (CLIENT, "GET"),
     (SERVICES, "GET"),
     (PROVISIONING, "GET"),
+    (RULES, "GET"),
+    (RULE, "GET"),
     (PINS, "GET"),
     (PIN, "GET"),
     (EXPORT, "GET"),
