@@ -30,7 +30,7 @@ from gatekit.oauth.forward.original import AT_APPLICATION, VERIFY
 from gatekit.oauth.forward.passes import Passes
 from gatekit.oauth.http import NO_STORE, Form, api_route, json_answer, page_route, query, redirect
 from gatekit.oauth.metadata import CACHED
-from gatekit.web.own import SignInPage
+from gatekit.web.own_door import SignInPage
 from gatekit.web.pages import HtmlPages
 
 log = logging.getLogger("gatekit.forward")

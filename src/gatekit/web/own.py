@@ -8,21 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from hmac import compare_digest
-from typing import Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from gatekit.admin.browser_sessions import BrowserSessions
-from gatekit.admin.desk import Actor
 from gatekit.admin.grants import Grants
 from gatekit.admin.keys import Keys
 from gatekit.admin.people import People
 from gatekit.errors import AdminError, InvalidInput
 from gatekit.model.people import Principal, User
 from gatekit.oauth.browser import Browser, SignedIn
-from gatekit.oauth.http import Form, form, page, page_route, redirect
+from gatekit.oauth.http import Form, page, page_route, redirect
+from gatekit.web.own_door import OwnDoor, SignInPage, own_actor
 from gatekit.web.own_rows import app_rows, browser_rows, key_rows
 from gatekit.web.pages import HtmlPages
 from gatekit.web.views import AccountView
@@ -36,12 +35,6 @@ _OPENS = "opens:"
 _DAY = 86_400
 _LIFETIMES = (7, 30, 90, 365)
 """Days that a key may be good for, to choose from."""
-
-
-class SignInPage(Protocol):
-    """``oauth.server.AuthorizationServer.sign_in_for``."""
-
-    async def __call__(self, request: Request, path: str) -> Response: ...
 
 
 class OwnPages:
@@ -63,7 +56,7 @@ class OwnPages:
         """``servers``: names of what somebody may use. ``administrates``: whether the pages of administrators
         open for somebody."""
         self._browser = browser
-        self._sign_in = sign_in
+        self._door = OwnDoor(browser, sign_in, PATH, "account", _FORM_BYTES)
         self._grants = grants
         self._keys = keys
         self._people = people
@@ -75,7 +68,7 @@ class OwnPages:
     def routes(self) -> list[BaseRoute]:
         doors = [
             (PATH, self.show, "GET"),
-            (f"{PATH}/again", self.again, "GET"),
+            (f"{PATH}/again", self._door.again, "GET"),
             (f"{PATH}/apps/revoke", self.revoke_app, "POST"),
             (f"{PATH}/keys/create", self.create_key, "POST"),
             (f"{PATH}/keys/revoke", self.revoke_key, "POST"),
@@ -86,103 +79,84 @@ class OwnPages:
 
     async def show(self, request: Request) -> Response:
         """The page; the sign-in page for who is not signed in."""
-        someone = await self._browser.signed_in(request)
-        if not isinstance(someone, SignedIn):
-            return await self._sign_in(request, PATH)
-        return await self._page(request, someone)
-
-    async def again(self, request: Request) -> Response:
-        """The sign-in page for somebody who is signed in, but has been for long; it leads back."""
-        return await self._sign_in(request, PATH)
+        return await self._door.show(request, self._page)
 
     async def revoke_app(self, request: Request) -> Response:
         """An application may not act for this person any more, from now on."""
-        someone, fields = await self._posted(request)
+        someone, fields = await self._door.posted(request)
         if someone is None:
             return redirect(PATH)
         user = someone.person.user
         client = fields.get("client")
         if client:  # nothing happens if it is not connected (any more): the page shows how things are
-            await self._grants.revoke_all(_actor(user), user.username, client)
+            await self._grants.revoke_all(own_actor(request, someone), user.username, client)
         return redirect(PATH)
 
     async def create_key(self, request: Request) -> Response:
         """A new key, shown this once."""
-        someone, fields = await self._posted(request)
+        someone, fields = await self._door.posted(request)
         if someone is None:
             return redirect(PATH)
         if not self._browser.recent(someone):  # it outlives every session and opens as much
-            return await self._sign_in(request, PATH)
+            return await self._door.again(request)
         try:
-            token = await self._made(someone, fields)
+            token = await self._made(request, someone, fields)
         except AdminError as refused:
             name = fields.get("name") or ""
             return await self._page(request, someone, error=str(refused), key_name=name, status=400)
         return await self._page(request, someone, token=token)
 
     async def revoke_key(self, request: Request) -> Response:
-        someone, fields = await self._posted(request)
+        someone, fields = await self._door.posted(request)
         if someone is None:
             return redirect(PATH)
         user = someone.person.user
         own = {
             view.key.id
-            for view in await self._keys.list(_actor(user), user.username)
+            for view in await self._keys.list(own_actor(request, someone), user.username)
             if view.state == "active"
         }
         key_id = fields.get("key") or ""
         if key_id in own:
-            await self._keys.revoke(_actor(user), key_id)
+            await self._keys.revoke(own_actor(request, someone), key_id)
         return redirect(PATH)
 
     async def end_session(self, request: Request) -> Response:
         """Sign out in one browser, perhaps this one."""
-        someone, fields = await self._posted(request)
+        someone, fields = await self._door.posted(request)
         if someone is None:
             return redirect(PATH)
         user, wanted = someone.person.user, fields.get("session") or ""
-        for view in await self._sessions.list(_actor(user), user.username):
+        for view in await self._sessions.list(own_actor(request, someone), user.username):
             if compare_digest(view.id.encode(), wanted.encode()):
-                await self._sessions.end(_actor(user), user.username, view.id)
+                await self._sessions.end(own_actor(request, someone), user.username, view.id)
         return redirect(PATH)
 
     async def end_sessions(self, request: Request) -> Response:
         """Sign out in every browser, this one too."""
-        someone, _ = await self._posted(request)
+        someone, _ = await self._door.posted(request)
         if someone is None:
             return redirect(PATH)
         user = someone.person.user
-        await self._people.end_sessions(_actor(user), user.username)
+        await self._people.end_sessions(own_actor(request, someone), user.username)
         response = redirect("/")
         self._browser.forget_session(response)
         return response
 
     # -- parts -----------------------------------------------------------------------------------------------
 
-    async def _posted(self, request: Request) -> tuple[SignedIn | None, Form]:
-        """Who sent a form of this page, and the form. Raises ``PageProblem`` unless it is the page's own."""
-        fields = await form(request, _FORM_BYTES)
-        someone = await self._browser.signed_in(request)
-        if not isinstance(someone, SignedIn):
-            return None, fields
-        self._browser.check_session_csrf(request, fields.get("csrf"), "account")
-        return someone, fields
-
-    async def _made(self, someone: SignedIn, fields: Form) -> str:
+    async def _made(self, request: Request, someone: SignedIn, fields: Form) -> str:
         """A new key. Raises ``AdminError``."""
-        user = someone.person.user
-        if (
-            sum(view.state == "active" for view in await self._keys.list(_actor(user), user.username))
-            >= MAX_KEYS
-        ):
+        actor, name = own_actor(request, someone), someone.person.user.username
+        if sum(view.state == "active" for view in await self._keys.list(actor, name)) >= MAX_KEYS:
             raise InvalidInput(f"there are {MAX_KEYS} keys; revoke one first")
         days, opens = fields.get("days") or "", _OPENS
         chosen = [field.removeprefix(opens) for field in fields.fields if field.startswith(opens)]
         if fields.get("reach") != "all" and not chosen:
             raise InvalidInput("choose at least one server that the key opens, or all of them")
         issued = await self._keys.create(
-            _actor(user),
-            user.username,
+            actor,
+            name,
             name=fields.get("name") or "",
             servers=() if fields.get("reach") == "all" else chosen,
             valid_for=(int(days) if days in map(str, _LIFETIMES) else 90) * _DAY,
@@ -201,15 +175,16 @@ class OwnPages:
         key_name: str = "",
         status: int = 200,
     ) -> Response:
-        user = someone.person.user
+        user, actor = someone.person.user, own_actor(request, someone)
         view = AccountView(
             username=user.username,
-            csrf=self._browser.session_csrf(request, "account"),
+            csrf=self._door.csrf(request),
             logout_csrf=self._browser.session_csrf(request),
-            apps=app_rows(await self._grants.list(_actor(user), user.username)),
-            keys=key_rows(await self._keys.list(_actor(user), user.username)),
+            apps=app_rows(await self._grants.list(actor, user.username)),
+            keys=key_rows(await self._keys.list(actor, user.username)),
             browsers=browser_rows(
-                await self._sessions.list(_actor(user), user.username), someone.session.token_hash
+                await self._sessions.list(actor, user.username),
+                someone.session.token_hash,
             ),
             servers=tuple(self._servers(someone.person.principal)),
             lifetimes=_LIFETIMES,
@@ -220,7 +195,3 @@ class OwnPages:
             administrates=await self._administrates(user),
         )
         return page(self._pages.account(view), status)
-
-
-def _actor(user: User) -> Actor:
-    return Actor(user.username, "page", user.id)

@@ -9,15 +9,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from gatekit.admin.desk import Actor
 from gatekit.admin.factors import Factors, OwnFactor
 from gatekit.errors import AdminError, NotFound, SignInRefused
 from gatekit.identity.second_factor import SecondFactors, Setup
 from gatekit.model.people import LOCAL
 from gatekit.oauth.browser import Browser, SignedIn
-from gatekit.oauth.http import Form, address, form, page, page_route, redirect, request_id
+from gatekit.oauth.http import Form, page, page_route, redirect
 from gatekit.oauth.pages import RecoveryCodesView, SetupView
-from gatekit.web.own import SignInPage
+from gatekit.web.own_door import OwnDoor, SignInPage, own_actor
 from gatekit.web.own_rows import day
 from gatekit.web.pages import HtmlPages
 from gatekit.web.views import SecondFactorView
@@ -41,7 +40,7 @@ class OwnSecondFactor:
         pages: HtmlPages,
     ) -> None:
         self._browser = browser
-        self._sign_in = sign_in
+        self._door = OwnDoor(browser, sign_in, PATH, "second-factor", _FORM_BYTES)
         self._factors = factors
         self._own = own
         self._second = second
@@ -50,7 +49,7 @@ class OwnSecondFactor:
     def routes(self) -> list[BaseRoute]:
         doors = [
             (PATH, self.show, "GET"),
-            (f"{PATH}/again", self.again, "GET"),
+            (f"{PATH}/again", self._door.again, "GET"),
             (f"{PATH}/begin", self.begin, "POST"),
             (f"{PATH}/confirm", self.confirm, "POST"),
             (f"{PATH}/codes", self.codes, "POST"),
@@ -60,14 +59,7 @@ class OwnSecondFactor:
 
     async def show(self, request: Request) -> Response:
         """The page; the sign-in page for who is not signed in."""
-        someone = await self._browser.signed_in(request)
-        if not isinstance(someone, SignedIn):
-            return await self._sign_in(request, PATH)
-        return await self._page(request, someone)
-
-    async def again(self, request: Request) -> Response:
-        """The sign-in page for somebody who is signed in, but has been for long; it leads back."""
-        return await self._sign_in(request, PATH)
+        return await self._door.show(request, self._page)
 
     async def begin(self, request: Request) -> Response:
         """Field ``csrf``. Shows a new secret."""
@@ -92,7 +84,7 @@ class OwnSecondFactor:
             return self._setup_page(request, someone, refused.public)
         try:
             codes = await self._own.enrol(
-                _actor(request, someone), user.username, setup, fields.get("code") or ""
+                own_actor(request, someone), user.username, setup, fields.get("code") or ""
             )
         except SignInRefused as refused:
             return self._setup_page(request, someone, refused.public, setup)
@@ -106,7 +98,7 @@ class OwnSecondFactor:
         if someone is None:
             return redirect(PATH)
         try:
-            codes = await self._own.renew_codes(_actor(request, someone), someone.person.user.username)
+            codes = await self._own.renew_codes(own_actor(request, someone), someone.person.user.username)
         except NotFound:  # gone meanwhile: the page shows how things are
             return redirect(PATH)
         except AdminError as refused:
@@ -119,19 +111,15 @@ class OwnSecondFactor:
         if someone is None:
             return redirect(PATH)
         try:
-            await self._own.remove(_actor(request, someone), someone.person.user.username)
+            await self._own.remove(own_actor(request, someone), someone.person.user.username)
         except AdminError as refused:
             return await self._page(request, someone, error=str(refused), status=403)
         return redirect(PATH)
 
     async def _posted(self, request: Request) -> tuple[SignedIn | None, Form]:
         """Who posted, if they signed in a moment ago; the page tells the others to do that."""
-        fields = await form(request, _FORM_BYTES)
-        someone = await self._browser.signed_in(request)
-        if not isinstance(someone, SignedIn):
-            return None, fields
-        self._browser.check_session_csrf(request, fields.get("csrf"), "second-factor")
-        return (someone if self._browser.recent(someone) else None), fields
+        someone, fields = await self._door.posted(request)
+        return (someone if someone and self._browser.recent(someone) else None), fields
 
     def _possible(self, someone: SignedIn) -> bool:
         return self._second.rules().second_factor != "off" and someone.person.user.connection == LOCAL
@@ -146,7 +134,7 @@ class OwnSecondFactor:
         setup = setup or self._second.begin(user, self._place(request))
         view = SetupView(
             action=f"{PATH}/confirm",
-            csrf=self._browser.session_csrf(request, "second-factor"),
+            csrf=self._door.csrf(request),
             setup=setup.sealed,
             secret=setup.secret,
             address=setup.address,
@@ -163,10 +151,10 @@ class OwnSecondFactor:
         self, request: Request, someone: SignedIn, *, error: str = "", status: int = 200
     ) -> Response:
         user = someone.person.user
-        found = await self._factors.show(_actor(request, someone), user.username)
+        found = await self._factors.show(own_actor(request, someone), user.username)
         view = SecondFactorView(
             username=user.username,
-            csrf=self._browser.session_csrf(request, "second-factor"),
+            csrf=self._door.csrf(request),
             logout_csrf=self._browser.session_csrf(request),
             possible=self._possible(someone),
             recent=self._browser.recent(someone),
@@ -176,8 +164,3 @@ class OwnSecondFactor:
             error=error,
         )
         return page(self._pages.second_factor(view), status)
-
-
-def _actor(request: Request, someone: SignedIn) -> Actor:
-    user = someone.person.user
-    return Actor(user.username, "page", user.id, request_id=request_id(request), address=address(request))

@@ -8,7 +8,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from gatekit.admin.desk import Actor
 from gatekit.admin.passkeys import Passkeys
 from gatekit.errors import AdminError, NotFound, SignInRefused
 from gatekit.identity.passkeys import RelyingParty
@@ -16,9 +15,9 @@ from gatekit.model.factors import LocalFactors
 from gatekit.model.people import LOCAL
 from gatekit.model.ports import Clock, Entropy
 from gatekit.oauth.browser import Browser, SignedIn
-from gatekit.oauth.http import Form, address, form, page, page_route, redirect, request_id
+from gatekit.oauth.http import page, page_route, redirect
 from gatekit.store.ports import Replays
-from gatekit.web.own import SignInPage
+from gatekit.web.own_door import OwnDoor, SignInPage, own_actor
 from gatekit.web.own_rows import day
 from gatekit.web.pages import HtmlPages
 from gatekit.web.views import PasskeyRow, PasskeysView
@@ -46,7 +45,7 @@ class OwnPasskeys:
         pages: HtmlPages,
     ) -> None:
         self._browser = browser
-        self._sign_in = sign_in
+        self._door = OwnDoor(browser, sign_in, PATH, "passkeys", _FORM_BYTES)
         self._party = RelyingParty(origin)
         self._rules = rules
         self._passkeys = passkeys
@@ -60,40 +59,35 @@ class OwnPasskeys:
             (PATH, self.show, "GET"),
             (f"{PATH}/add", self.add, "POST"),
             (f"{PATH}/remove", self.remove, "POST"),
-            (f"{PATH}/again", self.again, "GET"),
+            (f"{PATH}/again", self._door.again, "GET"),
         ]
         return [page_route(path, endpoint, [method], self._pages) for path, endpoint, method in doors]
 
     async def show(self, request: Request) -> Response:
         """The page; the sign-in page for who is not signed in."""
-        someone = await self._browser.signed_in(request)
-        if not isinstance(someone, SignedIn):
-            return await self._sign_in(request, PATH)
-        return await self._page(request, someone)
-
-    async def again(self, request: Request) -> Response:
-        """The sign-in page for somebody who is signed in, but has been for long; it leads back."""
-        return await self._sign_in(request, PATH)
+        return await self._door.show(request, self._page)
 
     async def add(self, request: Request) -> Response:
         """Fields ``csrf``, ``nonce``, ``name``, ``credential``."""
-        someone, fields = await self._posted(request)
+        someone, fields = await self._door.posted(request)
         if someone is None:
             return redirect(PATH)
         if not self._browser.recent(someone):  # it outlives every session and opens as much
-            return await self._sign_in(request, PATH)
+            return await self._door.again(request)
         if not self._possible(someone):
             return await self._page(request, someone, status=403)
-        user, nonce = someone.person.user, fields.get("nonce") or ""
+        user, actor, nonce = someone.person.user, own_actor(request, someone), fields.get("nonce") or ""
         challenge = self._browser.session_csrf(request, _PURPOSE, nonce)
         now, until = int(self._clock.now()), someone.session.expires_at
         try:
             if not await self._replays.first(_PURPOSE, challenge, until, now):
                 raise SignInRefused(_NOT_MADE, "the challenge was used before")
             made = await self._party.made(fields.get("credential") or "", challenge)
-            await self._passkeys.add(_actor(request, someone), user.username, made, fields.get("name") or "")
+            await self._passkeys.add(
+                own_actor(request, someone), user.username, made, fields.get("name") or ""
+            )
         except SignInRefused as refused:
-            await self._passkeys.not_made(_actor(request, someone), user.username, refused.detail)
+            await self._passkeys.not_made(actor, user.username, refused.detail)
             return await self._page(request, someone, error=_NOT_MADE, status=400)
         except AdminError as refused:
             return await self._page(request, someone, error=str(refused), status=400)
@@ -101,24 +95,16 @@ class OwnPasskeys:
 
     async def remove(self, request: Request) -> Response:
         """Fields ``csrf``, ``passkey``. Somebody else's is none."""
-        someone, fields = await self._posted(request)
+        someone, fields = await self._door.posted(request)
         if someone is None:
             return redirect(PATH)
         try:
             await self._passkeys.remove(
-                _actor(request, someone), someone.person.user.username, fields.get("passkey") or ""
+                own_actor(request, someone), someone.person.user.username, fields.get("passkey") or ""
             )
         except NotFound:  # gone already: the page shows how things are
             return redirect(PATH)
         return redirect(PATH)
-
-    async def _posted(self, request: Request) -> tuple[SignedIn | None, Form]:
-        fields = await form(request, _FORM_BYTES)
-        someone = await self._browser.signed_in(request)
-        if not isinstance(someone, SignedIn):
-            return None, fields
-        self._browser.check_session_csrf(request, fields.get("csrf"), "passkeys")
-        return someone, fields
 
     def _possible(self, someone: SignedIn) -> bool:
         return self._party.possible and self._rules().passkeys and someone.person.user.connection == LOCAL
@@ -127,14 +113,14 @@ class OwnPasskeys:
         self, request: Request, someone: SignedIn, *, error: str = "", status: int = 200
     ) -> Response:
         user = someone.person.user
-        known = await self._passkeys.list(_actor(request, someone), user.username)
+        known = await self._passkeys.list(own_actor(request, someone), user.username)
         possible = self._possible(someone)
         nonce = self._entropy.token("gk_pk_", 16)
         challenge = self._browser.session_csrf(request, _PURPOSE, nonce)
         ids = [passkey.id for passkey in known]
         view = PasskeysView(
             username=user.username,
-            csrf=self._browser.session_csrf(request, "passkeys"),
+            csrf=self._door.csrf(request),
             logout_csrf=self._browser.session_csrf(request),
             passkeys=tuple(
                 PasskeyRow(
@@ -152,8 +138,3 @@ class OwnPasskeys:
             error=error,
         )
         return page(self._pages.passkeys(view), status)
-
-
-def _actor(request: Request, someone: SignedIn) -> Actor:
-    user = someone.person.user
-    return Actor(user.username, "page", user.id, request_id=request_id(request), address=address(request))

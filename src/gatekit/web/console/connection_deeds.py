@@ -56,18 +56,21 @@ async def _concerned(desks: Desks, visit: Visit, view: ConnectionView) -> list[s
     return said
 
 
-async def _ask_disable(desks: Desks, visit: Visit) -> Asked:
+async def _ask_out(desks: Desks, visit: Visit, title: str, afterwards: str) -> Asked:
+    """Before all who come over a connection are out: ``title``, who that is, and what follows."""
     view = await _stored(desks, visit)
     return Asked(
-        title=f"Disable the connection: {view.name}",
+        title=f"{title}: {view.name}",
         back=connection_url(view.name),
         about=(view.name,),
         state=_state(view),
-        changes=(
-            *await _concerned(desks, visit, view),
-            "Their tokens and keys open nothing while it is disabled. Enabling takes this back.",
-        ),
+        changes=(*await _concerned(desks, visit, view), afterwards),
     )
+
+
+async def _ask_disable(desks: Desks, visit: Visit) -> Asked:
+    opens = "Their tokens and keys open nothing while it is disabled. Enabling takes this back."
+    return await _ask_out(desks, visit, "Disable the connection", opens)
 
 
 async def _disable(desks: Desks, visit: Visit, _: Asked) -> After:
@@ -95,17 +98,8 @@ async def _enable(desks: Desks, visit: Visit, _: Asked) -> After:
 
 
 async def _ask_remove(desks: Desks, visit: Visit) -> Asked:
-    view = await _stored(desks, visit)
-    return Asked(
-        title=f"Remove the connection: {view.name}",
-        back=connection_url(view.name),
-        about=(view.name,),
-        state=_state(view),
-        changes=(
-            *await _concerned(desks, visit, view),
-            "The people stay in the list. What was entered, with its secrets, is gone for good.",
-        ),
-    )
+    gone = "The people stay in the list. What was entered, with its secrets, is gone for good."
+    return await _ask_out(desks, visit, "Remove the connection", gone)
 
 
 async def _remove(desks: Desks, visit: Visit, _: Asked) -> After:

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from starlette.responses import Response
 
 from gatekit.admin.permissions import Permission
-from gatekit.errors import AdminError, ConfigError, Forbidden, NotFound, PageProblem
+from gatekit.errors import AdminError, ConfigError, Forbidden, InvalidInput, NotFound, PageProblem
 from gatekit.model.pin_diff import Line
 from gatekit.oauth.http import redirect
 from gatekit.web.console.door import ConsoleDoor, Desks, Visit, sentence, status_of
@@ -25,6 +25,8 @@ from gatekit.web.console.route import DEED
 from gatekit.web.console.views import Choice, Fact, Link, Question, Section, Sheet
 
 _NOTHING = "Nothing was changed."
+KEY_DAYS = (7, 30, 90, 365)
+"""How long a key may be good for, to choose from."""
 _CHANGED = "It changed after this page was shown. Below is how it is now: look again."
 
 
@@ -108,6 +110,20 @@ def ticked(visit: Visit, field: str) -> tuple[str, ...]:
     """Which options of a field were ticked. Each is a field of its own, because repeated ones are refused."""
     prefix = f"{field}:"
     return tuple(name.removeprefix(prefix) for name in visit.sent.fields if name.startswith(prefix))
+
+
+def good_for(days: int) -> Choice:
+    """How long a new key is good for: ``days``, or what is chosen instead. ``good_for_sent`` reads it."""
+    options = tuple((str(each), f"{each} days") for each in KEY_DAYS)
+    return Choice(name="days", label="Good for", value=str(days), options=options)
+
+
+def good_for_sent(visit: Visit) -> int:
+    """What was chosen, in seconds. Raises ``InvalidInput``: there is no key that ends by guessing."""
+    days = visit.sent.get("days") or ""
+    if days not in map(str, KEY_DAYS):
+        raise InvalidInput("choose how long it is good for")
+    return int(days) * 86400
 
 
 class DeedPages:

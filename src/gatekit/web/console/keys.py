@@ -5,15 +5,24 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from gatekit.admin.admin_keys import SCOPES, AdminKeyView
-from gatekit.errors import Conflict, Forbidden, InvalidInput
-from gatekit.web.console.deeds import After, Asked, Deed, deed_url, listed, named, notice, ticked
+from gatekit.errors import Conflict, Forbidden
+from gatekit.web.console.deeds import (
+    After,
+    Asked,
+    Deed,
+    deed_url,
+    good_for,
+    good_for_sent,
+    listed,
+    named,
+    notice,
+    ticked,
+)
 from gatekit.web.console.door import ConsoleDoor, Desks, Visit, day
 from gatekit.web.console.route import KEYS
 from gatekit.web.console.views import Choice, Link, Row, Section, Sheet
 
 ON_A_PAGE = 100
-LIFETIMES = (7, 30, 90, 365)
-"""Days that are offered."""
 
 
 class KeyPages:
@@ -82,12 +91,7 @@ async def _ask_create(_: Desks, visit: Visit) -> Asked:
         ),
         fields=(
             Choice(name="key", label="Name", hint="What it is for, like “nightly export”.", required=True),
-            Choice(
-                name="days",
-                label="Good for",
-                value="30",
-                options=tuple((str(days), f"{days} days") for days in LIFETIMES),
-            ),
+            good_for(30),
             Choice(
                 name="addresses",
                 label="Only from these networks",
@@ -99,15 +103,12 @@ async def _ask_create(_: Desks, visit: Visit) -> Asked:
 
 
 async def _create(desks: Desks, visit: Visit, _: Asked) -> After:
-    days = visit.sent.get("days") or ""
-    if days not in map(str, LIFETIMES):
-        raise InvalidInput("choose how long it is good for")
     issued = await desks.admin_keys.create(
         visit.actor,
         visit.asked.get("name") or visit.actor.name,
         name=visit.sent.get("key") or "",
         scopes=ticked(visit, "scopes"),
-        valid_for=int(days) * 86400,
+        valid_for=good_for_sent(visit),
         addresses=listed(visit.sent.get("addresses") or ""),
     )
     return After(secret=issued.token, secret_label="The admin key, shown this once")

@@ -7,16 +7,25 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from gatekit.admin.service_accounts import ServiceAccountView
-from gatekit.errors import InvalidInput, NotFound
+from gatekit.errors import NotFound
 from gatekit.model.people import SERVICE_ACCOUNT
-from gatekit.web.console.deeds import After, Asked, Deed, deed_url, listed, named, notice, ticked
+from gatekit.web.console.deeds import (
+    After,
+    Asked,
+    Deed,
+    deed_url,
+    good_for,
+    good_for_sent,
+    listed,
+    named,
+    notice,
+    ticked,
+)
 from gatekit.web.console.door import ConsoleDoor, Desks, Visit, day, person_url
 from gatekit.web.console.route import SERVICES
 from gatekit.web.console.views import Choice, Link, Row, Section, Sheet
 
 ON_A_PAGE = 50
-LIFETIMES = (7, 30, 90, 365)
-"""Days that are offered."""
 
 
 class ProgramPages:
@@ -116,12 +125,7 @@ async def _ask_key(desks: Desks, visit: Visit) -> Asked:
         ),
         fields=(
             Choice(name="key", label="Name", hint="Where it will be, like “build machine 7”.", required=True),
-            Choice(
-                name="days",
-                label="Good for",
-                value="90",
-                options=tuple((str(days), f"{days} days") for days in LIFETIMES),
-            ),
+            good_for(90),
             Choice(
                 name="may",
                 label="It may",
@@ -134,15 +138,12 @@ async def _ask_key(desks: Desks, visit: Visit) -> Asked:
 
 
 async def _key(desks: Desks, visit: Visit, _: Asked) -> After:
-    days = visit.sent.get("days") or ""
-    if days not in map(str, LIFETIMES):
-        raise InvalidInput("choose how long it is good for")
     issued = await desks.keys.create(
         visit.actor,
         named(visit, "name"),
         name=visit.sent.get("key") or "",
         servers=ticked(visit, "servers"),
-        valid_for=int(days) * 86400,
+        valid_for=good_for_sent(visit),
         # What was not said clearly must not be the choice that opens more.
         read_only=visit.sent.get("may") != "call",
         known_servers=desks.servers(),
