@@ -295,6 +295,7 @@ class Application:
             signins=self.signins,
             config=lambda: self.config,
             tables=lambda: self._tables,
+            used=lambda: self.gateway.used,
         )
 
     def _surroundings(self) -> Surroundings:

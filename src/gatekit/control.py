@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -27,6 +27,7 @@ from gatekit.config.connections import read_literal
 from gatekit.config.model import Config
 from gatekit.errors import StoreError
 from gatekit.gateway.published import Published
+from gatekit.gateway.quotas import Used
 from gatekit.identity.directory import Directory
 from gatekit.identity.local import Invitations
 from gatekit.identity.passwords import PasswordHasher
@@ -68,6 +69,8 @@ class Parts(Struct, frozen=True, kw_only=True):
     signins: SignIns
     config: Callable[[], Config]
     tables: Callable[[], Published]
+    used: Callable[[], Iterable[Used]]
+    """Of quotas."""
 
 
 def services(parts: Parts) -> Services:
@@ -264,6 +267,7 @@ def _rest(parts: Parts, authorization: AuthorizationServer) -> Api:
             config=parts.config,
             tables=parts.tables,
             connections=lambda: _connections(parts),
+            used=parts.used,
         )
 
     return Api(opened)

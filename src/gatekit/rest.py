@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 from starlette.routing import BaseRoute
@@ -30,6 +30,7 @@ from gatekit.audit.recorder import Recorder
 from gatekit.config.model import Config
 from gatekit.config.rule_text import known_of
 from gatekit.gateway.published import Published
+from gatekit.gateway.quotas import Used
 from gatekit.identity.standing import Standings
 from gatekit.model.ports import Clock, Entropy
 from gatekit.oauth.refusals import Refusals
@@ -50,6 +51,7 @@ def api_routes(
     config: Callable[[], Config],
     tables: Callable[[], Published],
     connections: Callable[[], Connections],
+    used: Callable[[], Iterable[Used]],
 ) -> tuple[list[BaseRoute], ASGIApp]:
     """Routes of the interface, and what answers for paths below ``/api`` that are none.
 
@@ -88,6 +90,7 @@ def api_routes(
         reading=asyncio.Semaphore(1),
         servers=servers,
         connections=connections,
+        used=used,
         invite_link=lambda token: f"{config().public_url}/invite/{token}",
     )
     routes = ApiDoor(

@@ -57,6 +57,7 @@ COMMANDS = {
     "rules": ("gatekit.cli.rules", "rules", "Rules that are made while the gateway runs."),
     "plan": ("gatekit.cli.plan", "plan", "Show what another file would change."),
     "apply": ("gatekit.cli.plan", "apply", "Let another file take the place of the one in force."),
+    "quotas": ("gatekit.cli.quotas", "quotas", "What was used of which quota."),
     "policy": (
         "gatekit.cli.policy",
         "policy",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from gatekit.errors import GatekitError
 from gatekit.gateway.aggregate import Aggregate
@@ -20,6 +20,7 @@ from gatekit.gateway.leaving import EVERYBODY, Leaving
 from gatekit.gateway.legacy import LegacyDoor
 from gatekit.gateway.ports import Surroundings
 from gatekit.gateway.published import Published, Shelf
+from gatekit.gateway.quotas import Used
 from gatekit.gateway.replay import ReplayStore
 from gatekit.gateway.reply import Reply
 from gatekit.gateway.rounds import Rounds
@@ -97,6 +98,11 @@ class Gateway:
     def replays(self) -> ReplayStore | None:
         """What sessions may have to hear again."""
         return self._handshake.replays
+
+    @property
+    def used(self) -> Iterator[Used]:
+        """What was used of which quota."""
+        return self._exchange.ledger.used()
 
     @property
     def draining(self) -> bool:

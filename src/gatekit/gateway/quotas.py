@@ -28,7 +28,7 @@ from gatekit.model.call import Call
 from gatekit.model.circumstances import Circumstances
 from gatekit.model.decision import Decision, Deny
 from gatekit.model.ports import Clock
-from gatekit.model.rules import Allowance, Quota
+from gatekit.model.rules import Allowance, Per, Quota
 from gatekit.platform.limits import SlidingCount
 from gatekit.protocol import methods
 
@@ -51,10 +51,12 @@ class Used(Struct, frozen=True, kw_only=True):
     """What somebody has used of one quota."""
 
     name: str
-    per: str
+    per: Per
     whose: str
     """Id of a person or of a client; empty: it is one for all."""
-    measure: str
+    title: str
+    """Name of the person, or what the client calls itself, when it was last used."""
+    measure: Literal["calls", "bytes_in", "bytes_out", "at_once"]
     used: int
     limit: int
     seconds: float
@@ -105,6 +107,8 @@ class Ledger:
         self._counts: dict[_CountKey, SlidingCount] = {}
         self._running: Counter[_PlaceKey] = Counter()
         self._unswept: list[_CountKey] = []
+        self._titles: dict[str, str] = {}
+        """Whose, by id: for whoever looks."""
 
     def enter(self, call: Call, target: Route) -> QuotaReached | None:
         """Count a call, or say what it does not fit into; nothing has been taken then. Asked again for what a
@@ -144,6 +148,7 @@ class Ledger:
         for quota in mine:
             taken.names.add(quota.name)
             whose = _whose(quota, call)
+            self._titles[whose] = _title(quota, call)
             for measure, allowance in _allowances(quota):
                 key = (quota.name, measure, allowance.seconds, whose)
                 self.add(key, own.of(measure))
@@ -189,7 +194,10 @@ class Ledger:
     def sweep(self) -> None:
         """Forget counts that have run out; only so many at a time, because calls wait meanwhile."""
         now = self._clock.monotonic()
-        self._unswept = self._unswept or list(self._counts)
+        if not self._unswept and self._titles:
+            self._unswept = list(self._counts)
+            kept = {key[3] for key in self._unswept} | {whose for _, whose in self._running}
+            self._titles = {whose: title for whose, title in self._titles.items() if whose in kept}
         for key in self._unswept[-_SWEPT:]:
             count = self._counts.get(key)
             if count is not None and not count.used(now):
@@ -202,17 +210,41 @@ class Ledger:
     def used(self) -> Iterator[Used]:
         """What stands in the books of quotas that are in force."""
         now = self._clock.monotonic()
-        for limited in self._shelf.current.policy.quotas:
-            quota = limited.quota
-            for measure, allowance in _allowances(quota):
-                for key, count in self._counts.items():
-                    if key[:3] == (quota.name, measure, allowance.seconds) and (used := count.used(now)):
-                        wait = count.wait(1, allowance.amount, now)
-                        yield _used(quota, key[3], measure, used, allowance.amount, allowance.seconds, wait)
-            for (name, whose), running in self._running.items():
-                if name == quota.name and quota.at_once:
-                    wait = SOON if running >= quota.at_once else 0.0
-                    yield _used(quota, whose, "at_once", running, quota.at_once, 0.0, wait)
+        quotas = {limited.quota.name: limited.quota for limited in self._shelf.current.policy.quotas}
+        for (name, measure, seconds, whose), count in self._counts.items():
+            quota, used = quotas.get(name), count.used(now)
+            allowance: Allowance | None = getattr(quota, measure, None)
+            if quota is not None and allowance is not None and allowance.seconds == seconds and used:
+                wait = count.wait(1, allowance.amount, now)
+                yield self._used(quota, whose, measure, used, allowance.amount, seconds, wait)
+        for (name, whose), running in self._running.items():
+            quota = quotas.get(name)
+            if quota is not None and quota.at_once:
+                wait = SOON if running >= quota.at_once else 0.0
+                yield self._used(quota, whose, "at_once", running, quota.at_once, 0.0, wait)
+
+    def _used(
+        self,
+        quota: Quota,
+        whose: str,
+        measure: Measure | Literal["at_once"],
+        used: int,
+        limit: int,
+        seconds: float,
+        wait: float,
+    ) -> Used:
+        return Used(
+            name=quota.name,
+            per=quota.per,
+            whose=whose,
+            title=self._titles.get(whose, ""),
+            measure=measure,
+            used=used,
+            limit=limit,
+            seconds=seconds,
+            wait=wait,
+            shadow=quota.rule.shadow,
+        )
 
 
 class _Weight:
@@ -245,6 +277,12 @@ def _whose(quota: Quota, call: Call) -> str:
     return call.access.client_id if quota.per == "client" else ""
 
 
+def _title(quota: Quota, call: Call) -> str:
+    if quota.per == "person":
+        return call.access.principal.username
+    return call.access.client_name if quota.per == "client" else ""
+
+
 def _allowances(quota: Quota) -> Iterator[tuple[Measure, Allowance]]:
     for measure in _MEASURES:
         allowance: Allowance | None = getattr(quota, measure)
@@ -266,20 +304,6 @@ def _seconds(value: float) -> str:
             many = value // length
             return f"{many:.0f} {unit}{'s' if many > 1 else ''}"
     return f"{value:g} seconds"
-
-
-def _used(quota: Quota, whose: str, measure: str, used: int, limit: int, seconds: float, wait: float) -> Used:
-    return Used(
-        name=quota.name,
-        per=quota.per,
-        whose=whose,
-        measure=measure,
-        used=used,
-        limit=limit,
-        seconds=seconds,
-        wait=wait,
-        shadow=quota.rule.shadow,
-    )
 
 
 def refused(reached: QuotaReached, reply: Reply) -> Answered:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -23,6 +23,7 @@ from gatekit.admin.roles import RoleDesk
 from gatekit.admin.rules import Rules
 from gatekit.admin.servers import ServerUsers
 from gatekit.admin.service_accounts import ServiceAccounts
+from gatekit.gateway.quotas import Used
 from gatekit.model.ports import Clock
 
 
@@ -58,4 +59,6 @@ class Desks(Struct, frozen=True, kw_only=True):
     """Who reads them waits for whoever does already."""
     servers: Callable[[], Sequence[ServerFacts]]
     connections: Callable[[], Connections]
+    used: Callable[[], Iterable[Used]]
+    """Of quotas, by this process."""
     invite_link: Callable[[str], str]

@@ -10,6 +10,7 @@ from gatekit.web.api import (
     keys,
     people,
     pins,
+    quotas,
     rules,
     servers,
     service_accounts,
@@ -28,5 +29,6 @@ OPERATIONS: tuple[Operation, ...] = (
     *rules.OPERATIONS,
     *connections.OPERATIONS,
     *pins.OPERATIONS,
+    *quotas.OPERATIONS,
     *trail.OPERATIONS,
 )
