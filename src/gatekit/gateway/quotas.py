@@ -194,7 +194,7 @@ class Ledger:
     def sweep(self) -> None:
         """Forget counts that have run out; only so many at a time, because calls wait meanwhile."""
         now = self._clock.monotonic()
-        if not self._unswept and self._titles:
+        if not self._unswept and (self._counts or self._titles):
             self._unswept = list(self._counts)
             kept = {key[3] for key in self._unswept} | {whose for _, whose in self._running}
             self._titles = {whose: title for whose, title in self._titles.items() if whose in kept}
