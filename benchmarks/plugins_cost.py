@@ -2,8 +2,9 @@
 
 One gateway in this process over one real child, calls side by side; each round runs every setting in turn, so
 that what else the machine does falls on all of them. ``none``: nothing configured. ``idle``: plugins whose
-hooks a call does not meet. ``all``: everything that is built in and looks at calls. ``copy``: one of a
-stranger's that reads every request and result.
+hooks a call does not meet. ``all``: what is built in and looks at calls, but for the guards. ``guards``: the
+three of them, on requests and results. ``both``: all of that. ``copy``: one of a stranger's that reads every
+request and result.
 """
 
 from __future__ import annotations
@@ -41,6 +42,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
+GUARDS: dict[str, dict[str, Any]] = {"secrets": {}, "pii": {}, "injection": {}}
+WORDS = "The table has four columns, see https://docs.acme.io/tables; `created_at` is the second one.\n"
+
+
 class Reads(Plugin):
     """A stranger's: reads what there is."""
 
@@ -61,8 +66,9 @@ class Elsewhere(Plugin):
 
 
 def entries(setting: str) -> list[Entry]:
-    if setting == "all":
-        return [make(PluginSpec(name=use, use=use, options=given), "") for use, given in OPTIONS.items()]
+    used = {"all": OPTIONS, "guards": GUARDS, "both": {**OPTIONS, **GUARDS}}.get(setting)
+    if used is not None:
+        return [make(PluginSpec(name=use, use=use, options=given), "") for use, given in used.items()]
     plugin = Elsewhere(None, "idle") if setting == "idle" else Reads(None, "reads")
     return [Entry(name=setting, plugin=plugin)]
 
@@ -82,13 +88,13 @@ async def round_of(rig: Rig, session: str, params: dict[str, Any]) -> float:
 
 
 async def main(rounds: int) -> None:
-    settings = ("none", "idle", "all", "copy")
+    settings = ("none", "idle", "all", "guards", "both", "copy")
     with tempfile.TemporaryDirectory() as folder:
         rig = Rig(Path(folder), SERVERS, RULES)
         rig.door.give("alice", person("alice"))
         session = await rig.open("/s/echo/mcp")
-        for size in (100, 10_000):
-            params = {"name": "echo", "arguments": {"text": "x" * size}}
+        for size in (100, 1000, 10_000):
+            params = {"name": "echo", "arguments": {"text": (WORDS * (size // 90 + 1))[:size]}}
             spent: dict[str, list[float]] = {setting: [] for setting in settings}
             for number in range(rounds + 1):
                 for setting in settings:

@@ -135,7 +135,7 @@ class Guard(Plugin):
         return beside if type(verdict) is Pass and not verdict.note else verdict
 
     def _judged(self, value: Any) -> Verdict:
-        if not packed.suspicious((self.scanner,), values.joined(value)):
+        if not self._suspicious(values.joined(value)):
             return Pass()
         counts: Counter[str] = Counter()
 
@@ -153,7 +153,7 @@ class Guard(Plugin):
         counts: Counter[str] = Counter()
         try:
             found = await asyncio.to_thread(
-                lambda: large.without(bytes(pieces), lambda text: self._look(text, counts))
+                lambda: large.without(bytes(pieces), lambda text: self._look(text, counts), self._suspicious)
             )
         except ValueError:
             return Block("the result is not JSON", self._public())
@@ -173,11 +173,12 @@ class Guard(Plugin):
         return Replace(new, note=note)
 
     def _look(self, text: str, counts: Counter[str]) -> tuple[tuple[int, int, str], ...]:
-        if not packed.suspicious((self.scanner,), text):
-            return ()
         found = packed.scan(self.scanner, text)
         counts.update(each.rule for each in found)
         return tuple((each.start, each.end, _mark(each)) for each in found)
+
+    def _suspicious(self, text: str) -> bool:
+        return bool(packed.suspicious((self.scanner,), text))
 
     def _what(self) -> str:
         return f"found by {self.name or self.PACK}"

@@ -6,6 +6,7 @@ the places, so that what is found can be cut out of the text as it was.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import cache
 from typing import Any
@@ -32,6 +33,7 @@ _LOOKALIKES = str.maketrans(
 )
 """Cyrillic, Greek and others that are drawn like Latin letters (UTS #39 lists them all; these are words'
 worth)."""
+_BEYOND = re.compile("[^\\x00-\\xac]")
 _LEET = str.maketrans("013457@$", "oieastas")
 
 
@@ -102,12 +104,14 @@ def unhidden(text: str) -> tuple[str, list[int]] | None:
         return None
     kept: list[str] = []
     places: list[int] = []
-    for place, char in enumerate(text):
-        if char > "\u00ac":
-            char = _plain(char)
-        if char:
-            kept.append(char)
-            places.append(place)
+    at = 0
+    for match in _BEYOND.finditer(text):
+        place = match.start()
+        kept += (text[at:place], _plain(match[0]))
+        places.extend(range(at, place + bool(kept[-1])))
+        at = place + 1
+    kept.append(text[at:])
+    places.extend(range(at, len(text)))
     places.append(len(text))
     return "".join(kept), places
 

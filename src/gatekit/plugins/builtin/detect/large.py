@@ -34,12 +34,15 @@ class _Literal(Struct, frozen=True):
     """Of the member whose value it is."""
 
 
-def without(data: bytes, look: Look) -> tuple[tuple[bytes, ...], int] | None:
+def without(
+    data: bytes, look: Look, suspicious: Callable[[str], bool]
+) -> tuple[tuple[bytes, ...], int] | None:
     """The JSON text with everything that ``look`` finds replaced, in pieces, and how much that was; None if
-    there is nothing. Raises ``ValueError`` for what is no JSON."""
+    there is nothing. ``suspicious``: whether a text needs to be looked at. Raises ``ValueError`` for what is
+    no JSON."""
     parts: list[bytes] = []
     done = count = 0
-    for literal, text in _suspects(data, look):
+    for literal, text in _suspects(data, suspicious):
         spans = _spans(literal, text, look)
         if not spans:
             continue
@@ -53,27 +56,29 @@ def without(data: bytes, look: Look) -> tuple[tuple[bytes, ...], int] | None:
     return tuple(parts), count
 
 
-def _suspects(data: bytes, look: Look) -> Iterator[tuple[_Literal, str]]:
+def _suspects(data: bytes, suspicious: Callable[[str], bool]) -> Iterator[tuple[_Literal, str]]:
     """Literals that a look at many of them together could not clear."""
     batch: list[tuple[_Literal, str]] = []
     size = 0
     for literal in literals(data):
         if literal.end - literal.start > BATCH:
-            if not _clear(data, literal, look):
+            if not _clear(data, literal, suspicious):
                 yield literal, _decoded(data, literal.start, literal.end)
             continue
         text = _decoded(data, literal.start, literal.end)
         batch.append((literal, text))
         size += len(text)
         if size > BATCH:
-            yield from _uncleared(batch, look)
+            yield from _uncleared(batch, suspicious)
             batch, size = [], 0
-    yield from _uncleared(batch, look)
+    yield from _uncleared(batch, suspicious)
 
 
-def _uncleared(batch: list[tuple[_Literal, str]], look: Look) -> list[tuple[_Literal, str]]:
+def _uncleared(
+    batch: list[tuple[_Literal, str]], suspicious: Callable[[str], bool]
+) -> list[tuple[_Literal, str]]:
     together = "\n".join([beside(literal.name, text) for literal, text in batch])
-    return batch if look(together) else []
+    return batch if suspicious(together) else []
 
 
 def literals(data: bytes) -> Iterator[_Literal]:
@@ -110,13 +115,13 @@ def _closing(data: bytes, start: int) -> int:
         at = end + 1
 
 
-def _clear(data: bytes, literal: _Literal, look: Look) -> bool:
+def _clear(data: bytes, literal: _Literal, suspicious: Callable[[str], bool]) -> bool:
     """Whether there is nothing in a long literal. It is never put together: to copy ten megabytes is one
     step in C."""
     before = ""
     for piece in _slices(data, literal.start, literal.end):
         window = before + piece
-        if look(window):
+        if suspicious(window):
             return False
         before = window[-OVERLAP:]
     return True
