@@ -216,18 +216,17 @@ class Together:
         return {"on_request": self._request, "on_response": self._response}.get(hook)
 
     def _request(self, asked: Asked) -> list[Plugin]:
-        if values.heavy((asked.arguments, asked.meta, asked.extra), LARGE):
+        text = values.gathered(asked.arguments, LARGE)
+        beside = values.gathered((asked.meta, asked.extra), LARGE) if asked.meta or asked.extra else ""
+        if text is None or beside is None:
             return []
-        text = values.joined(asked.arguments)
-        if not (asked.meta or asked.extra):
-            return self._passing(text, text)
-        return self._passing(text, "\n".join((text, values.joined((asked.meta, asked.extra)))))
+        return self._passing(text, f"{text}\n{beside}" if beside else text)
 
     def _response(self, asked: Asked, answered: Answered) -> list[Plugin]:  # noqa: ARG002
-        if (not answered.decoded and answered.size > LARGE) or values.heavy(answered.body, LARGE):
+        if not answered.decoded and answered.size > LARGE:
             return []
-        text = values.joined(answered.body)
-        return self._passing(text, text)
+        text = values.gathered(answered.body, LARGE)
+        return [] if text is None else self._passing(text, text)
 
     def _passing(self, text: str, more: str) -> list[Plugin]:
         """``more``: what is looked at for values only, besides ``text``."""

@@ -73,6 +73,46 @@ def joined(value: Any) -> str:
     return "\n".join([beside(name, text) for name, text in texts(value)])
 
 
+def gathered(value: Any, limit: int) -> str | None:
+    """``joined`` of what is not ``heavy``, in one walk; None: it is too much. Raises as ``texts`` does."""
+    parts: list[str] = []
+    return "\n".join(parts) if _gather(value, "", parts, limit, 0) >= 0 else None
+
+
+def _gather(value: Any, name: str, parts: list[str], left: int, depth: int) -> int:
+    """Puts the texts of a value behind ``parts``; what is left of the limit, or less than nothing."""
+    left -= _LEAST_SIZE
+    if depth > DEPTH:
+        raise ValueError("nested too deep")
+    if isinstance(value, str):
+        parts.append(f'{name}: "{value}"' if name else value)
+        return left - len(value) - len(name)
+    if value is None or isinstance(value, int | float):
+        if type(value) is int and abs(value) >= LEAST_NUMBER:
+            parts.append(beside(name, str(value)))
+        return left
+    if isinstance(value, _NAMED):
+        for key, inner in value.items():
+            if type(inner) is str:
+                parts.append(f'{key}: "{inner}"' if key else inner)
+                left -= len(key) + len(inner) + _LEAST_SIZE
+            else:
+                parts.append(key)
+                left = _gather(inner, key, parts, left - len(key), depth + 1)
+            if left < 0:
+                break
+        return left
+    return _gather_items(value, name, parts, left, depth) if isinstance(value, _NESTED) else left
+
+
+def _gather_items(value: Any, name: str, parts: list[str], left: int, depth: int) -> int:
+    for inner in value:
+        left = _gather(inner, name, parts, left, depth + 1)
+        if left < 0:
+            break
+    return left
+
+
 def changed(value: Any, change: Change, name: str = "") -> Any:
     """The same value with every text changed; parts without a change are the same objects."""
     if isinstance(value, str):

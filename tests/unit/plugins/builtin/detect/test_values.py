@@ -139,3 +139,34 @@ def test_weighing_a_deep_value_ends() -> None:
     for _ in range(100_000):
         deep = [deep]
     assert values.heavy(deep, 1000)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "text",
+        {},
+        {"a": "b", "": "c", "n": 12_345_678_901, "deep": {"list": ["x", 1, None, True, 2.5, ["y"]]}},
+        [{"password": ["one", "two"]}, (1, "z")],
+        99_999_999_999,
+        None,
+    ],
+)
+def test_what_is_gathered_is_what_is_joined(value: Any) -> None:
+    assert values.gathered(value, 10_000) == values.joined(value)
+
+
+@pytest.mark.parametrize(
+    "value", ["x" * 11_000, [1] * 2000, {f"k{n}": None for n in range(2000)}, [{}] * 2000]
+)
+def test_too_much_is_not_gathered(value: Any) -> None:
+    assert values.heavy(value, 10_000)
+    assert values.gathered(value, 10_000) is None
+
+
+def test_too_deep_is_not_gathered() -> None:
+    deep: Any = "x"
+    for _ in range(values.DEPTH + 2):
+        deep = {"a": deep}
+    with pytest.raises(ValueError, match="too deep"):
+        values.gathered(deep, 1_000_000)
