@@ -17,6 +17,7 @@ from pathlib import Path
 
 from gatekit.demo.browser import StoryError
 from gatekit.demo.servers import Commands
+from gatekit.demo.sums import DESCRIPTION
 from gatekit.demo.wire import fetch
 
 HOST = "127.0.0.1"
@@ -25,7 +26,29 @@ STOP_WITHIN = 15.0
 PR_SET_PDEATHSIG = 1
 
 PEOPLE = {"alice": ("developers", "sre_team"), "bob": ("developers",)}
-SERVERS = {"everything": "developers", "filesystem": "sre_team", "time": "developers"}
+SERVERS = {"everything": "developers", "filesystem": "sre_team", "time": "developers", "sums": "developers"}
+PRIVATE = "private"
+"""Folder among the shared files that a rule keeps to itself."""
+
+MORE = {
+    "everything": ("    plugins:", "      - {use: secrets, action: block}"),
+    "sums": ("    pins: quarantine",),
+}
+RULES = (
+    "rules:",
+    "  - name: private-stays-private",
+    "    effect: deny",
+    "    servers: [filesystem]",
+    "    arguments:",
+    "      /path: {{under: [{private}], optional: true}}",
+    "    reason: this folder is not for tools",
+    "  - name: somebody-looks",
+    "    effect: ask",
+    "    servers: [filesystem]",
+    "    tools: [write_file]",
+    "    approvers: [bob]",
+    "    reason: bob looks at what is written",
+)
 
 
 def free_port(preferred: int) -> int:
@@ -60,6 +83,8 @@ class DemoGateway:
         self.log = folder / "gateway.log"
         self.data = folder / "data"
         self.port = port
+        self.sums = folder / "sums.txt"
+        """How the tool of ``sums`` describes itself."""
         self.process: subprocess.Popen[bytes] | None = None
 
     def endpoint(self, server: str = "") -> str:
@@ -89,10 +114,16 @@ class DemoGateway:
             "servers:",
         ]
         for name, group in SERVERS.items():
-            command = json.dumps(list(getattr(commands, name)))
+            command = json.dumps(list(self._sums() if name == "sums" else getattr(commands, name)))
             lines += [f"  - name: {name}", f"    command: {command}", f"    users: [{group}]"]
+            lines += MORE.get(name, ())
+        lines += [line.format(private=json.dumps(str(self.folder / "files" / PRIVATE))) for line in RULES]
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.sums.write_text(DESCRIPTION, encoding="utf-8")
         self.config.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    def _sums(self) -> list[str]:
+        return [sys.executable, str(Path(__file__).with_name("sums.py")), str(self.sums)]
 
     def start(self) -> float:
         """Start it and wait until it is ready; return the seconds that took."""

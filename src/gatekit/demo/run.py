@@ -12,7 +12,7 @@ from types import FrameType
 import click
 
 from gatekit.demo.browser import StoryError
-from gatekit.demo.gateway import PEOPLE, SERVERS, DemoGateway, free_port
+from gatekit.demo.gateway import PEOPLE, PRIVATE, SERVERS, DemoGateway, free_port
 from gatekit.demo.servers import install
 from gatekit.demo.story import SECRET_FILE, Story
 
@@ -67,11 +67,19 @@ def run_demo(folder: Path, port: int) -> int:
             click.echo("✓ stopped")
 
 
-def _prepared(folder: Path, home: Path, port: int) -> DemoGateway:
-    """Servers in ``folder``, a running gateway with its configuration and data in ``home``."""
+def furnish(home: Path) -> Path:
+    """The files that are shared, and those that a rule keeps private; the folder of them."""
     scratch = (home / "files").resolve()
     scratch.mkdir(parents=True, exist_ok=True)
+    (scratch / PRIVATE).mkdir(exist_ok=True)
+    (scratch / PRIVATE / "diary.txt").write_text("Nobody reads this.\n", encoding="utf-8")
     (scratch / SECRET_FILE).write_text(NOTE, encoding="utf-8")
+    return scratch
+
+
+def _prepared(folder: Path, home: Path, port: int) -> DemoGateway:
+    """Servers in ``folder``, a running gateway with its configuration and data in ``home``."""
+    scratch = furnish(home)
     commands = install(folder / "servers", scratch, _say)
     _tick(f"servers: {commands.versions}")
     gateway = DemoGateway(home, port)
@@ -103,6 +111,13 @@ def _invitation(gateway: DemoGateway, links: dict[str, str]) -> str:
         f"  · watch what happens: {gatekit} audit --data-dir {gateway.data} tail -f",
         f"  · take bob out of developers in {gateway.config}",
         "    while a client of his is connected: his next request is refused.",
+        "  · let everything echo a key like AKIAZ7Q2MXW4KD5RJ3VN: a guard blocks it.",
+        f"  · let filesystem read {gateway.folder / 'files' / PRIVATE}: a rule denies it. Why:",
+        f"    {gatekit} policy explain --config {gateway.config} --user alice --server filesystem "
+        f'--tool read_text_file --args \'{{"path": "{gateway.folder / "files" / PRIVATE}"}}\'',
+        f"  · let filesystem write a file: it waits for {gatekit} approvals --config {gateway.config} list",
+        f"  · change {gateway.sums} and list the tools of sums again: add is withheld, and waits in",
+        f"    {gatekit} pins --config {gateway.config} list --waiting",
         "  · a client that cannot sign in takes a key as its bearer token:",
         f"    {gatekit} keys create alice --name editor --config {gateway.config}",
         "",

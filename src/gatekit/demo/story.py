@@ -9,6 +9,7 @@ from typing import Any
 
 from gatekit.demo.browser import Person, StoryError
 from gatekit.demo.gateway import PEOPLE, DemoGateway
+from gatekit.demo.guarded import GuardedStory
 from gatekit.demo.wire import Login, McpClient
 
 Done = Callable[[str], None]
@@ -31,6 +32,7 @@ class Story:
         self._alice_works(login)
         self._alice_uses_the_others()
         self._bob_is_refused()
+        GuardedStory(self._gateway, self._opened, self._done).tell()
         self._audit_shows_both()
 
     def _people(self) -> None:
@@ -82,12 +84,14 @@ class Story:
             ("filesystem", "read_text_file", {"path": str(scratch / SECRET_FILE)}, "Gatekit"),
             ("time", "get_current_time", {"timezone": "UTC"}, "UTC"),
         ):
-            client = McpClient(*_token(self._alice, self._gateway.endpoint(server)))
-            client.initialize()
+            client = self._opened(server)
             said = _text(client.request("tools/call", {"name": tool, "arguments": arguments}))
             if expected not in said:
                 raise StoryError(f"{server}: {tool} answered {said[:120]!r}")
             self._done(f"call a tool: {server}: {tool} → {_short(said)}")
+
+    def _opened(self, server: str) -> McpClient:
+        return opened(self._alice, self._gateway, server)
 
     def _bob_is_refused(self) -> None:
         login = Login(self._gateway.endpoint("filesystem"))
@@ -136,6 +140,13 @@ class Story:
             "audit", "--data-dir", str(self._gateway.data), "search", "--json", *arguments
         )
         return [json.loads(line) for line in printed.splitlines()]
+
+
+def opened(person: Person, gateway: DemoGateway, server: str) -> McpClient:
+    """A client that somebody signed in with, in a session at one server."""
+    client = McpClient(*_token(person, gateway.endpoint(server)))
+    client.initialize()
+    return client
 
 
 def _token(person: Person, url: str) -> tuple[str, str]:
