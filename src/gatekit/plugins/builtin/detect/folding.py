@@ -26,6 +26,8 @@ COMPATIBLE = (
     r"\x{1d400}-\x{1d7ff}\x{1f100}-\x{1f1ff}]"
 )
 """Letters, digits and signs that are ASCII in another dress."""
+_SMALL = r"[\x{b2}\x{b3}\x{b9}\x{ba}\x{17f}\x{2b0}-\x{2b8}\x{2e0}-\x{2e4}\x{1d2c}-\x{1d6a}]"
+"""More of them, too common in ordinary text to ask for a second reading by themselves."""
 FOREIGN = r"[\x{370}-\x{52f}\x{250}-\x{2af}\x{131}\x{2113}\x{2223}\x{a4d0}-\x{a4ff}]"
 _LOOKALIKES = str.maketrans(
     "аеорсухіјѕԁһӏқԛԝАВЕКМНОРСТУХІЈЅ" + "αορνικτυεηχωΑΒΕΖΗΙΚΜΝΟΡΤΥΧ" + "ɑɡıℓ∣ꓐꓑꓔ",
@@ -123,7 +125,7 @@ def _hidden_chars() -> frozenset[str]:
 
 def shown(data: bytes) -> bytes | None:
     """What ``unhidden`` makes of a text (UTF-8), without the places, in the time of a search."""
-    hidden = _regexp(f"{INVISIBLE}|{COMPATIBLE}")
+    hidden = _regexp(f"{INVISIBLE}|{COMPATIBLE}|{_SMALL}")
     parts: list[bytes] = []
     at = 0
     for match in hidden.finditer(data):

@@ -106,7 +106,7 @@ def test_packages_looked_at_together_are_as_suspicious(packing: str) -> None:
 
 def test_what_is_shown_is_what_is_unhidden() -> None:
     """Two ways to the same reading: with places for cutting, without them for a first look."""
-    text = "g\u200bhp_\ufe0f \uff47\uff48\uff50 \u2460 \u00ad\U0001d41a\u2113 é ß \u3164 \U000e0041 end"
+    text = "g\u200bhp_\ufe0f \uff47\uff48\uff50 \u2460 \u00ad\U0001d41a\u2113 m² ˢ é ß \u3164 \U000e0041 end"
     plain = folding.unhidden(text)
     assert plain is not None
     assert folding.shown(text.encode()) == plain[0].encode()
