@@ -1,7 +1,7 @@
 """What a pattern cannot say: check digits, structure, and whether a value looks made up.
 
-Every check takes the finding and says whether it counts. Sources: ISO/IEC 7812-1 (Luhn), ISO 13616 (IBAN), ICAO
-9303 (travel documents). ``citizens`` has the numbers of persons, ``shapes`` what credentials look like.
+Every check takes the finding and says whether it counts. Sources: ISO/IEC 7812-1 (Luhn), ISO 13616 (IBAN),
+ICAO 9303 (travel documents). ``citizens`` has the numbers of persons, ``shapes`` what credentials look like.
 """
 
 from __future__ import annotations
@@ -14,16 +14,23 @@ from collections.abc import Callable
 from gatekit.plugins.builtin.detect import citizens, shapes
 from gatekit.plugins.builtin.detect.citizens import digits, luhn
 
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
 _IBAN_LENGTHS = {
     each[:2]: int(each[2:])
-    for each in """
+    for each in _words("""
     AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 DK18 DO28
     EE20 EG29 ES24 FI18 FK18 FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HN28 HR21 HU28 IE22 IL23 IQ23 IS26
     IT27 JO30 KW30 KZ20 LB28 LC32 LI21 LT20 LU20 LV21 LY25 MC27 MD24 ME22 MK19 MN20 MR27 MT31 MU30 NI28
     NL18 NO15 OM23 PK24 PL28 PS29 PT25 QA29 RO24 RS22 RU33 SA24 SC31 SD18 SE24 SI19 SK24 SM27 SO23 ST25
     SV28 TL23 TN24 TR26 UA29 VA22 VG24 XK20 YE30
-    """.split()
+    """)
 }
+
+
 def jwt(text: str) -> bool:
     """RFC 7519 §3: its header is an object that names an algorithm."""
     head = text.partition(".")[0]
@@ -165,7 +172,8 @@ def travel_document(text: str) -> bool:
     """ICAO 9303-4: the check digits of the second line of a passport."""
     line = "".join(text.split())[-44:]
     return all(
-        sum((0 if char == "<" else int(char, 36)) * (7, 3, 1)[at % 3] for at, char in enumerate(line[a:b])) % 10
+        sum((0 if char == "<" else int(char, 36)) * (7, 3, 1)[at % 3] for at, char in enumerate(line[a:b]))
+        % 10
         == int(line[b].replace("<", "0"))
         for a, b in ((0, 9), (13, 19), (21, 27))
     )
@@ -174,7 +182,21 @@ def travel_document(text: str) -> bool:
 CHECKS: dict[str, Callable[[str], bool]] = {
     each.__name__: each
     for each in (
-        *(card, email, has_digit, iban, ipv4, ipv4_near, ipv6, jwt, luhn, obscured, phone, phone_any, phone_us),
+        *(
+            card,
+            email,
+            has_digit,
+            iban,
+            ipv4,
+            ipv4_near,
+            ipv6,
+            jwt,
+            luhn,
+            obscured,
+            phone,
+            phone_any,
+            phone_us,
+        ),
         *(shapes.chosen, shapes.chosen_bare, shapes.irregular, shapes.password, shapes.prefixed),
         *(shapes.secret, shapes.token, travel_document),
         *(citizens.aadhaar, citizens.afm, citizens.ahv, citizens.amka, citizens.austria, citizens.baltic),

@@ -1,7 +1,7 @@
 """Numbers that states give to people, and how each is checked.
 
-Sources: the rules that the issuing administrations publish; ISO/IEC 7812-1 (Luhn), ISO/IEC 7064 (mod 11,10 and
-mod 97,10). Every check takes the finding as it stands in the text.
+Sources: the rules that the issuing administrations publish; ISO/IEC 7812-1 (Luhn), ISO/IEC 7064 (mod 11,10
+and mod 97,10). Every check takes the finding as it stands in the text.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ _VERHOEFF_P = (
 )  # fmt: skip
 
 
-_ODD_PLACES = tuple("1 0 5 7 9 13 15 17 19 21 2 4 18 20 11 3 6 8 12 14 16 10 22 25 24 23".split())
+_ODD_PLACES = (1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23)
 """What A to Z count in odd places of the Italian tax code; 0 to 9 count as A to J do."""
+
+
 def digits(text: str) -> str:
     """Its ASCII digits."""
     return "".join(char for char in text if "0" <= char <= "9")
@@ -156,7 +158,7 @@ def dated(text: str) -> bool:
 
 
 def _month(value: int) -> bool:
-    return value <= 92 and 1 <= value % 20 <= 12 or 51 <= value <= 62 or 71 <= value <= 82
+    return (value <= 92 and 1 <= value % 20 <= 12) or 51 <= value <= 62 or 71 <= value <= 82
 
 
 def _day(value: int) -> bool:
@@ -166,9 +168,10 @@ def _day(value: int) -> bool:
 def _modulo(text: str, weights: str, mod: int = 11) -> bool:
     """The weighted sum of its digits, that of the check digit included, is a multiple."""
     number = digits(text)
-    return len(number) == len(weights) and not sum(
-        int(char) * int(weight, 36) for char, weight in zip(number, weights, strict=True)
-    ) % mod
+    return (
+        len(number) == len(weights)
+        and not sum(int(char) * int(weight, 36) for char, weight in zip(number, weights, strict=True)) % mod
+    )
 
 
 def _complement(text: str, weights: str, *, over: int = 0) -> bool:
@@ -385,6 +388,6 @@ def cedula_ec(text: str) -> bool:
 
 
 def numbered(text: str) -> bool:
-    """Enough digits for a number that stands beside a word that says what it is, and no year or span of years."""
+    """Enough digits for a number that stands beside a word that says what it is."""
     number = digits(text)
     return 5 <= len(number) <= 20 and len(set(number)) > 2

@@ -12,7 +12,7 @@ from typing import Any
 import re2
 from msgspec import Struct
 
-from gatekit.plugins.builtin.detect import checks
+from gatekit.plugins.builtin.detect import checks, shapes
 from gatekit.plugins.builtin.detect.folding import DISGUISES
 from gatekit.plugins.builtin.detect.forms import relaxed, words_near
 from gatekit.plugins.builtin.detect.rules import NEAR_CHARS, Pack, Rule, check_of
@@ -126,7 +126,7 @@ class Scanner:
             return ()
         if canary not in hits:
             return self._compiled  # the set ran out of memory on this text: each rule looks for itself
-        suspected = [self._compiled[hit] for hit in hits if hit < canary]
+        suspected = [self._compiled[hit] for hit in sorted(hits) if hit < canary]
         return [each for each in suspected if each.near_form < 0 or each.near_form in hits]
 
 
@@ -227,7 +227,7 @@ def _counts(compiled: _Compiled, data: bytes, start: int, end: int) -> bool:
         return False
     if compiled.check is not None and not compiled.check(value):
         return False
-    if rule.entropy and checks.entropy(value) < rule.entropy:
+    if rule.entropy and shapes.entropy(value) < rule.entropy:
         return False
     return not any(allowed.fullmatch(value.encode()) for allowed in compiled.allow)
 

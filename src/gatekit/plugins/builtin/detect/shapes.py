@@ -1,4 +1,4 @@
-"""Whether a value looks made by a machine, chosen by a person, or like a name that stands for it elsewhere."""
+"""Whether a value was made by a machine, chosen by a person, or only names one that is elsewhere."""
 
 from __future__ import annotations
 
@@ -7,14 +7,31 @@ from collections import Counter
 from itertools import pairwise
 from math import log2
 
-_PLACEHOLDERS = """
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+_PLACEHOLDERS = _words("""
     example placeholder changeme change_me redacted your_ your- yourkey yoursecret insert_ replace
     123456789 abcdefgh **** ... ${ {{ %( <
-""".split()
+""")
 _ELSEWHERE = (
     *("os.environ", "process.env", "env.", "getenv", "secrets.", "config.", "settings.", "self.", "this."),
     *("http://", "https://", "./", "../", "~/", "${", "{{", "$(", "%(", "<", "{", "[", "%s", "!", "@@", "**"),
-    *("vault:", "op://", "arn:", "file:", "ref+", "projects/", "ENC[", "sha256:", "sha1:", "sha512-", "data:"),
+    *(
+        "vault:",
+        "op://",
+        "arn:",
+        "file:",
+        "ref+",
+        "projects/",
+        "ENC[",
+        "sha256:",
+        "sha1:",
+        "sha512-",
+        "data:",
+    ),
 )
 """How values begin that say where the value is."""
 _NAME = re.compile(
@@ -22,7 +39,7 @@ _NAME = re.compile(
 )
 _WORD = re.compile(r"[A-Z]?[a-z]+")
 _VOWELS = frozenset("aeiouyAEIOUY")
-_MUTE = frozenset("ssh tls ssl sql css url xml pwd http https html tcp dns jwt str gcp tmp src ptr".split())
+_MUTE = frozenset(_words("ssh tls ssl sql css url xml pwd http https html tcp dns jwt str gcp tmp src ptr"))
 _BETWEEN = re.compile(r"[_\-./:,;=+*?&|!@#$%^~\\]")
 _PATH = re.compile(r"/?[\w.\-]+(?:/[\w.\-]+){2,}|/[\w.\-/]+|[A-Za-z_][\w]*(?:\.[A-Za-z_]\w*)+")
 """Of a file, or of a member of something in code."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gatekit.plugins.builtin.detect import checks
+from gatekit.plugins.builtin.detect import checks, citizens, shapes
 
 VALID = [
     ("card", "4111 1111 1111 1111"),
@@ -48,8 +48,8 @@ def test_a_valid_number_is_and_with_another_digit_is_not(name: str, number: str)
     "text", ["000-12-3456", "666-12-3456", "912-34-5678", "123-00-4567", "123-45-0000", "078-05-1120"]
 )
 def test_social_security_numbers_that_are_never_given_out(text: str) -> None:
-    assert not checks.ssn(text)
-    assert checks.ssn("536-22-8726")
+    assert not citizens.ssn(text)
+    assert citizens.ssn("536-22-8726")
 
 
 @pytest.mark.parametrize(
@@ -70,14 +70,14 @@ def test_colons_are_no_addresses(text: str) -> None:
 
 
 def test_a_token_is_not_what_stands_for_one() -> None:
-    assert checks.token("ghp_k2Jd83hDk29dkJd83")
+    assert shapes.token("ghp_k2Jd83hDk29dkJd83")
     for text in (
         "ghp_xxxxxxxxxxxxxxxxxxxx",
         "YOUR_API_KEY_HERE_1",
         "AKIAIOSFODNN7EXAMPLE",
         "${API_KEY_FROM_ENV}",
     ):
-        assert not checks.token(text)
+        assert not shapes.token(text)
 
 
 def test_a_web_token_has_a_header_that_names_an_algorithm() -> None:
@@ -87,6 +87,6 @@ def test_a_web_token_has_a_header_that_names_an_algorithm() -> None:
 
 
 def test_entropy() -> None:
-    assert checks.entropy("") == 0
-    assert checks.entropy("aaaa") == 0
-    assert checks.entropy("abcd") == 2
+    assert shapes.entropy("") == 0
+    assert shapes.entropy("aaaa") == 0
+    assert shapes.entropy("abcd") == 2
