@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from gatekit.plugins.builtin.detect import folding, packed, rules
+from gatekit.plugins.builtin.detect import packed, readings, rules
 from gatekit.plugins.builtin.detect.scanner import Scanner
 from tests.support.guards import held_out, held_out_second, seen
 from tests.support.guards.held_out_second_injection import TECHNIQUES
@@ -24,6 +24,7 @@ PIECE = 1024
 REAL = frozenset(("email_address", "phone_number"))
 """In ordinary texts these are real."""
 THRESHOLD = 2.0
+HIDDEN_WEIGHT = 2.0
 PARTS = (
     ("seen", seen, (20, 20)),
     ("held out", held_out, (20, 20)),
@@ -56,7 +57,7 @@ def orders_missed(looking: Scanner, orders: Sequence[str]) -> list[str]:
 
 def score(looking: Scanner, text: str) -> float:
     """Sum of the weights of what is seen."""
-    return sum({each.rule: each.weight for each in looking.scan(folding.fold(text))}.values())
+    return sum(looking.weights.get(each, HIDDEN_WEIGHT) for each in readings.signals(looking, text))
 
 
 def ordinary(most: int) -> Iterator[str]:

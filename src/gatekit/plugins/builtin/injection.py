@@ -6,7 +6,6 @@ not a default.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -26,9 +25,9 @@ from gatekit.plugin import (
     Verdict,
     Verdicts,
 )
-from gatekit.plugins.builtin.detect import folding, rules, values
+from gatekit.plugins.builtin.detect import readings, rules, values
 from gatekit.plugins.builtin.detect.scanner import Scanner
-from gatekit.plugins.builtin.guard import LARGE, Place, Together
+from gatekit.plugins.builtin.guard import LARGE, Place
 
 _THRESHOLDS = {"relaxed": 3.0, "standard": 2.0, "strict": 1.0}
 _HOOKS: dict[str, tuple[str, ...]] = {
@@ -73,14 +72,6 @@ class Injection(Plugin):
     def hooks(self) -> frozenset[str]:
         """Only where it looks."""
         return frozenset(hook for place in self.options.look_at for hook in _HOOKS[place])
-
-    def together(self, hook: str, plugins: Sequence[Plugin]) -> Any:
-        """One look for several guards."""
-        return Together(plugins).of(hook)
-
-    def passes(self, text: str) -> bool:
-        """Whether a text says nothing."""
-        return not self._signals(text)
 
     def on_request(self, subject: Subject, asked: Asked) -> Verdicts:  # noqa: ARG002
         """Arguments, if it was told to."""
@@ -154,18 +145,9 @@ class Injection(Plugin):
         return tuple(sorted(signals)) if self._score(signals) >= self._threshold else ()
 
     def _found(self, text: str) -> set[str]:
-        look = self._scanner.look(text)
-        signals = {finding.rule for finding in look.findings}
-        if look.disguised:
-            signals.update(finding.rule for finding in self._scanner.scan(folding.fold(text)))
-            hidden = folding.Hidden(text)
-            if hidden.tags > 8:
-                signals.update(finding.rule for finding in self._scanner.scan(folding.tagged(text)))
-            if hidden.suspicious:
-                signals.add("hidden_text")
-        return signals
+        return readings.signals(self._scanner, text)
 
     def _score(self, signals: Any) -> float:
         return sum(
-            _HIDDEN_WEIGHT if each == "hidden_text" else self._scanner.weights[each] for each in signals
+            _HIDDEN_WEIGHT if each == readings.HIDDEN else self._scanner.weights[each] for each in signals
         )

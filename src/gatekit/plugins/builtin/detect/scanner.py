@@ -110,6 +110,10 @@ class Scanner:
         findings = self.scan(text)
         return Look(findings, disguised) if findings or disguised else NOTHING
 
+    def seen(self, data: bytes) -> set[str]:
+        """Ids of the rules that find something in a text (UTF-8), whether their findings overlap or not."""
+        return {each.rule.id for each in self._suspected(data) if any(True for _ in _spans(each, data))}
+
     def finds(self, data: bytes) -> bool:
         """Whether there is anything to be found in a text (UTF-8)."""
         return any(True for each in self._suspected(data) for _ in _spans(each, data))

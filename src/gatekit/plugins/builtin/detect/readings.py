@@ -1,0 +1,81 @@
+"""The ways in which a text can be read, for judging it as a whole: as it stands, folded, unpacked, with the
+letters that digits stand for, with its letters drawn together, without the marks between them.
+
+A reading is made only where something in the text asks for it, so that ordinary text is read once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import re2
+
+from gatekit.plugins.builtin.detect import folding, packages
+from gatekit.plugins.builtin.detect.scanner import Scanner
+
+DEPTH = 3
+"""Packages in packages that are opened."""
+HIDDEN = "hidden_text"
+"""Signal of text that nobody sees; no rule of a pack."""
+
+_LEET_FORM = (
+    rb"\b[A-Za-z]*[013457@$][A-Za-z013457@$]*[a-z][013457@$]?[a-z]*\s+[A-Za-z]*[013457@$][a-z]"
+)
+"""Two words after each other with digits among their letters."""
+_SPACED_FORM = rb"(?:\b[A-Za-z][ ._\-*|]{1,2}){9,}[A-Za-z]\b"
+_MARKED_FORM = rb"[a-z](?:\*\*|~~|<[^<>]*>|&shy;|`)[a-z]|[a-z]_[a-z]{1,2}_[a-z]"
+_ANY = re2.compile(rb"|".join((_LEET_FORM, _SPACED_FORM, _MARKED_FORM)))
+"""A text without any of them, which is nearly every one, is not looked at again."""
+_LEET = re2.compile(_LEET_FORM)
+_SPACED = re2.compile(_SPACED_FORM)
+_GAP = re2.compile(rb"([A-Za-z])[ ._\-*|]([ ._\-*|]?)")
+_MARKED = re2.compile(_MARKED_FORM)
+_MARKS = re2.compile(rb"\*\*|__?|~~|<[^<>]{0,40}>|&shy;|`")
+
+
+def signals(scanner: Scanner, text: str, depth: int = DEPTH) -> set[str]:
+    """Ids of all rules that find something in any reading of ``text``."""
+    data = text.encode("utf-8", "surrogatepass")
+    seen = scanner.seen(data)
+    for reading in _readings(text, data):
+        seen |= scanner.seen(reading.encode("utf-8", "surrogatepass"))
+    if not text.isascii() and scanner.disguised(data) and folding.Hidden(text).suspicious:
+        seen.add(HIDDEN)
+    if depth:
+        for package in packages.present(data):
+            inner = package.open(text) if package.sign else package.opened(text, data)
+            if len(inner) >= 8 and inner != text:
+                seen |= signals(scanner, inner, depth - 1)
+    return seen
+
+
+def _readings(text: str, data: bytes) -> Iterator[str]:
+    if not text.isascii():
+        tagged = folding.tagged(text)
+        if len(tagged) > 8:
+            yield tagged
+        turned = "\u202e" in text
+        folded = folding.fold(text)
+        if folded != text:
+            yield folded
+            text, data = folded, folded.encode("utf-8", "surrogatepass")
+        if turned:
+            yield text[::-1]
+    if _ANY.search(data) is None:
+        return
+    if _LEET.search(data) is not None:
+        yield folding.unleet(text)
+    if _SPACED.search(data) is not None:
+        yield _drawn_together(data)
+    if len(_MARKED.findall(data)) > 2:
+        yield _MARKS.sub(b"", data).decode("utf-8", "replace")
+
+
+def _drawn_together(data: bytes) -> str:
+    """One gap between letters taken away; of a wider one, a space is left."""
+
+    def closed(match: object) -> bytes:
+        run = match.group()  # type: ignore[attr-defined]
+        return _GAP.sub(lambda each: each.group(1) + (b" " if each.group(2) else b""), run)
+
+    return _SPACED.sub(closed, data).decode("utf-8", "replace")
