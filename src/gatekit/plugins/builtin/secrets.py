@@ -8,6 +8,6 @@ from gatekit.plugins.builtin.guard import Guard
 
 
 class Secrets(Guard):
-    """Tokens of more than a hundred makers, private keys, passwords in addresses and in assignments."""
+    """Tokens of about two hundred makers, private keys, passwords in addresses, assignments and sentences."""
 
     PACK: ClassVar[str] = "secrets"

@@ -7,6 +7,7 @@ A reading is made only where something in the text asks for it, so that ordinary
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import re2
 
@@ -18,9 +19,7 @@ DEPTH = 3
 HIDDEN = "hidden_text"
 """Signal of text that nobody sees; no rule of a pack."""
 
-_LEET_FORM = (
-    rb"\b[A-Za-z]*[013457@$][A-Za-z013457@$]*[a-z][013457@$]?[a-z]*\s+[A-Za-z]*[013457@$][a-z]"
-)
+_LEET_FORM = rb"\b[A-Za-z]*[013457@$][A-Za-z013457@$]*[a-z][013457@$]?[a-z]*\s+[A-Za-z]*[013457@$][a-z]"
 """Two words after each other with digits among their letters."""
 _SPACED_FORM = rb"(?:\b[A-Za-z][ ._\-*|]{1,2}){9,}[A-Za-z]\b"
 _MARKED_FORM = rb"[a-z](?:\*\*|~~|<[^<>]*>|&shy;|`)[a-z]|[a-z]_[a-z]{1,2}_[a-z]"
@@ -73,9 +72,8 @@ def _readings(text: str, data: bytes) -> Iterator[str]:
 
 def _drawn_together(data: bytes) -> str:
     """One gap between letters taken away; of a wider one, a space is left."""
+    return str(_SPACED.sub(_closed, data), "utf-8", "replace")
 
-    def closed(match: object) -> bytes:
-        run = match.group()  # type: ignore[attr-defined]
-        return _GAP.sub(lambda each: each.group(1) + (b" " if each.group(2) else b""), run)
 
-    return _SPACED.sub(closed, data).decode("utf-8", "replace")
+def _closed(match: Any) -> bytes:
+    return bytes(_GAP.sub(lambda gap: gap.group(1) + (b" " if gap.group(2) else b""), match.group()))
