@@ -8,7 +8,7 @@ name). Bundles without conditions are decided once; the others per call.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -70,17 +70,16 @@ class Bundle(Struct, frozen=True):
         """Whether the answer is the same for every call."""
         if self.otherwise is not None and not self.otherwise.settled:
             return False
-        return all(ruled.fixed for ruled in (*self.denies, *self.allows, *self.steps, *self.asks))
+        return all([ruled.fixed for ruled in (*self.denies, *self.allows, *self.steps, *self.asks)])
 
 
-def bundle_of(base: Decision, closed: bool, rules: Iterable[Ruled], reach: bool = False) -> Bundle:
-    """Sort rules by what they do."""
-    ordered = sorted(rules, key=lambda ruled: ruled.title)
-    enforced = [ruled for ruled in ordered if not ruled.rule.shadow]
+def bundle_of(base: Decision, closed: bool, rules: Sequence[Ruled], reach: bool = False) -> Bundle:
+    """Sort rules by what they do. They come in the order of their titles."""
+    enforced = [ruled for ruled in rules if not ruled.rule.shadow]
     bundle = _sorted(base, closed, enforced, reach)
-    if len(enforced) == len(ordered):
+    if len(enforced) == len(rules):
         return bundle
-    return replace(bundle, otherwise=_sorted(base, closed, ordered, reach))
+    return replace(bundle, otherwise=_sorted(base, closed, rules, reach))
 
 
 def _sorted(base: Decision, closed: bool, rules: Iterable[Ruled], reach: bool) -> Bundle:
@@ -88,13 +87,13 @@ def _sorted(base: Decision, closed: bool, rules: Iterable[Ruled], reach: bool) -
     for ruled in rules:
         by_effect[ruled.rule.effect].append(ruled)
     return Bundle(
-        base=base,
-        closed=closed,
-        denies=tuple(by_effect["deny"]),
-        allows=tuple(by_effect["allow"]),
-        steps=tuple(by_effect["step_up"]),
-        asks=tuple(by_effect["ask"]),
-        reach=reach,
+        base,
+        closed,
+        tuple(by_effect["deny"]),
+        tuple(by_effect["allow"]),
+        tuple(by_effect["step_up"]),
+        tuple(by_effect["ask"]),
+        reach,
     )
 
 

@@ -15,18 +15,18 @@ from gatekit.model.decision import Allow, Decision, Deny
 from gatekit.model.people import ROLES, Principal, Role
 from gatekit.model.rules import Rules
 from gatekit.policy.bundle import Bundle, bundle_of
-from gatekit.policy.index import Index
+from gatekit.policy.index import Directory, Index
 from gatekit.policy.quotas import Limited, compile_quotas, concerning
 from gatekit.policy.rules import (
     CompiledRules,
     CompiledServer,
     Keys,
-    Narrowing,
     claimed_keys_of,
     compile_rules,
     keys_of,
 )
 from gatekit.policy.ruling import Asker, Ruled, compile_rule
+from gatekit.policy.server_rights import At, ServerRights
 
 Kind = Literal["server", "tool", "prompt", "resource"]
 
@@ -34,69 +34,7 @@ GATEWAY_RULE = "proxy.auth.allowed_users"
 DEFAULT_RULE = "default"
 AUTH_DISABLED_RULE = "proxy.auth.enabled"
 
-MEMO_LIMIT = 4096
-"""Names remembered per person and server. Names come from clients, so the memo must not grow for ever."""
-
 _UNKNOWN_SERVER = Deny("no such server", DEFAULT_RULE)
-
-
-class _ServerRights:
-    """One person at one server: the answer for the server, and a memo of answers for names."""
-
-    __slots__ = ("access", "index", "keys", "memo", "narrowings", "rules", "shown")
-
-    def __init__(
-        self, access: Decision, keys: Keys, narrowings: tuple[Narrowing, ...], rules: tuple[Ruled, ...]
-    ) -> None:
-        self.access = access
-        self.keys = keys
-        self.narrowings = narrowings
-        self.rules = rules
-        self.index = Index(rules) if rules else None
-        self.memo: dict[tuple[str, str], Decision | Bundle] = {}
-        self.shown: dict[str, tuple[tuple[str, ...], tuple[bool, ...]]] = {}
-
-    def judge(self, kind: str, name: str) -> Decision | Bundle:
-        """The answer for a name, as far as it is the same for every call."""
-        base, closed = self._listed(kind, name)
-        found: Decision | Bundle = base
-        if self.index is not None:
-            rules = self._about(kind, name)
-            if rules:
-                bundle = bundle_of(base, closed, rules, kind == "server" and not name)
-                found = bundle.judge(UNASKED, False) if bundle.settled else bundle
-        if len(self.memo) < MEMO_LIMIT:
-            self.memo[(kind, name)] = found
-        return found
-
-    def _listed(self, kind: str, name: str) -> tuple[Decision, bool]:
-        """What the lists say, and whether one of them says so about this very name."""
-        decision, closed = self.access, False
-        for narrowing in self.narrowings:
-            if not narrowing.matches(kind, name):
-                continue
-            if self.keys.isdisjoint(narrowing.keys):
-                if type(decision) is not Allow:
-                    return decision, True
-                return Deny(f"not on the list of this {kind}", narrowing.rule), True
-            if type(decision) is Allow:
-                decision = Allow(narrowing.rule)
-        return decision, closed
-
-    def _about(self, kind: str, name: str) -> list[Ruled]:
-        assert self.index is not None
-        if kind != "server":
-            return self.index.about(kind, name)
-        # The server as such may be used by whoever may use anything on it, and is asked for by nothing:
-        # opening a session is no deed. A method that nobody knows (``name``) may be one, and then only a
-        # rule about the whole server lets it pass.
-        if name:
-            return [ruled for ruled in self.rules if ruled.whole]
-        return [
-            ruled
-            for ruled in self.rules
-            if ruled.rule.effect == "allow" or (ruled.rule.effect == "deny" and ruled.whole)
-        ]
 
 
 class Rights:
@@ -106,7 +44,7 @@ class Rights:
 
     def __init__(
         self,
-        servers: dict[str, _ServerRights],
+        servers: dict[str, ServerRights],
         resources: tuple[str, ...],
         conditional: bool = False,
         quotas: tuple[Limited, ...] = (),
@@ -142,13 +80,16 @@ class Rights:
         if rights is None:
             return (False,) * len(names)
         wanted = tuple(names)
-        known = rights.shown.get(kind)
-        if known is not None and known[0] == wanted:
-            return known[1]
-        answer = tuple(self.visible(server, kind, name, about) for name in wanted)
-        if not self.conditional and len(wanted) <= MEMO_LIMIT:
-            rights.shown[kind] = (wanted, answer)
-        return answer
+        shown = rights.shown.get(kind)
+        if shown is None or shown.names != wanted:
+            shown = rights.show(kind, wanted)
+        if shown.answer is not None:
+            return shown.answer
+        visible = [
+            type(case.judge(about, True) if isinstance(case, Bundle) else case) is not Deny
+            for case in shown.cases
+        ]
+        return tuple([visible[place] for place in shown.which])
 
     def _found(self, server: str, kind: Kind, name: str) -> Decision | Bundle:
         rights = self._servers.get(server)
@@ -162,16 +103,12 @@ class Rights:
         """Whether any rule looks at single names of this kind there; if none does, all of them are visible to
         whoever may use the server."""
         rights = self._servers.get(server)
-        if rights is None or any(narrowing.kind == kind for narrowing in rights.narrowings):
+        if rights is None:
             return True
-        rules = [ruled for ruled in rights.rules if ruled.touches(kind) and not ruled.rule.shadow]
-        for ruled in rules:
-            # What looks at arguments denies no name as such; ask and step-up hide nothing.
-            if ruled.rule.effect == "deny" and not ruled.tests and not (ruled.whole and ruled.fixed):
-                return True
-        if type(rights.access) is Allow:
-            return False
-        return not any(r.rule.effect == "allow" and r.whole and r.fixed for r in rules)
+        known = rights.narrowed.get(kind)
+        if known is None:
+            known = rights.narrowed[kind] = rights.narrows(kind)
+        return known
 
     def outline(self, server: str, kind: Kind) -> tuple[object, ...] | None:
         """What of a kind is out of reach there, as declared; None: everything. Equal outlines show the same
@@ -204,7 +141,7 @@ class Rights:
 class Policy:
     """Compiled rules; immutable. Implements ``identity.ports.Admission``."""
 
-    __slots__ = ("_at", "_compiled", "_elsewhere", "_rules", "quotas")
+    __slots__ = ("_at", "_compiled", "_conditional", "_directory", "_elsewhere", "_rules", "quotas")
 
     def __init__(
         self, compiled: CompiledRules, rules: tuple[Ruled, ...] = (), quotas: tuple[Limited, ...] = ()
@@ -213,7 +150,10 @@ class Policy:
         self.quotas = quotas
         """Everybody's."""
         self._rules = rules
-        self._at = {server.name: _covering(server, rules) for server in compiled.servers}
+        rules = tuple(sorted(rules, key=lambda ruled: ruled.title))
+        self._directory = Directory(rules)
+        self._conditional = frozenset(ruled for ruled in rules if not ruled.fixed)
+        self._at = {server.name: _at(server, rules) for server in compiled.servers}
         self._elsewhere = {server.name: _covering(server, rules) for server in compiled.resources}
 
     @classmethod
@@ -241,7 +181,8 @@ class Policy:
 
     def covered(self, server: str) -> tuple[Ruled, ...]:
         """The rules about one server, whomever they concern."""
-        return self._at.get(server, ())
+        at = self._at.get(server)
+        return at.rules if at is not None else ()
 
     def admits(self, principal: Principal) -> bool:
         """The gateway-wide gate: the gateway's list if there is one, else being named at any server, or by a
@@ -295,24 +236,23 @@ class Policy:
             # With authentication off no list can change the answer, and who is not let in at the gateway
             # is let in by no rule.
             narrowings = server.narrowings if compiled.auth_enabled and refused is None else ()
-            rules = tuple(r for r in self._at[server.name] if r in mine) if mine and refused is None else ()
-            if type(access) is not Allow and not rules:
+            at = self._at[server.name] if mine and refused is None else None
+            if type(access) is not Allow and at is None:
                 narrowings = ()
-            servers[server.name] = _ServerRights(access, keys, narrowings, rules)
+            servers[server.name] = ServerRights(access, keys, narrowings, at, mine)
         elsewhere = (
             resource.name
             for resource in compiled.resources
             if type(refused or self._access_elsewhere(resource, keys, mine)) is Allow
         )
-        conditional = not all(ruled.fixed for ruled in mine)
+        conditional = not mine.isdisjoint(self._conditional)
         quotas = concerning(self.quotas, self.asker(principal)) if self.quotas else ()
         return Rights(servers, tuple(elsewhere), conditional, quotas)
 
     def _concerning(self, principal: Principal) -> frozenset[Ruled]:
         if not self._rules:
             return frozenset()
-        asker = self.asker(principal)
-        return frozenset(ruled for ruled in self._rules if ruled.concerns(asker))
+        return self._directory.concerning(self.asker(principal))
 
     def asker(self, principal: Principal) -> Asker:
         """The person as rules see them."""
@@ -341,6 +281,11 @@ class Policy:
         whole = (r for r in self._elsewhere[resource.name] if r in mine and r.whole)
         rules = [ruled for ruled in whole if ruled.rule.effect in ("allow", "deny")]
         return bundle_of(self._access(resource, keys), False, rules).judge(UNASKED, False)
+
+
+def _at(server: CompiledServer, rules: tuple[Ruled, ...]) -> At | None:
+    covering = _covering(server, rules)
+    return At(covering, Index(covering)) if covering else None
 
 
 def _covering(server: CompiledServer, rules: tuple[Ruled, ...]) -> tuple[Ruled, ...]:

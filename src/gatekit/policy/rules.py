@@ -43,7 +43,7 @@ def fold(text: str) -> str:
     ``str.lower`` maps characters outside ASCII onto ASCII letters (the Kelvin sign becomes ``k``), which
     would let one person's address match another's.
     """
-    return text.translate(_ASCII_UPPER)
+    return text.lower() if text.isascii() else text.translate(_ASCII_UPPER)
 
 
 def usable_email(address: str) -> bool:

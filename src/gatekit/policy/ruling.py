@@ -40,11 +40,14 @@ class Ruled(Struct, frozen=True, eq=False):
     servers: re.Pattern[str] | None
     literal: frozenset[str]
     """Servers that are named and not meant by a glob."""
-    names: tuple[tuple[str, re.Pattern[str]], ...]
+    names: tuple[tuple[str, str, re.Pattern[str] | None], ...]
+    """(kind, name, None) or (kind, glob, its pattern); in lower case."""
     conditions: tuple[tuple[str, Condition], ...]
     tests: tuple[tuple[str, Condition], ...]
     """Of the arguments."""
     strength: Condition | None
+    fixed: bool
+    """Whether it says the same to every call."""
 
     def concerns(self, asker: Asker) -> bool:
         """Whether it is about this person at all."""
@@ -65,7 +68,7 @@ class Ruled(Struct, frozen=True, eq=False):
             return True
         if not called and not self.restricts:
             return False
-        return self.servers is None or self.servers.match(folded) is not None
+        return not self.rule.servers or (self.servers is not None and self.servers.match(folded) is not None)
 
     def touches(self, kind: str) -> bool:
         """Whether it may be about things of this kind."""
@@ -80,7 +83,10 @@ class Ruled(Struct, frozen=True, eq=False):
         if not self.names:
             return True
         spelled = [fold(reading) for reading in readings(kind, name)]
-        return any(one == kind and any(map(pattern.match, spelled)) for one, pattern in self.names)
+        return any(
+            one == kind and (any(map(pattern.match, spelled)) if pattern is not None else glob in spelled)
+            for one, glob, pattern in self.names
+        )
 
     @property
     def whole(self) -> bool:
@@ -95,11 +101,6 @@ class Ruled(Struct, frozen=True, eq=False):
             return False
         return reach or all([judge(about) in accepted for _, judge in self.tests])
 
-    @property
-    def fixed(self) -> bool:
-        """Whether it says the same to every call. One that asks does not: a yes is for one call."""
-        return not (self.conditions or self.tests or self.strength is not None or self.rule.effect == "ask")
-
     def unsatisfied(self, about: Circumstances) -> bool:
         """Step-up: whether the sign-in is not what it asks for."""
         return self.strength is None or self.strength(about) is not YES
@@ -111,7 +112,9 @@ def compile_rule(rule: Rule, keys: Callable[[Iterable[Selector]], Keys]) -> Rule
     who = None if rule.who is None else keys(rule.who)
     if who is not None and ANYONE in who and restricts:
         who = None  # "everybody" leaves out programs where it lets in, and nobody where it keeps out
-    wild = [translate(fold(glob)) for glob in rule.servers]
+    conditions, tests = conditions_of(rule), tests_of(rule)
+    strength = strong(rule.strength) if rule.strength is not None and rule.effect == "step_up" else None
+    wild = [translate(fold(glob)) for glob in rule.servers if _WILD.search(glob)]
     return Ruled(
         rule=rule,
         title=rule.title,
@@ -120,11 +123,17 @@ def compile_rule(rule: Rule, keys: Callable[[Iterable[Selector]], Keys]) -> Rule
         unless=keys(rule.unless),
         servers=re.compile("|".join(wild)) if wild else None,
         literal=frozenset(fold(glob) for glob in rule.servers if not _WILD.search(glob)),
-        names=tuple((kind, re.compile(translate(fold(glob)))) for kind, glob in rule.names),
-        conditions=conditions_of(rule),
-        tests=tests_of(rule),
-        strength=strong(rule.strength) if rule.strength is not None and rule.effect == "step_up" else None,
+        names=tuple((kind, fold(glob), _pattern(fold(glob))) for kind, glob in rule.names),
+        conditions=conditions,
+        tests=tests,
+        strength=strength,
+        fixed=not (conditions or tests or strength is not None),
     )
+
+
+def _pattern(glob: str) -> re.Pattern[str] | None:
+    """None for what is one name: most rules name things, and a pattern takes long to compile."""
+    return re.compile(translate(glob)) if _WILD.search(glob) else None
 
 
 def is_pattern(glob: str) -> bool:
