@@ -10,6 +10,7 @@ from __future__ import annotations
 import os.path
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from posixpath import isabs, join, normpath
 from typing import Any
 from urllib.parse import unquote
@@ -127,9 +128,9 @@ def _equals(value: Any) -> Callable[[Any, Circumstances], Truth]:
     return _one_of((value,))
 
 
-def _matches(pattern: Any) -> Callable[[Any, Circumstances], Truth]:
-    if not isinstance(pattern, str) or not 0 < len(pattern) <= MAX_PATTERN:
-        raise InvalidInput(f"a pattern is a text of at most {MAX_PATTERN} characters")
+@lru_cache(maxsize=2048)
+def _searching(pattern: str) -> Any:
+    """Kept: at a change of the rules nearly all of them are what they were. Raises ``InvalidInput``."""
     # Linear in the argument whatever the pattern is: callers choose what it is tried on.
     import re2  # noqa: PLC0415 -- only who writes patterns pays for it
 
@@ -137,11 +138,17 @@ def _matches(pattern: Any) -> Callable[[Any, Circumstances], Truth]:
     options.log_errors = False
     options.max_mem = _RE2_BYTES
     try:
-        compiled = re2.compile(pattern, options)
+        return re2.compile(pattern, options)
     except re2.error as error:
         said = error.args[0] if error.args else ""
         text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
         raise InvalidInput(f"{pattern!r} is not a pattern of RE2: {text}") from error
+
+
+def _matches(pattern: Any) -> Callable[[Any, Circumstances], Truth]:
+    if not isinstance(pattern, str) or not 0 < len(pattern) <= MAX_PATTERN:
+        raise InvalidInput(f"a pattern is a text of at most {MAX_PATTERN} characters")
+    compiled = _searching(pattern)
 
     def judge(value: Any, _: Circumstances) -> Truth:
         if not isinstance(value, str) or len(value) > MAX_MATCHED:

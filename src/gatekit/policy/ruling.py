@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from fnmatch import translate
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -131,8 +132,9 @@ def compile_rule(rule: Rule, keys: Callable[[Iterable[Selector]], Keys]) -> Rule
     )
 
 
+@lru_cache(maxsize=8192)
 def _pattern(glob: str) -> re.Pattern[str] | None:
-    """None for what is one name: most rules name things, and a pattern takes long to compile."""
+    """None for what is one name. Compiling takes long, and of a thousand rules few are new at a change."""
     return re.compile(translate(glob)) if _WILD.search(glob) else None
 
 

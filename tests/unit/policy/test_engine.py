@@ -23,7 +23,8 @@ from gatekit.model.rules import (
     ServerRules,
     ToolRule,
 )
-from gatekit.policy.engine import MEMO_LIMIT, Kind, Policy
+from gatekit.policy.engine import Kind, Policy
+from gatekit.policy.server_rights import MEMO_LIMIT
 from tests.unit.policy.people import github, local
 
 ALICE = ByLogin("local", "alice")
