@@ -114,9 +114,7 @@ class Exchange:
         held = None
         try:
             if isinstance(decision, Ask):
-                target, decision, held = await self.asking.settle(
-                    call, target, decision, flight, face, session
-                )
+                target, decision, held = await self._agreed(call, target, decision, flight, face, session)
             inspected = flight.inspection = inspection.of(call, target, self._shelf.current)
             if held is not None:
                 answered = held
@@ -167,6 +165,22 @@ class Exchange:
 
     # -- the call itself ----------------------------------------------------------------------------------
 
+    async def _agreed(
+        self,
+        call: Call,
+        target: Route,
+        decision: Decision,
+        flight: InFlight,
+        face: Face,
+        session: McpSession | None,
+    ) -> tuple[Route, Decision, Answered | None]:
+        """``Asking.settle``, but nobody is asked about what does not fit anyway."""
+        if self._shelf.current.limited and not scoped.lacking(call):
+            over = self.ledger.enter(call, target, take=False)
+            if over is not None:
+                return target, quotas.told(call, decision), quotas.refused(over, flight.reply)
+        return await self.asking.settle(call, target, decision, flight, face, session)
+
     async def _end(
         self,
         call: Call,
@@ -191,12 +205,12 @@ class Exchange:
             answered = Answered(
                 scoped.challenge(self._around.door, call, flight.reply), None, decision.reason
             )
-        elif tables.limited and (over := self.ledger.enter(call, target)) is not None:
-            answered = quotas.refused(over, flight.reply)
         elif not isinstance(decision, Allow):
             self._rounds.forsake(call)
             not_yet = judging.refused(self._around.door, call, decision, flight.reply)
             answered = Answered(not_yet, None, decision.reason)
+        elif tables.limited and (over := self.ledger.enter(call, target)) is not None:
+            answered = quotas.refused(over, flight.reply)
         else:
             answered = await self._perform(call, target, flight, inspected, face, session, local)
             self.asking.went(call, answered)

@@ -110,9 +110,10 @@ class Ledger:
         self._titles: dict[str, str] = {}
         """Whose, by id: for whoever looks."""
 
-    def enter(self, call: Call, target: Route) -> QuotaReached | None:
+    def enter(self, call: Call, target: Route, take: bool = True) -> QuotaReached | None:
         """Count a call, or say what it does not fit into; nothing has been taken then. Asked again for what a
-        plugin has made of a call: what that counted in already is not counted twice."""
+        plugin has made of a call: what that counted in already is not counted twice. ``take`` False: it
+        is only looked."""
         if not isinstance(target, Target) or not _counts(call, target):
             return None
         quotas = self._shelf.current.rights(call.access.principal).quotas
@@ -129,20 +130,12 @@ class Ledger:
             for limited in quotas
             if limited.quota.name not in taken.names and limited.counts(named, target.kind, about)
         ]
-        return self._take(mine, call, taken) if mine else None
+        return self._take(mine, call, taken, take) if mine else None
 
-    def _take(self, mine: list[Quota], call: Call, taken: Taken) -> QuotaReached | None:
-        now, own = self._clock.monotonic(), _Weight(call, self._resumes(call))
-        over: QuotaReached | None = None
-        for quota in mine:
-            found = self._over(quota, call, own, now)
-            if found is None:
-                continue
-            if quota.rule.shadow:
-                taken.shadow = taken.shadow or quota.rule.title
-            elif over is None or not found.wait or 0 < over.wait < found.wait:
-                over = found  # the one that takes longest: before that no other try makes sense
-        if over is not None:
+    def _take(self, mine: list[Quota], call: Call, taken: Taken, take: bool) -> QuotaReached | None:
+        own = _Weight(call, self._resumes(call))
+        over = self._first(mine, call, own, taken)
+        if over is not None or not take:
             taken.over = over
             return over
         for quota in mine:
@@ -158,6 +151,20 @@ class Ledger:
                 taken.places.append((quota.name, whose))
                 self._running[quota.name, whose] += 1
         return None
+
+    def _first(self, mine: list[Quota], call: Call, own: _Weight, taken: Taken) -> QuotaReached | None:
+        """What the call does not fit into; of several, what takes longest: before that no try makes sense."""
+        now = self._clock.monotonic()
+        over: QuotaReached | None = None
+        for quota in mine:
+            found = self._over(quota, call, own, now)
+            if found is None:
+                continue
+            if quota.rule.shadow:
+                taken.shadow = taken.shadow or quota.rule.title
+            elif over is None or not found.wait or 0 < over.wait < found.wait:
+                over = found
+        return over
 
     def _over(self, quota: Quota, call: Call, own: _Weight, now: float) -> QuotaReached | None:
         whose = _whose(quota, call)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from gatekit.gateway.quotas import Ledger
@@ -310,3 +311,14 @@ async def test_what_was_used_can_be_read(rig: Rig) -> None:
     (used,) = ledger(rig).used()
     assert (used.name, used.whose, used.measure, used.used, used.limit) == ("few", "usr_alice", "calls", 1, 2)
     assert used.wait == 0
+
+
+async def test_nobody_is_asked_about_what_does_not_fit_and_what_is_refused_does_not_count(rig: Rig) -> None:
+    careful = Rule(name="careful", effect="ask", names=(("tool", "remember"),), approvers=(BOB,))
+    listed = rules(quota(calls=calls(1)))
+    rig.gateway.apply(rig.tables(SERVERS, msgspec.structs.replace(listed, rules=(careful,)), [DESK]))
+    for _ in range(3):  # nobody can approve anything here, so it is refused by the rule
+        assert (await use(rig, "remember")).json["error"]["code"] == -31015
+    assert await statuses(rig, 2) == [200, 429]
+    assert (await use(rig, "remember")).json["error"]["code"] == -31016
+    assert rig.records()[-1]["rule"] == "quotas.few"
