@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gatekit.admin.admin_keys import AdminKeys
+from gatekit.admin.approvals import Approvals
 from gatekit.admin.browser_sessions import BrowserSessions
 from gatekit.admin.clients import Clients
 from gatekit.admin.connections import Connections
@@ -48,6 +49,7 @@ def console(
     standings: Standings,
     config: Callable[[], Config],
     connections: Callable[[], Connections],
+    approvals: Callable[[], Approvals],
     definition: Callable[[str], Definition | None],
 ) -> Console:
     """``desk`` is what every use case is made of; the others give what is in force now."""
@@ -77,6 +79,7 @@ def console(
         foresight=Foresight(*desk, standings=standings, file=lambda: config().rules),
         rule=read_rule,
         file_rules=lambda: config().rules.rules,
+        approvals=approvals,
         scim_tokens=ScimTokens(*desk),
         transfer=Transfer(*desk),
         group_transfer=GroupTransfer(*desk),

@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
+from gatekit.admin.approvals import Approvals
 from gatekit.admin.browser_sessions import BrowserSessions
 from gatekit.admin.connections import Connections
 from gatekit.admin.factors import Factors, OwnFactor
@@ -31,6 +32,8 @@ from gatekit.gateway.quotas import Used
 from gatekit.identity.directory import Directory
 from gatekit.identity.local import Invitations
 from gatekit.identity.passwords import PasswordHasher
+from gatekit.identity.standing import Upright
+from gatekit.model.approvals import ARGUMENTS
 from gatekit.model.people import User
 from gatekit.model.ports import Clock, Entropy
 from gatekit.oauth.core import Services
@@ -200,8 +203,22 @@ def _console(parts: Parts, authorization: AuthorizationServer) -> Callable[[str,
         standings=authorization.standings,
         config=parts.config,
         connections=lambda: _connections(parts),
+        approvals=lambda: _approvals(parts, authorization),
         definition=parts.signins.connections.definition,
     ).answer
+
+
+def _approvals(parts: Parts, authorization: AuthorizationServer) -> Approvals:
+    """Approvals, at doors where others than the operator stand."""
+
+    async def approves(user_id: str, rule: str) -> bool:
+        found = await authorization.standings.person(user_id, parts.clock.now())
+        return isinstance(found, Upright) and parts.tables().policy.approves(found.principal, rule)
+
+    def opened(sealed: str) -> str:
+        return parts.vault.open(sealed, ARGUMENTS)
+
+    return Approvals(*desk_parts(parts), opened=opened, approves=approves)
 
 
 def _connections(parts: Parts) -> Connections:
@@ -268,6 +285,7 @@ def _rest(parts: Parts, authorization: AuthorizationServer) -> Api:
             tables=parts.tables,
             connections=lambda: _connections(parts),
             used=parts.used,
+            approvals=lambda: _approvals(parts, authorization),
         )
 
     return Api(opened)

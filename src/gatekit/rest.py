@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from gatekit.admin.admin_keys import AdminKeys
+from gatekit.admin.approvals import Approvals
 from gatekit.admin.browser_sessions import BrowserSessions
 from gatekit.admin.clients import Clients
 from gatekit.admin.connections import Connections
@@ -52,6 +53,7 @@ def api_routes(
     tables: Callable[[], Published],
     connections: Callable[[], Connections],
     used: Callable[[], Iterable[Used]],
+    approvals: Callable[[], Approvals],
 ) -> tuple[list[BaseRoute], ASGIApp]:
     """Routes of the interface, and what answers for paths below ``/api`` that are none.
 
@@ -73,6 +75,7 @@ def api_routes(
         roles=RoleDesk(*desk),
         service_accounts=ServiceAccounts(*desk),
         pins=Pins(*desk),
+        approvals=approvals(),
         groups=Groups(*desk),
         keys=Keys(*desk),
         clients=Clients(*desk),

@@ -178,6 +178,7 @@ WALK = {
     ("POST", "/account/second-factor/remove"): Row(303, 403, 303, FORM),
     ("GET", "/account/again"): same(200, "the sign-in page"),
     **{(method, path): CONSOLE if method == "GET" else CONSOLE_FORM for path, method in DOORS},
+    ("GET", "/admin/approvals"): same(200, "the sign-in page; a member sees what he may approve: nothing"),
     **{(method, "/scim/v2/{rest:path}"): same(401) for method in ("GET", "POST", "PUT", "PATCH", "DELETE")},
     ("GET", "/"): same(200, "shows what is one's own, and nothing to a stranger"),
     ("POST", "/logout"): Row(303, 403, 303, FORM + "; nobody is signed in otherwise"),

@@ -60,13 +60,15 @@ class Approvals(Desk):
 
     async def list(self, actor: Actor, *, waiting: bool = False) -> Sequence[Approval]:
         """The newest first; of who has no permission to see all, what they may decide or have decided."""
+        self._reads(actor)
         found = await self._store.approvals.list(waiting=waiting, limit=ON_A_LIST)
-        if self._sees_all(actor):
+        if permitted(actor.role, "approvals:read"):
             return found
         return [one for one in found if await self._concerns(actor, one)]
 
     async def show(self, actor: Actor, approval_id: str) -> ApprovalView:
         """Raises ``NotFound``, also for what is none of the actor's business."""
+        self._reads(actor)
         approval = await self._found(actor, approval_id)
         arguments = ""
         if approval.arguments:
@@ -112,10 +114,9 @@ class Approvals(Desk):
 
     # -- who may ---------------------------------------------------------------------------------------------
 
-    def _sees_all(self, actor: Actor) -> bool:
+    def _reads(self, actor: Actor) -> None:
         if actor.scopes is not None and "approvals:read" not in actor.scopes:
             raise Forbidden("this key is not good for approvals:read")
-        return permitted(actor.role, "approvals:read")
 
     def _may_run(self, actor: Actor) -> bool:
         return permitted(actor.role, "approvals:write") and (
@@ -141,7 +142,9 @@ class Approvals(Desk):
 
     async def _found(self, actor: Actor, approval_id: str) -> Approval:
         approval = await self._store.approvals.get(approval_id.strip())
-        if approval is None or not (self._sees_all(actor) or await self._concerns(actor, approval)):
+        if approval is None or not (
+            permitted(actor.role, "approvals:read") or await self._concerns(actor, approval)
+        ):
             raise NotFound(f"{_UNKNOWN}; `gatekit approvals list` shows them")
         return approval
 

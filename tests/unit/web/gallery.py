@@ -22,6 +22,7 @@ from gatekit.web.assets import ICON, STATIC, STYLESHEET
 from gatekit.web.console.views import Choice, Frame, Link, Question, Row, Section, Sheet
 from gatekit.web.pages import HtmlPages
 from gatekit.web.views import AccountView, AppRow, BrowserRow, KeyRow, PasskeyRow, PasskeysView
+from tests.unit.web.gallery_approvals import pages_of_approvals
 from tests.unit.web.gallery_factors import PASSKEY, pages_of_factors
 from tests.unit.web.gallery_policy import pages_of_policy
 from tests.unit.web.gallery_programs import pages_of_programs
@@ -460,6 +461,7 @@ def every_page() -> dict[str, str]:
         **pages_of_factors(pages),
         **pages_of_programs(pages),
         **pages_of_policy(pages),
+        **pages_of_approvals(pages),
         "account-new-key": pages.account(account(token="gk_key_" + "x1Y2" * 10)),
         "account-empty": pages.account(account(apps=(), keys=(), recent=False)),
         "account-refused": pages.account(

@@ -9,6 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from gatekit.admin.admin_keys import AdminKeys
+from gatekit.admin.approvals import Approvals
 from gatekit.admin.browser_sessions import BrowserSessions
 from gatekit.admin.clients import Clients
 from gatekit.admin.connections import Connections
@@ -44,6 +45,7 @@ class Desks(Struct, frozen=True, kw_only=True):
     roles: RoleDesk
     service_accounts: ServiceAccounts
     pins: Pins
+    approvals: Approvals
     groups: Groups
     keys: Keys
     clients: Clients

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gatekit.web.api import (
+    approvals,
     clients,
     connections,
     groups,
@@ -30,5 +31,6 @@ OPERATIONS: tuple[Operation, ...] = (
     *connections.OPERATIONS,
     *pins.OPERATIONS,
     *quotas.OPERATIONS,
+    *approvals.OPERATIONS,
     *trail.OPERATIONS,
 )

@@ -8,7 +8,8 @@ that make somebody more powerful, or that cannot be taken back, want a recent si
 
 ``route`` says where the pages lie and loads the rest at the first visit. ``views`` is what a page shows, in
 the few shapes that all pages share; ``door`` lets visitors in; ``people``, ``groups``, ``keys``,
-``clients``, ``programs``, ``connections``, ``provisioning``, ``pins``, ``rules`` and ``overview`` fill the
+``clients``, ``programs``, ``connections``, ``provisioning``, ``pins``, ``rules``, ``approvals``
+and ``overview`` fill the
 shapes, ``holdings`` and ``events`` the page of a person. ``acts`` is the table of what can be done to a
 person; ``deeds`` asks and does what can be done to things, which stands in tables like ``group_deeds``
 (``pages.DEEDS`` is all of them). ``transfers`` is many people or groups at once.

@@ -83,6 +83,8 @@ class Deed(Struct, frozen=True, kw_only=True):
     run: Callable[[Desks, Visit, Asked], Awaitable[After]]
     recent: bool = False
     """Whether it wants a recent sign-in: it makes somebody more powerful, or cannot be taken back."""
+    members: bool = False
+    """Whether somebody without any role may come to it; the use case judges."""
     own: bool = False
     """Whether somebody without the permission may do it to what is theirs; the use case judges."""
 
@@ -186,6 +188,8 @@ class DeedPages:
 
     def _deed(self, visit: Visit) -> Deed:
         deed = self._deeds.get(visit.request.path_params["deed"])
+        if visit.actor.role == "member" and not (deed is not None and deed.members):
+            raise PageProblem(403, "This is for administrators", "You have no part in running this gateway.")
         if deed is None:
             raise PageProblem(404, "There is no such page", "Nothing like this can be done here.")
         if not (deed.own or visit.may(deed.permission)):

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gatekit.admin.admin_keys import AdminKeys
+from gatekit.admin.approvals import Approvals
 from gatekit.admin.browser_sessions import BrowserSessions
 from gatekit.admin.clients import Clients
 from gatekit.admin.connections import Connections
@@ -41,10 +42,11 @@ from gatekit.model.rules import Rule
 from gatekit.oauth.browser import Browser, SignedIn
 from gatekit.oauth.http import Form, address, form, page, query, redirect, request_id
 from gatekit.policy.written import Written
-from gatekit.web.console.route import PATH, PERSON
+from gatekit.web.console.route import APPROVALS, PATH, PERSON
 from gatekit.web.console.views import Frame, Question, Sheet
 from gatekit.web.pages import HtmlPages
 
+_ID = re.compile(r"apr_[A-Za-z0-9_-]{1,64}")
 FORM_BYTES = 64 * 1024
 """Of a form, if not said otherwise."""
 _COMMAND = re.compile(r"(; | \()`gatekit [^`]*`.*$", re.DOTALL)
@@ -85,6 +87,8 @@ class Desks(Struct, frozen=True, kw_only=True):
     pins: Pins
     rules: Rules
     foresight: Foresight
+    approvals: Callable[[], Approvals]
+    """Made anew, like connections."""
     scim_tokens: ScimTokens
     transfer: Transfer
     group_transfer: GroupTransfer
@@ -140,25 +144,30 @@ class ConsoleDoor:
         self._pages = pages
         self._clock = clock
 
-    async def look(self, request: Request, handler: Handler) -> Response:
-        """A page to look at; the sign-in page for who is not signed in."""
-        visit = await self._visit(request, Form({}))
+    async def look(self, request: Request, handler: Handler, *, members: bool = False) -> Response:
+        """A page to look at; the sign-in page for who is not signed in. ``members``: whatever their role."""
+        visit = await self._visit(request, Form({}), members)
         if visit is None:
-            return await self._sign_in(request, PATH)
+            # Who was sent here by a message comes to what that is about.
+            wanted = query(request).get("id") or ""
+            here = f"{APPROVALS}?id={wanted}" if members and _ID.fullmatch(wanted) else PATH
+            return await self._sign_in(request, here)
         return await _answered(handler, visit)
 
-    async def sent(self, request: Request, handler: Handler, limit: int = FORM_BYTES) -> Response:
+    async def sent(
+        self, request: Request, handler: Handler, limit: int = FORM_BYTES, *, members: bool = False
+    ) -> Response:
         """A form. ``handler`` checks that the form is ours before it does anything (``check``)."""
-        visit = await self._visit(request, await form(request, limit))
+        visit = await self._visit(request, await form(request, limit), members)
         return redirect(PATH) if visit is None else await _answered(handler, visit)
 
-    async def _visit(self, request: Request, sent: Form) -> Visit | None:
+    async def _visit(self, request: Request, sent: Form, members: bool) -> Visit | None:
         someone = await self._browser.signed_in(request)
         if not isinstance(someone, SignedIn):
             return None
         user = someone.person.user
         role = await self._standing.of(user)
-        if role == "member":
+        if role == "member" and not members:
             raise PageProblem(
                 403,
                 "This is for administrators",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gatekit.web.console.approvals import DEEDS as APPROVAL_DEEDS
+from gatekit.web.console.approvals import ApprovalPages
 from gatekit.web.console.clients import DEEDS as CLIENT_DEEDS
 from gatekit.web.console.clients import ClientPages
 from gatekit.web.console.connection_deeds import DEEDS as CONNECTION_DEEDS
@@ -27,6 +29,7 @@ from gatekit.web.console.provisioning import DEEDS as PROVISIONING_DEEDS
 from gatekit.web.console.provisioning import ProvisioningPages
 from gatekit.web.console.route import (
     ACT,
+    APPROVALS,
     CLIENT,
     CLIENTS,
     CONNECTION,
@@ -56,9 +59,13 @@ from gatekit.web.console.transfers import MAX_BYTES, TransferPages
 DEEDS: tuple[Deed, ...] = (
     *(*GROUP_DEEDS, *HOLDING_DEEDS, *KEY_DEEDS, *CONNECTION_DEEDS),
     *(*CLIENT_DEEDS, *PROGRAM_DEEDS, *PROVISIONING_DEEDS, *PERSON_DEEDS),
-    *(*PIN_DEEDS, *RULE_DEEDS),
+    *(*PIN_DEEDS, *RULE_DEEDS, *APPROVAL_DEEDS),
 )
 """All that can be done to things; what can be done to people is ``acts.ACTS``."""
+
+
+_MEMBERS = frozenset({APPROVALS, DEED})
+"""Who approves calls need not run the gateway. Each deed says whether it is for them."""
 
 
 class Console:
@@ -91,6 +98,7 @@ class Console:
             (RULES, "GET"): rules.list,
             (RULE, "GET"): rules.rule,
             (PINS, "GET"): pins.list,
+            (APPROVALS, "GET"): ApprovalPages(door, desks).show,
             (PIN, "GET"): pins.pin,
             (EXPORT, "GET"): transfers.export,
             (IMPORT, "GET"): transfers.ask,
@@ -104,8 +112,10 @@ class Console:
         handler = self._handlers[path, method]
 
         async def handle(request: Request) -> Response:
+            members = path in _MEMBERS
             if method == "GET":
-                return await self._door.look(request, handler)
-            return await self._door.sent(request, handler, MAX_BYTES if path == IMPORT else FORM_BYTES)
+                return await self._door.look(request, handler, members=members)
+            limit = MAX_BYTES if path == IMPORT else FORM_BYTES
+            return await self._door.sent(request, handler, limit, members=members)
 
         return handle

@@ -30,6 +30,7 @@ PROVISIONING = f"{PATH}/provisioning"
 RULES = f"{PATH}/rules"
 RULE = f"{PATH}/rule"
 PINS = f"{PATH}/pins"
+APPROVALS = f"{PATH}/approvals"
 PIN = f"{PATH}/pin"
 EXPORT = f"{PATH}/export"
 IMPORT = f"{PATH}/import"
@@ -55,6 +56,7 @@ DOORS = (
     (RULES, "GET"),
     (RULE, "GET"),
     (PINS, "GET"),
+    (APPROVALS, "GET"),
     (PIN, "GET"),
     (EXPORT, "GET"),
     (IMPORT, "GET"),
