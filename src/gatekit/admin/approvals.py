@@ -24,7 +24,6 @@ Approves = Callable[[str, str], Awaitable[bool]]
 Opened = Callable[[str], str]
 """Opens sealed arguments. Raises ``VaultError``."""
 ON_A_LIST = 500
-_UNKNOWN = "there is no such request for approval"
 
 
 class ApprovalView(Struct, frozen=True, kw_only=True):
@@ -145,7 +144,7 @@ class Approvals(Desk):
         if approval is None or not (
             permitted(actor.role, "approvals:read") or await self._concerns(actor, approval)
         ):
-            raise NotFound(f"{_UNKNOWN}; `gatekit approvals list` shows them")
+            raise NotFound("there is no such request for approval; `gatekit approvals list` shows them")
         return approval
 
     # -- deciding --------------------------------------------------------------------------------------------
