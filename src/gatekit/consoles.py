@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gatekit.admin.admin_keys import AdminKeys
@@ -51,6 +51,7 @@ def console(
     connections: Callable[[], Connections],
     approvals: Callable[[], Approvals],
     definition: Callable[[str], Definition | None],
+    notices: Callable[[], Sequence[tuple[str, str]]],
 ) -> Console:
     """``desk`` is what every use case is made of; the others give what is in force now."""
     _, _, clock, _, roles = desk
@@ -88,6 +89,7 @@ def console(
         trail=config().data_dir / "audit",
         connections=connections,
         definition=definition,
+        notices=notices,
         entry=_entry,
         servers=servers,
         public_url=lambda: config().public_url,

@@ -205,6 +205,7 @@ def _console(parts: Parts, authorization: AuthorizationServer) -> Callable[[str,
         connections=lambda: _connections(parts),
         approvals=lambda: _approvals(parts, authorization),
         definition=parts.signins.connections.definition,
+        notices=parts.signins.connections.notices,
     ).answer
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx2
 import pytest
 from msgspec.structs import replace
 
 from gatekit.audit.query import Filter, search
 from tests.support.administration import URL, Administration
 from tests.support.consoles import ACME, browser, do, furnished, person, seen
+from tests.support.saml import keys, metadata
 
 ABOUT_ACME = {"name": "acme"}
 
@@ -53,6 +57,26 @@ async def test_a_connection_is_added_turned_off_entered_anew_and_removed(
         *("add", "disable", "enable", "replace", "remove")
     ]
     assert "hush-hush" not in str(ours)
+
+
+async def test_what_ends_soon_at_a_provider_is_on_the_first_page(gate: Administration) -> None:
+    until = (datetime.now(UTC) + timedelta(hours=2, minutes=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    owner = await browser(gate, "olga", "owner")
+    for name, extra in (("corp", f' validUntil="{until}"'), ("calm", "")):
+        entry = json.dumps({"type": "saml", "metadata": metadata([keys("idp")], extra=extra).decode()})
+        assert (await do(owner, "connection-add", {}, name=name, entry=entry)).status == 200
+    assert {row.name for row in await gate.store.connections.list()} >= {"corp", "calm"}
+    await gate.application.signins.load()  # as the job does that hears of changes
+    shown = await first_page(owner)
+    assert "The connection corp: it ends in 2 hours (validUntil)." in shown
+    assert "The connection calm" not in shown
+    await do(owner, "connection-disable", {"name": "corp"})
+    await gate.application.signins.load()
+    assert "it ends in 2 hours" not in await first_page(owner)
+
+
+async def first_page(who: httpx2.AsyncClient) -> str:
+    return (await who.get("/admin")).text
 
 
 async def test_an_entry_names_nothing_on_this_machine_and_all_its_faults_are_told(

@@ -150,6 +150,15 @@ class Tended(Protocol):
 
 
 @runtime_checkable
+class Noticing(Protocol):
+    """A provider that knows what administrators should look after before it ends."""
+
+    def notices(self) -> list[str]:
+        """In words, of what is known now: no network. Raises nothing."""
+        ...
+
+
+@runtime_checkable
 class Recheck(Protocol):
     """A provider that can be asked whether somebody still counts, without their browser."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from gatekit.identity.ports import PasswordProvider, Recheck, RedirectProvider
+from gatekit.identity.ports import Noticing, PasswordProvider, Recheck, RedirectProvider
 from gatekit.identity.rules import domain_of
 from gatekit.model.connections import PASSWORD_KINDS, ConnectionRules, Kind, Provisioning
 from gatekit.model.people import LOCAL
@@ -77,6 +77,15 @@ class Connections:
             for name, definition in self._all.items()
             if definition.rules.enabled and definition.rules.provisioning is not None and name != LOCAL
         }
+
+    def notices(self) -> list[tuple[str, str]]:
+        """Connection and what ends soon there, of those that are enabled."""
+        return [
+            (name, line)
+            for name, provider in self.providers.items()
+            if isinstance(provider, Noticing)
+            for line in provider.notices()
+        ]
 
     def key_sets(self) -> Sequence[str]:
         """Addresses that connections name as those of their transmitters' keys."""

@@ -156,6 +156,10 @@ class SamlProvider:
     async def tend(self) -> None:
         await self._source.tend()
 
+    def notices(self) -> list[str]:
+        """What ends soon, in words: certificates, the metadata."""
+        return self._source.notices()
+
     # -- metadata and logout ---------------------------------------------------------------------------------
 
     async def metadata(self) -> bytes:

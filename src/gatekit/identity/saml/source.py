@@ -48,6 +48,10 @@ class Source(Protocol):
         """Ask again if it is time. Raises nothing: what is in force stays. For a background job."""
         ...
 
+    def notices(self) -> list[str]:
+        """What ends soon of what is known now, in words; nothing is asked for. Raises nothing."""
+        ...
+
 
 class Written:
     """Metadata that stands in the configuration.
@@ -73,6 +77,14 @@ class Written:
             warn(self._name, await self.current(), self._clock.now())
         except SamlRefused as unusable:
             log.error("saml metadata of %s cannot be used: %s", self._name, unusable.detail)
+
+    def notices(self) -> list[str]:
+        now = self._clock.now()
+        try:
+            provider = read_metadata(self._document, now, self._entity_id, pinned(self._signer))
+        except SamlRefused:
+            return ["its metadata cannot be used; the log says why"]
+        return expiring(provider, now)
 
 
 async def look(document: str, get: Get, clock: Clock, entity_id: str, signer: str) -> Provider:
@@ -142,6 +154,9 @@ class Fetched:
             await self.renew()
         if self._kept is not None:
             warn(self._name, self._kept, self._clock.now())
+
+    def notices(self) -> list[str]:
+        return expiring(self._kept, self._clock.now()) if self._kept is not None else []
 
     def _ended(self, provider: Provider) -> bool:
         return provider.valid_until is not None and provider.valid_until <= self._clock.now()

@@ -101,6 +101,8 @@ class Desks(Struct, frozen=True, kw_only=True):
     """Made anew for what stands in the file now."""
     definition: Callable[[str], Definition | None]
     """A connection that is in force, or that is disabled, by its name."""
+    notices: Callable[[], Sequence[tuple[str, str]]]
+    """Connection and what ends soon there, in words."""
     entry: Callable[[str], Mapping[str, Any]]
     """A connection as it was typed, YAML or JSON; raises ``ConfigError`` with all that is wrong with it."""
     rule: Callable[[str], Written]

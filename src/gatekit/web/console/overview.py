@@ -56,6 +56,7 @@ class OverviewPage:
             warnings=(
                 *(_late(good, self._door.now())),
                 *_ending(tokens, self._door.now()),
+                *(f"The connection {name}: {line}." for name, line in self._desks.notices()),
                 *(f"The connection {name} is turned off: nobody comes in by it." for name in off),
                 *_waiting(await self._desks.pins.glance(visit.actor, "", "waiting")),
                 *(("Nobody has the role owner in the store.",) if owners == 0 else ()),

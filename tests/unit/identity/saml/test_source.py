@@ -171,3 +171,17 @@ async def test_what_ends_soon() -> None:
     short = metadata([keys("idp")], extra=f' validUntil="{moment(7200)}"')
     short_lived = await Written("corp", short.decode(), ManualClock(NOW)).current()
     assert expiring(short_lived, NOW) == ["it ends in 2 hours (validUntil)"]
+
+
+async def test_notices_ask_nobody() -> None:
+    there, clock = There(ONE), ManualClock(NOW)
+    corp, written = source(there, clock=clock), Written("corp", ONE.decode(), clock)
+    assert corp.notices() == []
+    assert there.asked == 0
+    end = max((await corp.current()).expiries())
+    assert corp.notices() == written.notices() == []
+    clock.at = end - 10 * 86_400 + 1
+    assert "expires in 9 days" in corp.notices()[0]
+    assert corp.notices() == written.notices()
+    assert there.asked == 1
+    assert "cannot be used" in Written("corp", "<nothing/>", clock).notices()[0]
