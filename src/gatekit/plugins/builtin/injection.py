@@ -6,6 +6,7 @@ not a default.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -27,7 +28,7 @@ from gatekit.plugin import (
 )
 from gatekit.plugins.builtin.detect import readings, rules, values
 from gatekit.plugins.builtin.detect.scanner import Scanner
-from gatekit.plugins.builtin.guard import LARGE, Place
+from gatekit.plugins.builtin.guard import LARGE, Place, Together
 
 _THRESHOLDS = {"relaxed": 3.0, "standard": 2.0, "strict": 1.0}
 _HOOKS: dict[str, tuple[str, ...]] = {
@@ -72,6 +73,14 @@ class Injection(Plugin):
     def hooks(self) -> frozenset[str]:
         """Only where it looks."""
         return frozenset(hook for place in self.options.look_at for hook in _HOOKS[place])
+
+    def together(self, hook: str, plugins: Sequence[Plugin]) -> Any:
+        """One look for several guards."""
+        return Together(plugins).of(hook)
+
+    def passes(self, text: str) -> bool:
+        """Whether a text says nothing."""
+        return not self._signals(text)
 
     def on_request(self, subject: Subject, asked: Asked) -> Verdicts:  # noqa: ARG002
         """Arguments, if it was told to."""
