@@ -6,6 +6,7 @@
 one, seen through ``views``) → ``reply`` (JSON or an event stream).
 ``sessions`` keeps what the handshake era needs to remember, ``replay`` what one of its clients may have to
 hear again; ``batch`` is several of its calls in one request, ``legacy`` its first transport (HTTP+SSE).
+``quotas`` counts what was used of what; ``turns`` says whose turn it is where a server does only so much.
 ``drain`` ends all of it in order.
 
 The bridge between the eras: ``rounds`` (a stateless client is asked by ending its request; ``parking``,
