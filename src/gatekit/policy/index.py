@@ -14,6 +14,8 @@ _title = attrgetter("title")
 _KINDS = ("tool", "prompt", "resource")
 REMEMBERED = 4096
 """Names per server. They come from clients, so this must not grow for ever."""
+LONGEST = 256
+"""Characters of a name that is remembered: 4096 of any length would be gigabytes."""
 FEW = 64
 """Keys of a rule that is found by each of them. One with more is asked every time: a group of thousands in a
 thousand rules would be millions of entries."""
@@ -59,7 +61,7 @@ class Index:
         known = self._known.get((kind, name))
         if known is None:
             known = self._look(kind, name)
-            if len(self._known) < REMEMBERED:
+            if len(self._known) < REMEMBERED and len(name) <= LONGEST:
                 self._known[kind, name] = known
         return known
 

@@ -7,7 +7,7 @@ from msgspec import Struct
 from gatekit.model.circumstances import UNASKED
 from gatekit.model.decision import Allow, Decision, Deny
 from gatekit.policy.bundle import Bundle, bundle_of
-from gatekit.policy.index import Index
+from gatekit.policy.index import LONGEST, Index
 from gatekit.policy.rules import Keys, Narrowing
 from gatekit.policy.ruling import Ruled
 
@@ -76,7 +76,7 @@ class ServerRights:
             rules = self._about(kind, name)
             if rules:
                 found = self._bundled(base, closed, rules, kind == "server" and not name)
-        if len(self.memo) < MEMO_LIMIT:
+        if len(self.memo) < MEMO_LIMIT and len(name) <= LONGEST:
             self.memo[(kind, name)] = found
         return found
 
