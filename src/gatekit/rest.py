@@ -62,12 +62,6 @@ def api_routes(
     """
     store, recorder, clock, _, roles = desk
 
-    def servers() -> list[ServerFacts]:
-        found = config()
-        entries = [(entry.server.name, entry.server.title) for entry in found.servers]
-        entries += [(entry.virtual.name, entry.virtual.title) for entry in found.virtual]
-        return [ServerFacts(name, f"{found.public_url}/s/{name}/mcp", title) for name, title in entries]
-
     desks = Desks(
         people=People(*desk),
         identities=Identities(*desk),
@@ -91,7 +85,7 @@ def api_routes(
         clock=clock,
         trail=config().data_dir / "audit",
         reading=asyncio.Semaphore(1),
-        servers=servers,
+        servers=lambda: _published(config()),
         connections=connections,
         used=used,
         invite_link=lambda token: f"{config().public_url}/invite/{token}",
@@ -106,3 +100,9 @@ def api_routes(
         clock,
     ).routes()
     return routes, Elsewhere(routes)
+
+
+def _published(config: Config) -> list[ServerFacts]:
+    entries = [(entry.server.name, entry.server.title) for entry in config.servers]
+    entries += [(entry.virtual.name, entry.virtual.title) for entry in config.virtual]
+    return [ServerFacts(name, f"{config.public_url}/s/{name}/mcp", title) for name, title in entries]
