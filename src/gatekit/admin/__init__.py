@@ -1,6 +1,6 @@
 """What administrators may do. Each use case checks, acts and records, once.
 
-These are: people, groups, API keys, OAuth clients and grants.
+These are: people, groups, API keys, OAuth clients, grants and rules.
 
 It is the room behind every door: the command line today, the REST interface and the console later. A door
 turns words into calls and errors into its own kind of answer, and holds no logic. Whoever holds an
