@@ -51,6 +51,11 @@ def gateway_settings(config: Config) -> GatewaySettings:
     )
 
 
+def requestable(config: Config) -> tuple[str, ...]:
+    """Names of the servers that people may ask for."""
+    return tuple(entry.server.name for entry in config.servers if entry.requestable)
+
+
 def local_factors(config: Config) -> LocalFactors:
     """What accounts of the gateway itself may or must have."""
     found = (entry.factors for entry in config.auth.connections if isinstance(entry, LocalConnection))

@@ -20,6 +20,7 @@ from gatekit.admin.keys import Keys
 from gatekit.admin.merging import Merging
 from gatekit.admin.people import People
 from gatekit.admin.pins import Pins
+from gatekit.admin.requests import Requests
 from gatekit.admin.roles import RoleDesk
 from gatekit.admin.rules import Rules
 from gatekit.admin.scim_tokens import ScimTokens
@@ -50,6 +51,7 @@ def console(
     config: Callable[[], Config],
     connections: Callable[[], Connections],
     approvals: Callable[[], Approvals],
+    requests: Callable[[], Requests],
     definition: Callable[[str], Definition | None],
     notices: Callable[[], Sequence[tuple[str, str]]],
 ) -> Console:
@@ -81,6 +83,7 @@ def console(
         rule=read_rule,
         file_rules=lambda: config().rules.rules,
         approvals=approvals,
+        requests=requests(),
         scim_tokens=ScimTokens(*desk),
         transfer=Transfer(*desk),
         group_transfer=GroupTransfer(*desk),

@@ -21,8 +21,10 @@ from gatekit.admin.grants import Grants
 from gatekit.admin.keys import Keys
 from gatekit.admin.passkeys import Passkeys
 from gatekit.admin.people import People
+from gatekit.admin.requests import Requests
 from gatekit.admin.roles import EffectiveRoles
-from gatekit.assembly import local_factors
+from gatekit.admin.rules import Rules
+from gatekit.assembly import local_factors, requestable
 from gatekit.audit.recorder import Recorder
 from gatekit.config.connections import read_literal
 from gatekit.config.model import Config
@@ -50,6 +52,7 @@ from gatekit.web.forward_auth import ForwardAuth
 from gatekit.web.health import health_routes
 from gatekit.web.middleware import Hardening
 from gatekit.web.own import OwnPages
+from gatekit.web.own_access import OwnAccess
 from gatekit.web.own_factor import OwnSecondFactor
 from gatekit.web.own_passkeys import OwnPasskeys
 from gatekit.web.pages import HtmlPages
@@ -125,6 +128,7 @@ def routes(parts: Parts, authorization: AuthorizationServer, ready: Readiness) -
         if config.external is None:  # our own pages need our own sign-in
             found += _own_pages(parts, authorization).routes()
             found += console_routes(lambda: _console(parts, authorization), HtmlPages())
+            found += _own_access(parts, authorization).routes()
             found += _own_passkeys(parts, authorization).routes()
             found += _own_factor(parts, authorization).routes()
             found += scim_routes(lambda: _scim_door(parts))
@@ -204,6 +208,7 @@ def _console(parts: Parts, authorization: AuthorizationServer) -> Callable[[str,
         config=parts.config,
         connections=lambda: _connections(parts),
         approvals=lambda: _approvals(parts, authorization),
+        requests=lambda: _requests(parts),
         definition=parts.signins.connections.definition,
         notices=parts.signins.connections.notices,
     ).answer
@@ -220,6 +225,22 @@ def _approvals(parts: Parts, authorization: AuthorizationServer) -> Approvals:
         return parts.vault.open(sealed, ARGUMENTS)
 
     return Approvals(*desk_parts(parts), opened=opened, approves=approves)
+
+
+def _requests(parts: Parts) -> Requests:
+    desk = desk_parts(parts)
+    return Requests(*desk, rules=Rules(*desk), requestable=lambda: requestable(parts.config()))
+
+
+def _own_access(parts: Parts, authorization: AuthorizationServer) -> OwnAccess:
+    return OwnAccess(
+        authorization.browser,
+        authorization.sign_in_for,
+        requests=_requests(parts),
+        requestable=lambda: requestable(parts.config()),
+        servers=lambda principal: parts.tables().policy.rights(principal).servers(),
+        pages=HtmlPages(),
+    )
 
 
 def _connections(parts: Parts) -> Connections:
@@ -287,6 +308,7 @@ def _rest(parts: Parts, authorization: AuthorizationServer) -> Api:
             connections=lambda: _connections(parts),
             used=parts.used,
             approvals=lambda: _approvals(parts, authorization),
+            requests=lambda: _requests(parts),
         )
 
     return Api(opened)

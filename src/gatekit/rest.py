@@ -23,6 +23,7 @@ from gatekit.admin.keys import Keys
 from gatekit.admin.merging import Merging
 from gatekit.admin.people import People
 from gatekit.admin.pins import Pins
+from gatekit.admin.requests import Requests
 from gatekit.admin.roles import RoleDesk
 from gatekit.admin.rules import Rules
 from gatekit.admin.servers import ServerUsers
@@ -54,6 +55,7 @@ def api_routes(
     connections: Callable[[], Connections],
     used: Callable[[], Iterable[Used]],
     approvals: Callable[[], Approvals],
+    requests: Callable[[], Requests],
 ) -> tuple[list[BaseRoute], ASGIApp]:
     """Routes of the interface, and what answers for paths below ``/api`` that are none.
 
@@ -70,6 +72,7 @@ def api_routes(
         service_accounts=ServiceAccounts(*desk),
         pins=Pins(*desk),
         approvals=approvals(),
+        requests=requests(),
         groups=Groups(*desk),
         keys=Keys(*desk),
         clients=Clients(*desk),

@@ -19,6 +19,7 @@ from gatekit.model.passkeys import Passkey
 from gatekit.model.people import BrowserSession, Role, User
 from gatekit.model.pins import Pin, ident
 from gatekit.model.provisioning import ScimToken
+from gatekit.model.requests import AccessRequest
 from gatekit.model.rules import StoredRule
 from gatekit.platform.clock import SystemClock
 from gatekit.platform.vault import token_hash
@@ -55,6 +56,16 @@ RULE = StoredRule(
     updated_at=NOW,
     updated_by="ada",
 )
+WISH = AccessRequest(
+    id="req_1",
+    principal_id="usr_bob",
+    principal="bob",
+    server="echo",
+    tool="",
+    reason="work",
+    seconds=3600,
+    asked_at=NOW,
+)
 ABOUT: dict[str, dict[str, str]] = {
     "group-create": {},
     "group-title": {"name": "dev"},
@@ -90,6 +101,8 @@ ABOUT: dict[str, dict[str, str]] = {
     "rule-off": {"name": "no-drops"},
     "rule-on": {"name": "no-drops"},
     "rule-remove": {"name": "no-drops"},
+    "request-grant": {"id": "req_1"},
+    "request-refuse": {"id": "req_1"},
     "person-change": {"name": "carol"},
     "person-factors": {"name": "carol"},
     "person-merge": {"name": "carol"},
@@ -192,6 +205,7 @@ async def _belongings(gate: Administration) -> None:
     )
     await store.rules.add(RULE)
     await store.pins.sight([BEFORE, PIN])
+    await store.access_requests.add(WISH, 9, 9)
     await gate.person("kit", "owner")
     await store.admin_keys.add(
         AdminKey(

@@ -37,6 +37,8 @@ Permission = Literal[
     "rules:write",
     "approvals:read",
     "approvals:write",
+    "requests:read",
+    "requests:write",
     "audit:read",
 ]
 

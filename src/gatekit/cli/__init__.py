@@ -63,6 +63,7 @@ COMMANDS = {
         "policy",
         "What the rules say and why; cases; what they would have said.",
     ),
+    "requests": ("gatekit.cli.requests", "requests", "People ask for servers that they may not use."),
     "approvals": ("gatekit.cli.approvals", "approvals", "Calls that wait for somebody's yes."),
     "audit": ("gatekit.cli.audit", "audit", "Search and follow the audit trail."),
     "plugin": ("gatekit.cli.plugin", "plugin", "Plugins: list, check, begin one."),

@@ -202,6 +202,8 @@ class ServerConfig(Struct, frozen=True, kw_only=True):
     line: int
     """Where it is declared in the file."""
     allow_dangerous: bool = False
+    requestable: bool = False
+    """Whether everybody who can sign in may know of it and ask for it."""
     secret_env: frozenset[str] = frozenset()
     """Variables whose value came from a reference and is never shown."""
     secret_words: frozenset[int] = frozenset()

@@ -237,6 +237,7 @@ class ServerIn(Section, frozen=True):
     start_timeout: Annotated[float, Duration(0.1, 3600)] = 30
     call_timeout: Annotated[float, Duration(0.1, _DAY)] = 300
     probe_timeout: Annotated[float, Duration(0.05, 60)] = 3
+    requestable: Annotated[bool, Flag()] = False
     pins: Annotated[PinMode, OneOf(("off", "flag", "quarantine", "approve"))] = "flag"
     allow_dangerous: Annotated[bool, Flag()] = False
     allowed_users: Annotated[Names | None, Texts()] = None

@@ -107,6 +107,7 @@ class Servers:
             ),
             line=self._document.line(path),
             allow_dangerous=section.allow_dangerous,
+            requestable=section.requestable,
             secret_env=frozenset(
                 key for key in section.env if (*path, "env", key) in self._references.places
             ),

@@ -365,6 +365,7 @@ def _server(entry: ServerConfig, rules: ServerRules, gateway: AccessList) -> dic
         "call_timeout": show_seconds(server.call_timeout),
         "probe_timeout": show_seconds(server.probe_timeout),
         "pins": server.pins,
+        "requestable": entry.requestable,
         "allowed_users": _access(rules.allowed, absent=inherited),
     }
     for kind in ("tool", "prompt", "resource"):

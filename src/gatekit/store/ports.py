@@ -36,6 +36,7 @@ from gatekit.store.merge_ports import Merging
 from gatekit.store.passkey_ports import Passkeys
 from gatekit.store.people_ports import Groups, Identities, Invites, Pseudonyms, Users
 from gatekit.store.pin_ports import Pins
+from gatekit.store.request_ports import AccessRequests
 from gatekit.store.rule_ports import StoredRules
 from gatekit.store.scim_ports import Accounts, ScimGroups, ScimTokens
 
@@ -347,6 +348,8 @@ class Store(Protocol):
     def pins(self) -> Pins: ...
     @property
     def rules(self) -> StoredRules: ...
+    @property
+    def access_requests(self) -> AccessRequests: ...
     @property
     def approvals(self) -> Approvals: ...
     @property

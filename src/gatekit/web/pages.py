@@ -25,7 +25,7 @@ from gatekit.web.assets import PASSKEYS, STYLESHEET
 from gatekit.web.console.views import Question, Sheet
 from gatekit.web.hints import hints
 from gatekit.web.text import shown
-from gatekit.web.views import AccountView, PasskeysView, SecondFactorView
+from gatekit.web.views import AccessView, AccountView, PasskeysView, SecondFactorView
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -76,6 +76,9 @@ class HtmlPages:
     def home(self, view: HomeView) -> str:
         ways = hints(view.servers[0][1]) if view.servers else ()
         return self._render("home.html", view=view, hints=ways)
+
+    def access(self, view: AccessView) -> str:
+        return self._render("access.html", view=view)
 
     def account(self, view: AccountView) -> str:
         return self._render("account.html", view=view)

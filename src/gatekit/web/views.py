@@ -70,6 +70,31 @@ class AccountView(Struct, frozen=True, kw_only=True):
     """Whether the pages of administrators open for this person."""
 
 
+class AccessRow(Struct, frozen=True, kw_only=True):
+    """One request for access, as its person sees it."""
+
+    id: str
+    what: str
+    reason: str
+    state: str
+    asked: str
+    until: str
+    by: str
+
+
+class AccessView(Struct, frozen=True, kw_only=True):
+    username: str
+    csrf: str
+    logout_csrf: str
+    servers: tuple[str, ...]
+    """What may be asked for; ``open``: what of it the person may use already, at least in part."""
+    open: tuple[str, ...]
+    lifetimes: tuple[tuple[str, str], ...]
+    """(seconds, words)."""
+    rows: tuple[AccessRow, ...]
+    error: str = ""
+
+
 class PasskeyRow(Struct, frozen=True, kw_only=True):
     id: str
     name: str

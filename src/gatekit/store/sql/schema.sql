@@ -452,6 +452,24 @@ CREATE TABLE approvals (
 
 CREATE INDEX approvals_state ON approvals (state, asked_at);
 
+CREATE TABLE access_requests (
+    id TEXT NOT NULL PRIMARY KEY,
+    principal_id TEXT NOT NULL,
+    principal TEXT NOT NULL,
+    server TEXT NOT NULL,
+    tool TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    seconds BIGINT NOT NULL,
+    asked_at BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    decided_at BIGINT,
+    decided_by TEXT NOT NULL,
+    rule TEXT NOT NULL,
+    expires_at BIGINT
+);
+
+CREATE INDEX access_requests_state ON access_requests (state, asked_at);
+
 CREATE TABLE settings (
     name TEXT NOT NULL PRIMARY KEY,
     value TEXT NOT NULL

@@ -26,6 +26,7 @@ from gatekit.store.sql.people import SqlInvites, SqlUsers
 from gatekit.store.sql.pins import SqlPins
 from gatekit.store.sql.pushed import SqlPushedRequests
 from gatekit.store.sql.relying import SqlRelyingSessions
+from gatekit.store.sql.requests import SqlAccessRequests
 from gatekit.store.sql.revision import bring_up_to_date
 from gatekit.store.sql.rules import SqlRules
 from gatekit.store.sql.scim_groups import SqlScimGroups, SqlScimTokens
@@ -66,6 +67,7 @@ class SqlStore:
         self.pins = SqlPins(database)
         self.rules = SqlRules(database)
         self.approvals = SqlApprovals(database)
+        self.access_requests = SqlAccessRequests(database)
         self.settings = SqlSettings(database)
         self.changes = SqlChanges(database)
 

@@ -20,6 +20,7 @@ from gatekit.admin.keys import Keys
 from gatekit.admin.merging import Merging
 from gatekit.admin.people import People
 from gatekit.admin.pins import Pins
+from gatekit.admin.requests import Requests
 from gatekit.admin.roles import RoleDesk
 from gatekit.admin.rules import Rules
 from gatekit.admin.servers import ServerUsers
@@ -46,6 +47,7 @@ class Desks(Struct, frozen=True, kw_only=True):
     service_accounts: ServiceAccounts
     pins: Pins
     approvals: Approvals
+    requests: Requests
     groups: Groups
     keys: Keys
     clients: Clients

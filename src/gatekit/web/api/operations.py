@@ -12,6 +12,7 @@ from gatekit.web.api import (
     people,
     pins,
     quotas,
+    requests,
     rules,
     servers,
     service_accounts,
@@ -32,5 +33,6 @@ OPERATIONS: tuple[Operation, ...] = (
     *pins.OPERATIONS,
     *quotas.OPERATIONS,
     *approvals.OPERATIONS,
+    *requests.OPERATIONS,
     *trail.OPERATIONS,
 )

@@ -29,6 +29,7 @@ from gatekit.admin.merging import Merging
 from gatekit.admin.people import People
 from gatekit.admin.permissions import Permission, permitted
 from gatekit.admin.pins import Pins
+from gatekit.admin.requests import Requests
 from gatekit.admin.roles import RoleDesk
 from gatekit.admin.rules import Rules
 from gatekit.admin.scim_tokens import ScimTokens
@@ -87,6 +88,7 @@ class Desks(Struct, frozen=True, kw_only=True):
     pins: Pins
     rules: Rules
     foresight: Foresight
+    requests: Requests
     approvals: Callable[[], Approvals]
     """Made anew, like connections."""
     scim_tokens: ScimTokens

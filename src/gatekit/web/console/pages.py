@@ -27,6 +27,8 @@ from gatekit.web.console.programs import DEEDS as PROGRAM_DEEDS
 from gatekit.web.console.programs import ProgramPages
 from gatekit.web.console.provisioning import DEEDS as PROVISIONING_DEEDS
 from gatekit.web.console.provisioning import ProvisioningPages
+from gatekit.web.console.requests import DEEDS as REQUEST_DEEDS
+from gatekit.web.console.requests import RequestPages
 from gatekit.web.console.route import (
     ACT,
     APPROVALS,
@@ -47,6 +49,7 @@ from gatekit.web.console.route import (
     PIN,
     PINS,
     PROVISIONING,
+    REQUESTS,
     RULE,
     RULES,
     SERVICES,
@@ -59,7 +62,7 @@ from gatekit.web.console.transfers import MAX_BYTES, TransferPages
 DEEDS: tuple[Deed, ...] = (
     *(*GROUP_DEEDS, *HOLDING_DEEDS, *KEY_DEEDS, *CONNECTION_DEEDS),
     *(*CLIENT_DEEDS, *PROGRAM_DEEDS, *PROVISIONING_DEEDS, *PERSON_DEEDS),
-    *(*PIN_DEEDS, *RULE_DEEDS, *APPROVAL_DEEDS),
+    *(*PIN_DEEDS, *RULE_DEEDS, *APPROVAL_DEEDS, *REQUEST_DEEDS),
 )
 """All that can be done to things; what can be done to people is ``acts.ACTS``."""
 
@@ -99,6 +102,7 @@ class Console:
             (RULE, "GET"): rules.rule,
             (PINS, "GET"): pins.list,
             (APPROVALS, "GET"): ApprovalPages(door, desks).show,
+            (REQUESTS, "GET"): RequestPages(door, desks).list,
             (PIN, "GET"): pins.pin,
             (EXPORT, "GET"): transfers.export,
             (IMPORT, "GET"): transfers.ask,

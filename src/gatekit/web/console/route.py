@@ -31,6 +31,7 @@ RULES = f"{PATH}/rules"
 RULE = f"{PATH}/rule"
 PINS = f"{PATH}/pins"
 APPROVALS = f"{PATH}/approvals"
+REQUESTS = f"{PATH}/requests"
 PIN = f"{PATH}/pin"
 EXPORT = f"{PATH}/export"
 IMPORT = f"{PATH}/import"
@@ -57,6 +58,7 @@ DOORS = (
     (RULE, "GET"),
     (PINS, "GET"),
     (APPROVALS, "GET"),
+    (REQUESTS, "GET"),
     (PIN, "GET"),
     (EXPORT, "GET"),
     (IMPORT, "GET"),
