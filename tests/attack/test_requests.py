@@ -44,7 +44,7 @@ async def test_a_person_asks_an_administrator_grants_and_the_person_sees_it(gate
 
 
 async def test_forms_that_are_not_ours_and_what_is_hidden(gate: Administration) -> None:
-    """I12: Without the page's own token nothing is asked for; what is not requestable is as if it did not exist."""
+    """I12: Without the page's own token nothing is asked for; what is not requestable does not exist."""
     mel = await browser(gate, "mel", "member")
     page = await mel.get("/account/access")
     found = re.search(r'action="/account/access/ask".*?name="csrf" value="([^"]+)"', page.text, re.DOTALL)
