@@ -142,6 +142,20 @@ def test_ask_comes_after_step_up_and_both_stay_visible() -> None:
     assert may.decide("db", "server") == Allow("servers.db.allowed_users")
 
 
+def test_a_step_up_says_all_that_the_sign_in_must_be() -> None:
+    stale = replace(KNOWN, auth_time=int(NOON) - 3600)
+    bare = Rule(name="s", effect="step_up", strength=Strength(max_age=300, amr=frozenset({"otp", "hwk"})))
+    expected = StepUp(
+        rule="rules.s",
+        reason="a fresher or stronger sign-in is needed",
+        max_age=300,
+        amr=("hwk", "otp"),
+    )
+    assert rights(bare).decide("db", "tool", "x", stale) == expected
+    told = replace(bare, reason="money moves")
+    assert rights(told).decide("db", "tool", "x", stale) == replace(expected, reason="money moves")
+
+
 def test_a_sign_in_of_unknown_age_is_never_fresh() -> None:
     step = Rule(name="s", effect="step_up", strength=Strength(max_age=300))
     assert type(rights(step).decide("db", "tool", "x", replace(KNOWN, auth_time=0))) is StepUp
