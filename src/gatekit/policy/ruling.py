@@ -128,7 +128,8 @@ def compile_rule(rule: Rule, keys: Callable[[Iterable[Selector]], Keys]) -> Rule
         conditions=conditions,
         tests=tests,
         strength=strength,
-        fixed=not (conditions or tests or strength is not None),
+        # One that asks does not say the same to every call: a yes is for one call.
+        fixed=not (conditions or tests or strength is not None or rule.effect == "ask"),
     )
 
 
