@@ -216,7 +216,8 @@ class ApprovalEvent(AuditEvent, frozen=True, kw_only=True, tag="approval"):
     """Allowed for all such calls until then."""
     whatever: bool = False
     """And with any arguments."""
-    door: Literal["", "cli", "api", "page"] = ""
+    door: Literal["call", "cli", "api", "page"] = "call"
+    """``call``: it happened to the call itself."""
     credential_id: str = ""
     """The admin key that it was decided with, if one was."""
 
