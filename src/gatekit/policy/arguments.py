@@ -30,6 +30,12 @@ MAX_MATCHED = 1024 * 1024
 MAX_PATH = 4096
 MAX_ITEMS = 256
 """Items of a list that are tested one by one; longer ones are ``ODD``."""
+MAX_STEPS = 256
+"""Folders that a path goes through, in all its spellings: each may be a look at the disk, and everybody waits
+for it. A path of more is ``ODD``."""
+MAX_LIST_STEPS = 2048
+MAX_LIST_TEXT = 64 * 1024
+"""The same of all paths of a list, and how long they may be together."""
 _DECODINGS = 4
 _RE2_BYTES = 1024 * 1024
 
@@ -58,7 +64,7 @@ class Test(Struct, frozen=True):
             return ODD if not self.declared.optional else NO if restricts else YES
         if not isinstance(value, list) or self.declared.operator in ("larger_than", "not_larger_than"):
             return self.judge(value, about)
-        if len(value) > MAX_ITEMS:
+        if len(value) > MAX_ITEMS or (self.declared.operator == "under" and _too_many_steps(value)):
             return ODD
         return _together([self.judge(item, about) for item in value], restricts)
 
@@ -244,7 +250,7 @@ def path_is_under(value: str, roots: Iterable[str], folder: str) -> Truth:
 def _readings(value: str, folder: str) -> set[str] | None:
     """Every absolute path that a server might open for ``value``; None if that cannot be known."""
     spelled = _spellings(value)
-    if spelled is None:
+    if spelled is None or _steps(spelled) > MAX_STEPS:
         return None
     found: set[str] = set()
     for spelling in spelled:
@@ -269,6 +275,18 @@ def _spellings(value: str) -> set[str] | None:
             return found
         text = decoded
     return None
+
+
+def _steps(spelled: Iterable[str]) -> int:
+    return sum(spelling.count("/") for spelling in spelled)
+
+
+def _too_many_steps(values: list[Any]) -> bool:
+    """Whether to follow all of these paths would take too long."""
+    texts = [value for value in values if isinstance(value, str)]
+    if sum(map(len, texts)) > MAX_LIST_TEXT:
+        return True
+    return sum(_steps(_spellings(text) or ()) for text in texts) > MAX_LIST_STEPS
 
 
 def _encodable(text: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -382,6 +383,34 @@ def test_paths_count_under_every_spelling(tmp_path: Path, given: Any, says: Any)
     folder = str(root / "data")
     expected = says if isinstance(says, dict) else {"deny": says, "allow": says}
     _check("under", (folder,), shown, expected, folder)
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["a/" * 300, " " + "a\\b/" * 40 + "%252525", ["a/b/" * 20] * 60, ["x" * 4000] * 20],
+    ids=["deep", "spellings", "many", "long"],
+)
+def test_a_path_that_is_long_to_follow_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: Any
+) -> None:
+    """Each folder of each spelling is a look at the disk, and everybody waits for it."""
+    looks: list[str] = []
+    follow = os.path.realpath
+
+    def looked(path: str) -> str:
+        looks.append(path)
+        return follow(path)
+
+    folder = str(tmp_path.resolve())
+    monkeypatch.setattr(os.path, "realpath", looked)
+    _check("under", (folder,), given, {"deny": ODD_, "allow": ODD_}, folder)
+    assert not looks
+
+
+def test_a_list_of_ordinary_paths_is_judged(tmp_path: Path) -> None:
+    folder = str(tmp_path.resolve())
+    given = [f"src/package/module_{number}.py" for number in range(256)]
+    _check("under", (folder,), given, {"deny": YES_, "allow": YES_}, folder)
 
 
 def test_a_relative_path_at_a_server_elsewhere_is_anywhere() -> None:
