@@ -6,7 +6,7 @@ import hashlib
 import os
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -178,15 +178,31 @@ def _servers(old: Config, new: Config) -> tuple[tuple[str, str], ...]:
 
 
 def _published(config: Config) -> Mapping[str, object]:
-    """Servers, virtual ones as well, without where they stand in the file."""
+    """Servers, virtual ones as well, without where they stand in the file; and whom their lists name."""
     real = {entry.server.name: msgspec.structs.replace(entry, line=0) for entry in config.servers}
     virtual = {entry.virtual.name: msgspec.structs.replace(entry, line=0) for entry in config.virtual}
-    return {**real, **virtual}
+    lists = {entry.server: entry for entry in config.rules.servers}
+    return {name: (entry, lists.get(name)) for name, entry in {**real, **virtual}.items()}
 
 
 def _settings(old: Config, new: Config) -> tuple[str, ...]:
     names = (name for name in Config.__struct_fields__ if name not in _SEPARATE | NEEDS_RESTART.keys())
-    return tuple(name for name in names if _differ(old, new, name))
+    return (*(name for name in names if _differ(old, new, name)), *_named_in_rules(old.rules, new.rules))
+
+
+def _named_in_rules(old: Rules, new: Rules) -> Iterator[str]:
+    """What nobody need gain or lose by, as far as is known here: a role, a quota, a provider's group."""
+    parts = {
+        "groups": "groups",
+        "proxy.auth.allowed_users": "gateway",
+        "proxy.auth.roles": "roles",
+        "quotas": "quotas",
+    }
+    yield from (name for name, part in parts.items() if getattr(old, part) != getattr(new, part))
+    before, after = ({(e.place, e.server): e for e in rules.resources} for rules in (old, new))
+    for key in dict.fromkeys((*before, *after)):
+        if before.get(key) != after.get(key):
+            yield ".".join(key)
 
 
 def _differ(old: Config, new: Config, name: str) -> bool:

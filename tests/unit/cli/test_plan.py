@@ -51,12 +51,29 @@ def test_people_groups_and_programs_gain_and_lose(folder: Path) -> None:
     result = run(folder, "plan", new + "sessions: {idle_timeout: 10m}\naggregate: {patience: 3s}\n")
     assert code(result) == 2
     assert result.output.splitlines() == [
+        "~ server db",
         "~ setting aggregate",
         "- db: allow → deny for alice",
         "+ db: deny → allow for carol@example.com",
         "+ db tool drop: deny → allow for bob, group:dev",
         "waits for a restart: sessions",
     ]
+
+
+@pytest.mark.parametrize(
+    ("new", "said"),
+    [
+        (FILE + "proxy: {auth: {roles: {owner: [bob]}}}\n", "~ setting proxy.auth.roles"),
+        (FILE + "quotas: [{name: q, calls: 10/1m}]\n", "~ setting quotas"),
+        (FILE.replace("{dev: [bob]}", '{dev: [bob], ops: [bob, "local:sam"]}'), "~ setting groups"),
+        (FILE.replace("drop: [alice]", 'drop: [alice], "x_*": [bob]'), "~ server db"),
+        (FILE + "proxy: {auth: {allowed_users: [alice, bob]}}\n", "~ setting proxy.auth.allowed_users"),
+    ],
+)
+def test_what_nobody_is_known_to_gain_or_lose_by_is_named(folder: Path, new: str, said: str) -> None:
+    result = run(folder, "plan", new)
+    assert said in result.output.splitlines(), result.output
+    assert code(result) == 2
 
 
 def test_a_server_is_named_and_its_secret_is_not(folder: Path) -> None:
