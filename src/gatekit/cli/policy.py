@@ -62,7 +62,7 @@ def explain(workspace: Workspace, /, as_json: bool, **asked: Any) -> None:
     from gatekit.policy.explain import explain as explained
 
     kind, thing = _thing(asked)
-    about = _about(asked, kind)
+    about = _about(asked, kind, _folder(workspace, asked["server"]))
 
     async def work(office: Office) -> tuple[Principal, Policy, str]:
         found = await policy_now(office, workspace)
@@ -120,7 +120,15 @@ def _thing(asked: dict[str, Any]) -> tuple[Kind, str]:
     return said[0] if said else ("server", "")
 
 
-def _about(asked: dict[str, Any], kind: Kind) -> Any:
+def _folder(workspace: Workspace, name: str) -> str:
+    """Where relative paths begin and links are followed, as for a call: of a server that runs here."""
+    from gatekit.cli.policy_people import file_of
+
+    servers = (entry.server for entry in file_of(workspace).servers)
+    return next((server.cwd or "" for server in servers if server.name == name and server.command), "")
+
+
+def _about(asked: dict[str, Any], kind: Kind, folder: str) -> Any:
     import msgspec
 
     from gatekit.audit.query import parse_when
@@ -143,6 +151,7 @@ def _about(asked: dict[str, Any], kind: Kind) -> Any:
         amr=frozenset(asked["amr"]),
         at=at,
         arguments=arguments if kind in ("tool", "prompt") else msgspec.UNSET,
+        folder=folder,
     )
 
 
