@@ -32,7 +32,7 @@ def waiting(running: RunningGateway) -> dict[str, Any]:
 
 
 def test_a_call_waits_for_the_command_line(tmp_path: Path) -> None:
-    example, more = documented()
+    example, more, _ = documented()
     command = [sys.executable, str(ROOT / "tests" / "children" / "talker.py")]
     running = RunningGateway(
         tmp_path / "gateway", {"notes": {"command": command, "allowed_users": ["alice", "bob"]}}
