@@ -28,6 +28,8 @@ _NOUN = "approval:"
 _TRIES = (0.0, 1.0, 5.0, 20.0)
 """Seconds before each attempt to reach the webhook."""
 _PATIENCE = 10.0
+_LATER = (408, 429)
+"""Refusals that are about the moment (RFC 9110 §15.5.9, RFC 6585 §4)."""
 _AT_ONCE = 20
 """Messages on their way; who asks more often than they can be told of still finds it on the page."""
 _log = logging.getLogger("gatekit")
@@ -107,9 +109,11 @@ class Announcer:
             except OutboundRefused as error:
                 _log.warning("the approvals webhook cannot be told approval=%s error=%s", approval.id, error)
                 continue
-            if answer.status < 300 or 400 <= answer.status < 500:
+            if answer.status < 300:
                 return
             _log.warning("the approvals webhook answered approval=%s status=%d", approval.id, answer.status)
+            if 400 <= answer.status < 500 and answer.status not in _LATER:
+                return
 
     def _message(self, approval: Approval) -> dict[str, object]:
         return {

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from gatekit.errors import AccessEnded
 from gatekit.gateway.judging import UNAPPROVED
-from gatekit.gateway.outcomes import fault_of
+from gatekit.gateway.outcomes import CANCELLED, Answered, fault_of
 from gatekit.gateway.ports import Surroundings
 from gatekit.gateway.router import Target
 from gatekit.gateway.sessions import InFlight, McpSession
@@ -66,7 +66,9 @@ def written(around: Surroundings, call: Call, target: Target, ask: Ask, digest: 
     shown = ""
     if around.settings.approval_arguments:
         given = {key: value for key, value in target.params.items() if key not in ("_meta", "name")}
-        text = msgspec.json.encode(given.get("arguments", given)).decode()
+        # All that is forwarded is shown: beside other members, "arguments" need not be what the server reads.
+        seen = given["arguments"] if given.keys() == {"arguments"} else given
+        text = msgspec.json.encode(seen).decode()
         shown = around.sealer.seal(text[:MAX_ARGUMENTS], ARGUMENTS)
     return Approval(
         id=around.entropy.token("apr_", 12),
@@ -107,6 +109,16 @@ def event_of(
         rule=approval.rule,
         digest=approval.digest,
     )
+
+
+def given_up(flight: InFlight, error: asyncio.CancelledError) -> Answered:
+    """How a call ends that is cancelled on its way to a yes, wherever it is: answered and recorded as any.
+    Raises ``error`` if it was not the call that was cancelled."""
+    task = asyncio.current_task()
+    if not flight.cancelled or task is None:
+        raise error
+    task.uncancel()
+    return Answered(flight.ending or CANCELLED, None, "given up while it waited for an approval", waited=True)
 
 
 def agreed(call: Call, target: Target, rule: str) -> Approved:

@@ -31,6 +31,7 @@ from gatekit.gateway.asked import (
     can_be_told,
     client_of,
     event_of,
+    given_up,
     question,
     standing_key,
     standing_words,
@@ -126,14 +127,7 @@ class Asking:
                 return target, decision, None
             if self._around.approvals is None or not isinstance(target, Target) or scoped.lacking(call):
                 break
-            try:
-                said = await self._one(caller, target, decision)
-            except StoreError as error:
-                return target, decision, Answered(UNKEPT, None, str(error))
-            except AuditUnavailable:
-                return target, decision, Answered(fault_of(unrecorded()))
-            except InvalidParams as fault:
-                return target, decision, Answered(fault_of(fault), None, fault.detail)
+            said = await self._said(caller, target, decision)
             if said is None:
                 break
             if isinstance(said, Answered):
@@ -154,6 +148,19 @@ class Asking:
         self._going[origin] = (call.approved, self._now() + self._around.settings.input_patience)
 
     # -- one rule ------------------------------------------------------------------------------------------
+
+    async def _said(self, caller: Caller, target: Target, ask: Ask) -> Approved | Answered | None:
+        """``_one``; what goes wrong on the way is an end of the call, too."""
+        try:
+            return await self._one(caller, target, ask)
+        except StoreError as error:
+            return Answered(UNKEPT, None, str(error))
+        except AuditUnavailable:
+            return Answered(fault_of(unrecorded()))
+        except InvalidParams as fault:
+            return Answered(fault_of(fault), None, fault.detail)
+        except asyncio.CancelledError as error:
+            return given_up(caller.flight, error)
 
     async def _one(self, caller: Caller, target: Target, ask: Ask) -> Approved | Answered | None:
         """The yes; or how the call ends; None: it is refused as ever."""
@@ -311,11 +318,7 @@ class Asking:
         except asyncio.CancelledError:
             with suppress(StoreError):
                 await asyncio.shield(self._end(approval.id, "cancelled"))
-            task = asyncio.current_task()
-            if not flight.cancelled or task is None:
-                raise
-            task.uncancel()
-            return Answered(flight.ending or CANCELLED, None, f"approval {approval.id}", waited=True)
+            raise
         finally:
             flight.disconnect_cancels = before
             teller.cancel()

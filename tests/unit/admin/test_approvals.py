@@ -145,3 +145,21 @@ async def test_what_cannot_be_meant_is_refused(desk: Approvals) -> None:
 async def test_arguments_that_cannot_be_opened_are_not_shown(desk: Approvals, setting: Setting) -> None:
     await setting.store.approvals.add(waiting("apr_2", arguments="torn"))
     assert (await desk.show(CAROL, "apr_2")).arguments == ""
+
+
+async def test_a_long_list_asks_once_for_each_rule_who_approves(setting: Setting) -> None:
+    asked: list[str] = []
+
+    async def counted(user_id: str, rule: str) -> bool:
+        asked.append(rule)
+        return await approves(user_id, rule)
+
+    for number in range(4):
+        await setting.store.approvals.add(
+            waiting(f"apr_{number}", principal_id=f"usr_{number}", principal="")
+        )
+    await setting.store.approvals.add(waiting("apr_other", rule="rules.other"))
+    desk = Approvals(*setting.parts, opened=opened, approves=counted)
+    found = await desk.list(CAROL)
+    assert {one.id for one in found} == {f"apr_{number}" for number in range(4)}
+    assert sorted(asked) == ["rules.careful", "rules.other"]

@@ -207,6 +207,38 @@ async def test_a_cancelled_call_is_not_approved_into_the_void(world: World) -> N
     assert await world.decide(one) is None
 
 
+async def test_a_call_given_up_right_after_the_yes_is_answered_and_recorded(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_the_book = asyncio.Event()
+
+    async def stuck(_: str, __: int) -> bool:
+        at_the_book.set()
+        await asyncio.Event().wait()
+        return True
+
+    monkeypatch.setattr(world.store.approvals, "take", stuck)
+    calling = world.call()
+    (one,) = await world.waiting()
+    await world.decide(one)
+    async with asyncio.timeout(10):
+        await at_the_book.wait()
+    calling.disconnect()
+    await calling.end()
+    (record,) = world.rig.records()
+    assert (record["decision"], record["outcome"]) == ("ask", "cancelled")
+    assert not world.rig.pool.principals()
+
+
+async def test_approvers_see_all_that_would_be_forwarded(world: World) -> None:
+    calling = world.call("x", beside={"value": "hidden"})
+    (one,) = await world.waiting()
+    shown = json.loads(Vault(b"k" * 32).open(one.arguments, ARGUMENTS))
+    assert shown == {"arguments": {"value": "x"}, "beside": {"value": "hidden"}}
+    calling.disconnect()
+    await calling.end()
+
+
 async def test_who_is_disabled_meanwhile_waits_no_more(world: World) -> None:
     calling = world.call()
     (one,) = await world.waiting()
