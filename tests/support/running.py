@@ -39,8 +39,8 @@ def conformance_server(era: str) -> dict[str, Any]:
     """The official conformance fixture as a stdio server of one era alone."""
     script = ROOT / "tests" / "clients" / "conformance_fixture.py"
     words = [sys.executable, str(script), str(SDK_SOURCE), era]
-    # Some scenarios wait for only 0.6 s, and what a client declares may mean a process of its own: several in a
-    # row, within the seconds that one takes to start on a busy machine.
+    # Some scenarios wait for only 0.6 s, and what a client declares may mean a process of its own: several in
+    # a row, within the seconds that one takes to start on a busy machine.
     return {"command": words, "users": ["developers"], "warm": 4}
 
 
