@@ -36,6 +36,9 @@ _LOOKALIKES = str.maketrans(
 """Cyrillic, Greek and others that are drawn like Latin letters (UTS #39 lists them all; these are words'
 worth)."""
 _BEYOND = re.compile("[^\\x00-\\xac]")
+_FOREIGN_RUN = re.compile("[^\\x00-\\x7f]+")
+_ASCII = bytes(range(128))
+_TAGS = re.compile("[\\U000e0020-\\U000e007e]+")
 _LEET = str.maketrans("013457@$", "oieastas")
 
 
@@ -76,7 +79,9 @@ def _occurs(pattern: str, data: bytes) -> bool:
 
 def tagged(text: str) -> str:
     """What its tag characters say (U+E0020 to U+E007E are a shadow of ASCII)."""
-    return "".join(chr(ord(char) - 0xE0000) for char in text if "\U000e0020" <= char <= "\U000e007e")
+    if not _occurs("[\\x{e0020}-\\x{e007e}]", text.encode("utf-8", "surrogatepass")):
+        return ""
+    return "".join(chr(ord(char) - 0xE0000) for char in "".join(_TAGS.findall(text)))
 
 
 def fold(text: str) -> str:
@@ -86,11 +91,33 @@ def fold(text: str) -> str:
     data = text.encode("utf-8", "surrogatepass")
     if _occurs(INVISIBLE, data):
         text = _regexp(INVISIBLE).sub(b"", data).decode("utf-8", "replace")
-    if not unicodedata.is_normalized("NFKC", text):
-        text = unicodedata.normalize("NFKC", text)
+    if not _settled(data):
+        text = _normalized(text)
     if _occurs(FOREIGN, data):
         text = text.translate(_LOOKALIKES)
     return text
+
+
+def _settled(data: bytes) -> bool:
+    """Whether NFKC surely changes nothing: each sign that is not ASCII is its own form, and none of them is
+    a mark or a letter of a syllable, which the sign before it could take in."""
+    beyond = set(data.translate(None, _ASCII).decode("utf-8", "replace"))
+    return all(
+        (char < "\u0300" or unicodedata.category(char)[0] in "PS") and unicodedata.is_normalized("NFKC", char)
+        for char in beyond
+    )
+
+
+def _normalized(text: str) -> str:
+    """NFKC, made only where there is something that is not ASCII: ASCII is a form of its own, and of what
+    follows a run only the run itself can change (UAX #15 §1.2: no composition ends in ASCII)."""
+    parts: list[str] = []
+    at = 0
+    for match in _FOREIGN_RUN.finditer(text):
+        start = max(match.start() - 1, at)  # a mark joins the letter before it
+        parts += (text[at:start], unicodedata.normalize("NFKC", text[start : match.end()]))
+        at = match.end()
+    return "".join((*parts, text[at:]))
 
 
 def unleet(folded: str) -> str:
