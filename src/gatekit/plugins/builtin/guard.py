@@ -1,7 +1,7 @@
 """What the guards have in common: where they look, and what they do about what they find.
 
-Texts up to ``LARGE`` are looked at at once: it takes less than handing them to a thread. Larger results are
-walked as JSON text in a thread, in small steps, without being decoded as a whole.
+Texts up to ``AT_ONCE`` are looked at at once, longer ones in a thread. Results from ``LARGE`` on are walked
+as JSON text in a thread, in small steps, without being decoded as a whole.
 """
 
 from __future__ import annotations
@@ -34,8 +34,10 @@ from gatekit.plugin import (
 from gatekit.plugins.builtin.detect import large, packed, rules, values
 from gatekit.plugins.builtin.detect.scanner import Finding, Scanner
 
+AT_ONCE = 32 * 1024
+"""Characters up to which a look takes less than everybody else's calls may be kept waiting."""
 LARGE = 256 * 1024
-"""Bytes from which a result is looked at in a thread."""
+"""Bytes from which a result is not decoded to be looked at."""
 
 Place = Literal["arguments", "results", "lists", "notifications", "questions"]
 PLACES: tuple[Place, ...] = ("arguments", "results", "lists", "notifications", "questions")
@@ -123,7 +125,7 @@ class Guard(Plugin):
 
     def _weighed(self, value: Any, judge: Callable[[], Verdict]) -> Verdicts:
         """In a thread if it is much: nobody else's call waits for one person's megabytes."""
-        return asyncio.to_thread(judge) if values.heavy(value, LARGE) else judge()
+        return asyncio.to_thread(judge) if values.heavy(value, AT_ONCE) else judge()
 
     def _request(self, asked: Asked) -> Verdict:
         verdict = self._judged(asked.arguments)
@@ -216,8 +218,8 @@ class Together:
         return {"on_request": self._request, "on_response": self._response}.get(hook)
 
     def _request(self, asked: Asked) -> list[Plugin]:
-        text = values.gathered(asked.arguments, LARGE)
-        beside = values.gathered((asked.meta, asked.extra), LARGE) if asked.meta or asked.extra else ""
+        text = values.gathered(asked.arguments, AT_ONCE)
+        beside = values.gathered((asked.meta, asked.extra), AT_ONCE) if asked.meta or asked.extra else ""
         if text is None or beside is None:
             return []
         return self._passing(text, f"{text}\n{beside}" if beside else text)
@@ -225,7 +227,7 @@ class Together:
     def _response(self, asked: Asked, answered: Answered) -> list[Plugin]:  # noqa: ARG002
         if not answered.decoded and answered.size > LARGE:
             return []
-        text = values.gathered(answered.body, LARGE)
+        text = values.gathered(answered.body, AT_ONCE)
         return [] if text is None else self._passing(text, text)
 
     def _passing(self, text: str, more: str) -> list[Plugin]:

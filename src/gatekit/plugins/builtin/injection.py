@@ -28,7 +28,7 @@ from gatekit.plugin import (
 )
 from gatekit.plugins.builtin.detect import readings, rules, values
 from gatekit.plugins.builtin.detect.scanner import Scanner
-from gatekit.plugins.builtin.guard import LARGE, Place, Together
+from gatekit.plugins.builtin.guard import AT_ONCE, LARGE, Place, Together
 
 _THRESHOLDS = {"relaxed": 3.0, "standard": 2.0, "strict": 1.0}
 _HOOKS: dict[str, tuple[str, ...]] = {
@@ -94,7 +94,7 @@ class Injection(Plugin):
 
     def on_list(self, subject: Subject, listed: Listed) -> Verdicts:  # noqa: ARG002
         """Each tool, prompt or resource by itself: one that is poisoned says nothing about the others."""
-        if values.heavy(listed.items, LARGE):
+        if values.heavy(listed.items, AT_ONCE):
             return asyncio.to_thread(self._list, listed)
         return self._list(listed)
 
@@ -125,9 +125,9 @@ class Injection(Plugin):
             signals: set[str] = set()
             data = bytes(answered.pieces)
             for at in range(0, len(data), LARGE):
-                # Escapes in JSON text are read as spaces: signals are made of words.
+                # Escapes in JSON text are read as what they stand for: signals are made of words and lines.
                 window = data[max(0, at - 4096) : at + LARGE].decode("utf-8", "replace")
-                signals.update(self._found(window.replace("\\n", "  ").replace('\\"', ' "')))
+                signals.update(self._found(window.replace("\\n", " \n").replace('\\"', ' "')))
             return tuple(sorted(signals))
 
         signals = await asyncio.to_thread(look)
@@ -135,7 +135,7 @@ class Injection(Plugin):
 
     def _looked_at(self, value: Any) -> Verdicts:
         """In a thread if it is much: nobody else's call waits for one person's megabytes."""
-        return asyncio.to_thread(self._judged, value) if values.heavy(value, LARGE) else self._judged(value)
+        return asyncio.to_thread(self._judged, value) if values.heavy(value, AT_ONCE) else self._judged(value)
 
     def _judged(self, value: Any) -> Verdict:
         return self._verdict(self._signals(values.joined(value)))

@@ -18,6 +18,10 @@ from gatekit.plugins.builtin.detect.scanner import Scanner
 
 DEPTH = 3
 """Packages in packages that are opened."""
+READ = 8
+"""How many times as long as a text its readings may be, all together."""
+LARGEST_PACKAGE = 16 * 1024
+"""What may be read besides: short texts have more ways."""
 HIDDEN = "hidden_text"
 """Signal of text that nobody sees; no rule of a pack."""
 
@@ -36,19 +40,41 @@ _MARKS = re.compile(rb"\*\*|__?|~~|<[^<>]{0,40}>|&shy;|`")
 
 
 def signals(scanner: Scanner, text: str, depth: int = DEPTH) -> set[str]:
-    """Ids of all rules that find something in any reading of ``text``."""
-    data = text.encode("utf-8", "surrogatepass")
-    seen = scanner.seen(data)
-    for reading in _readings(text, data):
-        seen |= scanner.seen(reading.encode("utf-8", "surrogatepass"))
-    if not text.isascii() and scanner.disguised(data) and folding.Hidden(text).suspicious:
-        seen.add(HIDDEN)
-    if depth:
-        for package in packages.present(data):
-            inner = package.open(text) if package.sign else package.opened(text, data)
-            if len(inner) >= 8 and inner != text:
-                seen |= signals(scanner, inner, depth - 1)
-    return seen
+    """Ids of all rules that find something in any reading of ``text``. No text is read twice, and all
+    readings together are at most some times as long as it: packages in packages could be made to be many."""
+    return _Reader(scanner, READ * len(text) + LARGEST_PACKAGE).read(text, depth)
+
+
+class _Reader:
+    """Reads one text in its ways."""
+
+    __slots__ = ("_known", "_left", "_scanner")
+
+    def __init__(self, scanner: Scanner, most: int) -> None:
+        self._scanner = scanner
+        self._left = most
+        self._known: set[str] = set()
+
+    def read(self, text: str, depth: int) -> set[str]:
+        data = text.encode("utf-8", "surrogatepass")
+        found = self._seen(text, data)
+        for reading in _readings(text, data):
+            found |= self._seen(reading, reading.encode("utf-8", "surrogatepass"))
+        if not text.isascii() and self._scanner.disguised(data) and folding.Hidden(text).suspicious:
+            found.add(HIDDEN)
+        if depth:
+            for package in packages.present(data):
+                inner = package.open(text) if package.sign else package.opened(text, data)
+                if len(inner) >= 8 and inner not in self._known and self._left > 0:
+                    found |= self.read(inner, depth - 1)
+        return found
+
+    def _seen(self, text: str, data: bytes) -> set[str]:
+        if text in self._known or self._left <= 0:
+            return set()
+        self._known.add(text)
+        self._left -= len(data)
+        return self._scanner.seen(data)
 
 
 def _readings(text: str, data: bytes) -> Iterator[str]:

@@ -1,7 +1,10 @@
 """Packs, compiled. One pass of one RE2 set says which rules could have something; only those look closer.
 
 The set holds the rules' patterns without their upper bounds (``forms``), not their keywords: that costs the
-automaton as much, and what it lets through is nearly always something.
+automaton as much, and what it lets through is nearly always something. Its automaton is built while it reads,
+a microsecond and more for each byte that is unlike all before, and a long text is unlike all others. So of
+long texts only the words are looked for without which a rule finds nothing, which RE2 knows of its patterns
+(``re2.Filter``): more rules look closer, and none of it is built anew for every text.
 """
 
 from __future__ import annotations
@@ -19,6 +22,8 @@ from gatekit.plugins.builtin.detect.rules import NEAR_CHARS, Pack, Rule, check_o
 
 SET_MEMORY = 64 * 1024 * 1024
 """Bytes that the set's automaton may take. RE2 gives up when that is too little, which would be silence."""
+LONG = 64 * 1024
+"""Bytes from which on a text is long."""
 MAX_FINDINGS = 20_000
 """For each rule and text. After them all the rest counts as found: a text that is nothing but findings."""
 BEFORE = 160
@@ -70,7 +75,7 @@ class Scanner:
     Raises ``ValueError`` for a pattern that is none in RE2.
     """
 
-    __slots__ = ("_canary", "_compiled", "_disguises", "_set", "weights")
+    __slots__ = ("_canary", "_compiled", "_disguises", "_set", "_words", "weights")
 
     def __init__(self, packs: Sequence[Pack]) -> None:
         options = re2.Options()
@@ -88,6 +93,8 @@ class Scanner:
         self._set.Add(_CANARY)
         for form in near_forms:
             self._set.Add(form)
+        patterns = [_flags(rule, pack) + rule.pattern for rule, pack in rules]
+        self._words = _words([*patterns, _CANARY, *near_forms])
         self.weights = {each.rule.id: each.rule.weight for each in self._compiled}
         """Id → weight; of rules that share an id, that of the last."""
         self._disguises = re2.compile(DISGUISES.encode())
@@ -124,14 +131,27 @@ class Scanner:
 
     def _suspected(self, data: bytes) -> Sequence[_Compiled]:
         """Rules that could have something in it."""
-        hits = self._set.Match(data + _CANARY)
+        looked = data + _CANARY
+        hits = (self._set.Match(looked) if len(data) < LONG else self._words.Match(looked, True)) or []
         canary = self._canary
         if len(hits) == 1 and hits[0] == canary:
             return ()
         if canary not in hits:
             return self._compiled  # the set ran out of memory on this text: each rule looks for itself
-        suspected = [self._compiled[hit] for hit in sorted(hits) if hit < canary]
-        return [each for each in suspected if each.near_form < 0 or each.near_form in hits]
+        there = frozenset(hits)
+        suspected = [self._compiled[hit] for hit in sorted(there) if hit < canary]
+        return [each for each in suspected if each.near_form < 0 or each.near_form in there]
+
+
+def _words(patterns: Sequence[str | bytes]) -> Any:
+    """What tells by words alone, which of the patterns could match."""
+    options = re2.Options()
+    options.log_errors = False
+    found = re2.Filter()
+    for pattern in patterns:
+        found.Add(pattern, options)
+    found.Compile()
+    return found
 
 
 def _flags(rule: Rule, pack: Pack) -> str:

@@ -8,6 +8,8 @@ import pytest
 
 from gatekit.plugins.builtin.detect import packed, rules, scanner
 from gatekit.plugins.builtin.detect.scanner import Scanner
+from tests.support.guards import seen
+from tests.support.guards.making import samples
 
 AWS = "AKIAQRSTUVWXYZ234567"
 
@@ -70,11 +72,23 @@ def test_a_set_that_gives_up_on_a_text_is_noticed() -> None:
     looking = Scanner([rules.built_in("secrets")])
 
     class GivenUp:
-        def Match(self, data: bytes) -> list[int]:
-            return []
+        def Match(self, data: bytes, potential: bool = False) -> list[int] | None:
+            return None if potential else []
 
-    looking._set = GivenUp()
+    looking._set = looking._words = GivenUp()
     assert [each.rule for each in looking.scan(f"key {AWS}")] == ["aws_access_key_id"]
+    assert [each.rule for each in looking.scan(f"{'a b ' * 20_000} key {AWS}")] == ["aws_access_key_id"]
+
+
+@pytest.mark.parametrize(("pack", "templates"), [("secrets", seen.SECRETS), ("pii", seen.PII)])
+def test_long_texts_are_looked_at_by_their_words_and_as_well(
+    pack: str, templates: tuple[tuple[str, str], ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looking = Scanner([rules.built_in(pack)])
+    texts = [sample.text for sample in samples(templates, 1, 1)]
+    short = [looking.scan(text) for text in texts]
+    monkeypatch.setattr(scanner, "LONG", 0)
+    assert [looking.scan(text) for text in texts] == short
 
 
 @pytest.mark.parametrize(
