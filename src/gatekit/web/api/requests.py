@@ -17,7 +17,7 @@ class RequestQuery(Struct, frozen=True, forbid_unknown_fields=True):
     waiting: Annotated[bool, Meta(description="Only what nobody has decided yet.")] = False
 
 
-class Grant(Struct, frozen=True, forbid_unknown_fields=True):
+class NewGrant(Struct, frozen=True, forbid_unknown_fields=True):
     """For how long the person is let in."""
 
     seconds: Annotated[int, Meta(ge=0, le=LONGEST, description="0: as long as they asked.")] = 0
@@ -69,7 +69,7 @@ async def _list(desks: Desks, wanted: Wanted) -> RequestList:
 
 
 async def _grant(desks: Desks, wanted: Wanted) -> RequestOut:
-    new: Grant = wanted.body
+    new: NewGrant = wanted.body
     return _out(await desks.requests.grant(wanted.actor, wanted["id"], seconds=new.seconds))
 
 
@@ -94,7 +94,7 @@ OPERATIONS = (
         path="/requests/{id}/grant",
         permission="requests:write",
         summary="Let the person in for a while",
-        body=Grant,
+        body=NewGrant,
         answer=RequestOut,
         run=_grant,
     ),
