@@ -6,13 +6,15 @@ What is granted is a stored rule with an end, like any that an administrator mak
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from msgspec.structs import replace
 
 from gatekit.admin.desk import Actor, Audit, Desk, Roles, words
 from gatekit.admin.rules import Rules
-from gatekit.errors import AdminError, Conflict, Forbidden, InvalidInput, NotFound
+from gatekit.errors import Conflict, Forbidden, InvalidInput, NotFound
 from gatekit.model.people import User
 from gatekit.model.ports import Clock, Entropy
 from gatekit.model.requests import (
@@ -121,13 +123,16 @@ class Requests(Desk):
             tools=(request.tool,) if request.tool else (),
             reason=f"asked for by {request.principal}",
         )
-        granted = await self._decided(actor, decided, "granted")
+        granted = await self._settled(actor, decided, "granted")
         try:
             # Whoever may decide requests may let in what is requestable, and nothing else.
             await self._rules.add(_as_rule_maker(actor), rule, written, expires_at=end)
-        except AdminError:
-            await self._store.access_requests.reopen(request.id)
+        except (
+            BaseException
+        ):  # also who went away meanwhile: it must not read "granted" where nobody is let in
+            await asyncio.shield(self._undo(request.id, rule))
             raise
+        await self._said(actor, granted)
         return granted
 
     async def refuse(self, actor: Actor, request_id: str) -> AccessRequest:
@@ -148,14 +153,28 @@ class Requests(Desk):
         return request, user
 
     async def _decided(self, actor: Actor, request: AccessRequest, state: RequestState) -> AccessRequest:
+        decided = await self._settled(actor, request, state)
+        await self._said(actor, decided)
+        return decided
+
+    async def _settled(self, actor: Actor, request: AccessRequest, state: RequestState) -> AccessRequest:
+        """Nobody else decides after this."""
         decided = replace(request, state=state, decided_at=self._now(), decided_by=actor.name)
         if not await self._store.access_requests.decide(decided):
             now = await self._found(request.id)
             raise Conflict(f"{request.id} does not wait any more: it is {now.state}")
-        verb = {"granted": "request.grant", "refused": "request.refuse"}.get(state, "request.withdraw")
-        facts = words(id=request.id, person=request.principal, rule=decided.rule, until=decided.expires_at)
-        await self._record(actor, verb, _what(request), before="waiting", after=facts)
         return decided
+
+    async def _undo(self, request_id: str, rule: str) -> None:
+        with suppress(NotFound):
+            await self._store.rules.remove(rule)
+        await self._store.access_requests.reopen(request_id)
+
+    async def _said(self, actor: Actor, decided: AccessRequest) -> None:
+        verb = {"granted": "request.grant", "refused": "request.refuse"}
+        facts = words(id=decided.id, person=decided.principal, rule=decided.rule, until=decided.expires_at)
+        action = verb.get(decided.state, "request.withdraw")
+        await self._record(actor, action, _what(decided), before="waiting", after=facts)
 
     async def _found(self, request_id: str) -> AccessRequest:
         request = await self._store.access_requests.get(request_id.strip())

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from gatekit.admin.desk import Actor
 from gatekit.admin.requests import Requests
 from gatekit.admin.rules import Rules
-from gatekit.errors import Conflict, Forbidden, GatekitError, InvalidInput, NotFound
+from gatekit.errors import AuditUnavailable, Conflict, Forbidden, GatekitError, InvalidInput, NotFound
 from gatekit.model.people import LOCAL, Role, User
 from gatekit.model.requests import AccessRequest
 from gatekit.policy.written import written_of
@@ -52,11 +52,25 @@ async def test_what_is_granted_is_a_rule_with_an_end(desk: Requests, setting: Se
     )
     assert setting.trail.words() == [
         "request.ask db/query",
-        "request.grant db/query",
         f"rule.add {granted.rule}",
+        "request.grant db/query",
     ]
     with pytest.raises(Conflict, match="it is granted"):
         await desk.refuse(ROOT, request.id)
+
+
+async def test_a_grant_that_cannot_be_recorded_lets_nobody_in_and_can_be_made_again(
+    desk: Requests, setting: Setting
+) -> None:
+    request = await asked(desk)
+    setting.trail.full = True
+    with pytest.raises(AuditUnavailable):
+        await desk.grant(ROOT, request.id)
+    assert not await setting.store.rules.list()
+    assert [one.state for one in await desk.own(ALICE)] == ["waiting"]
+    setting.trail.full = False
+    granted = await desk.grant(ROOT, request.id)
+    assert await setting.store.rules.get(granted.rule) is not None
 
 
 async def test_of_two_decisions_one_counts(desk: Requests, setting: Setting) -> None:
