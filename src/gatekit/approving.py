@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
-import hmac
 import logging
 from collections.abc import Callable, Sequence
 
@@ -18,6 +15,7 @@ from gatekit.gateway.asked import event_of
 from gatekit.gateway.core import Gateway
 from gatekit.model.approvals import Approval
 from gatekit.model.ports import Clock, Entropy
+from gatekit.platform.signed import key_of, signature
 from gatekit.platform.targets import parse
 from gatekit.store.approval_ports import Approvals
 
@@ -102,7 +100,7 @@ class Announcer:
                 "content-type": "application/json",
                 "webhook-id": delivery,
                 "webhook-timestamp": at,
-                "webhook-signature": signature(secret.encode(), delivery, at, body),
+                "webhook-signature": signature(key_of(secret), delivery, at, body),
             }
             try:
                 answer = await outbound.fetch("POST", url, headers=headers, body=body, timeout=_PATIENCE)
@@ -130,9 +128,3 @@ class Announcer:
             "expires_at": approval.expires_at,
             "url": f"{self._config().public_url}{PAGE}?id={approval.id}",
         }
-
-
-def signature(key: bytes, delivery: str, at: str, body: bytes) -> str:
-    """``v1,…`` over id, timestamp and body (Standard Webhooks 1.0)."""
-    digest = hmac.new(key, b".".join((delivery.encode(), at.encode(), body)), hashlib.sha256).digest()
-    return f"v1,{base64.b64encode(digest).decode()}"

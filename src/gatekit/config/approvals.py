@@ -9,8 +9,7 @@ from gatekit.config import document as doc
 from gatekit.config.model import ApprovalSettings
 from gatekit.config.schema import ApprovalsIn
 from gatekit.config.units import show_seconds
-
-SHORTEST_SECRET = 16
+from gatekit.platform.signed import key_of
 
 
 def resolve_approvals(written: ApprovalsIn, document: doc.Document) -> ApprovalSettings:
@@ -19,11 +18,13 @@ def resolve_approvals(written: ApprovalsIn, document: doc.Document) -> ApprovalS
         parts = urlsplit(written.webhook)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             document.fault(("approvals", "webhook"), "expected an http or https address")
-        if len(written.webhook_secret or "") < SHORTEST_SECRET:
-            text = (
-                f"is needed with a webhook, with at least {SHORTEST_SECRET} characters: messages are signed"
-            )
-            document.fault(("approvals", "webhook_secret"), text)
+        if written.webhook_secret is None:
+            document.fault(("approvals", "webhook_secret"), "is needed with a webhook: messages are signed")
+        else:
+            try:
+                key_of(written.webhook_secret)
+            except ValueError as error:
+                document.fault(("approvals", "webhook_secret"), str(error))
     elif written.webhook_secret is not None:
         document.fault(("approvals", "webhook_secret"), "goes with a webhook, and there is none")
     return ApprovalSettings(
@@ -45,6 +46,6 @@ def show_approvals(settings: ApprovalSettings) -> dict[str, Any]:
         "show_arguments": settings.show_arguments,
     }
     if settings.webhook:
-        host = urlsplit(settings.webhook).hostname
-        shown |= {"webhook": f"https://{host}/***", "webhook_secret": "***"}
+        parts = urlsplit(settings.webhook)
+        shown |= {"webhook": f"{parts.scheme}://{parts.hostname}/***", "webhook_secret": "***"}
     return shown

@@ -5,20 +5,15 @@ Signed as Standard Webhooks 1.0 say: ``webhook-signature: v1,base64(HMAC-SHA256(
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import hmac
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 
+from gatekit.platform.signed import key_of, signature
 from gatekit.plugin import PluginError
 from gatekit.plugins.remote import Remote, RemoteOptions, Unusable
 
-_PREFIX = "whsec_"
-_LEAST_KEY = 16
 _LONGEST = 600.0
 """Seconds; the entry's deadline comes first."""
 _PASS = b'{"verdict":"pass"}'
@@ -63,19 +58,8 @@ class Webhook(Remote):
         return answer
 
 
-def signature(key: bytes, delivery: str, at: str, body: bytes) -> str:
-    """``v1,…`` over id, timestamp and body."""
-    digest = hmac.new(key, b".".join((delivery.encode(), at.encode(), body)), hashlib.sha256).digest()
-    return f"v1,{base64.b64encode(digest).decode()}"
-
-
 def _key(secret: str) -> bytes:
-    key = secret.encode()
-    if secret.startswith(_PREFIX):
-        try:
-            key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
-        except binascii.Error:
-            raise PluginError("secret: after whsec_ comes base64") from None
-    if len(key) < _LEAST_KEY:
-        raise PluginError(f"secret: at least {_LEAST_KEY} bytes")
-    return key
+    try:
+        return key_of(secret)
+    except ValueError as error:
+        raise PluginError(f"secret: {error}") from None

@@ -218,9 +218,9 @@ def test_options_of_a_webhook(options: Any) -> None:
 
 def test_the_signature_is_the_one_of_the_standard() -> None:
     """The example of Standard Webhooks 1.0, docs for verifying: id, timestamp and body with a known key."""
-    from gatekit.plugins.webhook import _key, signature
+    from gatekit.platform.signed import key_of, signature
 
-    key = _key("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    key = key_of("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
     body = b'{"test": 2432232314}'
     found = signature(key, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", body)
     assert found == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
