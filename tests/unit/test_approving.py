@@ -7,7 +7,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -63,7 +63,7 @@ class Receiver:
 
 @asynccontextmanager
 async def announcing(
-    folder: Path, receiver: Callable[..., object], secret: str = SECRET
+    folder: Path, receiver: Callable[..., Awaitable[None]], secret: str = SECRET
 ) -> AsyncIterator[Announcer]:
     server = await asyncio.start_server(receiver, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
